@@ -1,0 +1,227 @@
+"""SketchZoo in the browser: draw an animal and see the nearest photos while you draw.
+
+python app.py                 serve the starter gallery on http://127.0.0.1:7860
+python app.py --photos DIR    serve your own photos instead
+"""
+
+import argparse
+import os
+import socket
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from gradio.utils import get_upload_folder
+
+from model import Checkpoint, Match, SketchSearch, SketchZooError
+from model.gallery import build_gallery, gallery_is_current, photos_in
+from model.images import MAX_BYTES, open_image
+from model.starter import starter_photos
+from model.strokes import StrokeError, parse_strokes, render_strokes
+
+ROOT = Path(__file__).parent
+ASSETS = ROOT / "assets"
+CHECKPOINT = ROOT / "checkpoints" / "sketchzoo"
+FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+MAX_K = 48
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parses the command line, opens the gallery and serves; returns the exit code."""
+    arguments = parse_arguments(argv)
+    try:
+        check_port(arguments.host, arguments.port)
+        search = open_search(arguments.checkpoint, arguments.photos, arguments.galleries)
+    except SketchZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"SketchZoo is ready: http://{arguments.host}:{arguments.port}", flush=True)
+    uvicorn.run(build_app(search), host=arguments.host, port=arguments.port, log_level="warning")
+    return 0
+
+
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line, with the environment variables that Gradio and Spaces use as defaults."""
+    parser = argparse.ArgumentParser(
+        description="Draw an animal in the browser and see the nearest photos while you draw.",
+        epilog="example: python app.py --photos ~/Pictures --port 8000",
+    )
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        metavar="DIR",
+        help="search your own photos: every picture below DIR, labelled by its folder's name",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        default=CHECKPOINT,
+        metavar="DIR",
+        help="the trained encoder to use (default: the one that comes with SketchZoo)",
+    )
+    parser.add_argument(
+        "--galleries",
+        type=Path,
+        default=ROOT / "galleries",
+        metavar="DIR",
+        help="where indexes of photos are kept between starts (default: galleries)",
+    )
+    environment = os.environ.get
+    parser.add_argument(
+        "--host",
+        default=environment("GRADIO_SERVER_NAME", "127.0.0.1"),
+        help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=int(environment("GRADIO_SERVER_PORT") or environment("PORT") or 7860),
+        help="port to listen on (default: %(default)s)",
+    )
+    return parser.parse_args(argv)
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises SketchZooError when nothing can listen there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise SketchZooError(
+                f"Port {port} on {host} cannot be used: {error}. Stop the program that uses it "
+                "or choose another with --port (PORT= with make run)."
+            ) from error
+
+
+def open_search(checkpoint_folder: Path, photos: Path | None, galleries: Path) -> SketchSearch:
+    """Opens the gallery, indexing its photos first where they are new or have changed.
+
+    Without any photos the app still starts, and says how to get some.
+
+    Raises:
+        CheckpointError: the checkpoint is incomplete or damaged.
+        GalleryError: `photos` is not a folder of pictures, or `galleries` cannot be written.
+    """
+    checkpoint = Checkpoint.open(checkpoint_folder)
+    if photos is not None:
+        chosen, name = photos_in(photos), photos.resolve().name or "photos"
+    else:
+        try:
+            chosen, name = starter_photos(), "starter"
+        except SketchZooError as error:
+            print(f"note: {error}", file=sys.stderr)
+            return SketchSearch.load(checkpoint_folder)
+    folder = galleries / name
+    if not gallery_is_current(folder, checkpoint, chosen):
+        build_gallery(checkpoint, chosen, folder)
+    return SketchSearch.load(folder)
+
+
+def build_app(search: SketchSearch) -> FastAPI:
+    """The web application: Gradio's page and API, thumbnails, and `/healthz`."""
+    app = FastAPI(title="SketchZoo", docs_url=None, redoc_url=None, openapi_url=None)
+    version = search.manifest.sha256["encoder.safetensors"][:12]
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, Any]:
+        return {"checkpoint": search.manifest.name, "photos": len(search.photos)}
+
+    @app.get("/thumbnails/{number}")
+    def thumbnail(number: int) -> FileResponse:
+        if not 0 <= number < len(search.photos) or not search.thumbnail(number).is_file():
+            raise HTTPException(404, "There is no such photo.")
+        return FileResponse(search.thumbnail(number), headers=FOR_EVER)
+
+    app.mount("/sketchzoo", StaticFiles(directory=ASSETS))
+    gr.mount_gradio_app(
+        app,
+        build_page(search, version),
+        path="/",
+        allowed_paths=[],
+        max_file_size=MAX_BYTES,
+        show_error=True,
+        ssr_mode=False,
+        footer_links=["api", "gradio"],
+        run_history=False,
+        css_paths=ASSETS / "board.css",
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+        favicon_path=str(ASSETS / "favicon.svg"),
+    )
+    return app
+
+
+def build_page(search: SketchSearch, version: str) -> gr.Blocks:
+    """The page: the board, and a `/search` endpoint for programs."""
+
+    def found(matches: list[Match]) -> list[dict[str, Any]]:
+        return [
+            {
+                **{key: value for key, value in asdict(m).items() if key != "photo"},
+                "thumbnail": f"thumbnails/{m.number}?v={version}",
+            }
+            for m in matches
+        ]
+
+    def search_drawing(query: dict[str, Any]) -> dict[str, Any]:
+        """Answers the board: strokes, on an uploaded picture or not, to matches or a message."""
+        try:
+            strokes = parse_strokes(query.get("strokes"))
+            picture = query.get("picture")
+            paper = open_image(uploaded(picture)) if picture else None
+            drawing = paper if paper and not strokes else render_strokes(strokes, paper)
+            return {"matches": found(search.query(drawing))}
+        except SketchZooError as error:
+            return {"error": str(error)}
+
+    def search_file(file: str | None, k: float) -> list[dict[str, Any]]:
+        """Finds the k photos nearest to a sketch in an image file, best first."""
+        if not file:
+            raise gr.Error("Send an image file of a sketch.")
+        if not 1 <= k <= MAX_K:
+            raise gr.Error(f"k is a whole number from 1 to {MAX_K}.")
+        try:
+            return found(search.query(open_image(Path(file), "the sketch"), int(k)))
+        except SketchZooError as error:
+            raise gr.Error(str(error)) from error
+
+    page = gr.Blocks(title="SketchZoo", analytics_enabled=False)
+    with page:
+        gr.HTML(
+            html_template=(ASSETS / "board.html").read_text(encoding="utf-8"),
+            js_on_load=(ASSETS / "js" / "start.js").read_text(encoding="utf-8"),
+            server_functions=[search_drawing],
+            apply_default_css=False,
+        )
+        with gr.Row(visible=False):
+            file, k = gr.File(type="filepath"), gr.Number(12, precision=0)
+            gr.Button().click(search_file, [file, k], gr.JSON(), api_name="search", queue=False)
+    return page
+
+
+def uploaded(path: Any) -> Path:
+    """The path of an uploaded file, which must lie in Gradio's upload folder.
+
+    Raises:
+        StrokeError: it lies elsewhere.
+    """
+    folder = Path(get_upload_folder()).resolve()
+    try:
+        resolved = Path(path).resolve()
+    except (TypeError, ValueError, OSError) as error:
+        raise StrokeError("The uploaded picture is not known. Upload it again.") from error
+    if not resolved.is_relative_to(folder):
+        raise StrokeError("The uploaded picture is not known. Upload it again.")
+    return resolved
+
+
+if __name__ == "__main__":
+    sys.exit(main())

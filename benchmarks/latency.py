@@ -1,0 +1,217 @@
+"""How long a person waits: from the bare encoder to the repainted gallery, in one run.
+
+    python -m benchmarks.latency [--checkpoint DIR] [--strokes 60] [--json FILE]
+
+Times are medians and 95th percentiles in milliseconds. Each stands beside its ratio to the bare
+forward pass of the encoder on one image, measured in the same run, since that is what any
+machine can compare. Nothing else should be running.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import statistics
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from playwright.sync_api import Page
+
+from app import CHECKPOINT, ROOT, open_search
+from benchmarks.running import chromium, running_app
+from model import SketchSearch
+from model.preprocess import frame_sketch, to_input
+from model.strokes import parse_strokes, render_strokes
+from train.export import write_json
+
+Times = list[float]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.latency",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, metavar="DIR")
+    parser.add_argument("--strokes", type=int, default=60, help="strokes to time (at least 50)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    arguments = parser.parse_args()
+    strokes = max(50, arguments.strokes)
+    search = open_search(arguments.checkpoint, None, ROOT / "galleries")
+    examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
+    drawing = examples[0]["strokes"]
+
+    forward, query = time_search(search, drawing)
+    with running_app("app.py", "--checkpoint", arguments.checkpoint) as address:
+        http = time_http(address, drawing)
+        with chromium() as browser:
+            repaint = time_strokes(browser.new_page(), address, strokes, own_pad)
+    os.environ["SKETCHZOO_CHECKPOINT"] = str(arguments.checkpoint)
+    with running_app("-m", "benchmarks.sketchpad_app") as address, chromium() as browser:
+        sketchpad = time_strokes(browser.new_page(), address, strokes, gradio_pad)
+
+    rows = {
+        "bare forward, 1 image": forward,
+        "search.query": query,
+        "HTTP round trip": http,
+        "stroke end to repainted gallery": repaint,
+        "the same with gr.Sketchpad": sketchpad,
+    }
+    base = statistics.median(forward)
+    print(f"{'':34}{'median':>10}{'95th pct':>10}{'ratio':>8}")
+    for name, times in rows.items():
+        median = statistics.median(times)
+        print(f"{name:34}{median:8.1f}ms{percentile_95(times):8.1f}ms{median / base:8.2f}")
+    figures = {
+        "query_ratio": statistics.median(query) / base,
+        "repaint_median_ms": statistics.median(repaint),
+        "repaint_p95_ms": percentile_95(repaint),
+        "sketchpad_ratio": statistics.median(sketchpad) / statistics.median(repaint),
+        "forward_median_ms": base,
+        "http_ratio": statistics.median(http) / base,
+        "sketchpad_median_ms": statistics.median(sketchpad),
+        "strokes": strokes,
+    }
+    print(f"gr.Sketchpad takes {figures['sketchpad_ratio']:.1f} x as long as our pad")
+    if arguments.json:
+        write_json(arguments.json, figures)
+    return 0
+
+
+def percentile_95(times: Times) -> float:
+    return statistics.quantiles(times, n=20, method="inclusive")[-1]
+
+
+def time_search(search: SketchSearch, drawing: list[dict[str, Any]]) -> tuple[Times, Times]:
+    """The bare forward pass and the whole query, taking turns."""
+    image = render_strokes(parse_strokes(drawing))
+    encoder = search.encoder
+    batch = to_input(frame_sketch(image, encoder.input_size)[None])
+    batch = batch.contiguous(memory_format=torch.channels_last)
+
+    def forward() -> None:
+        with torch.inference_mode():
+            encoder.network(batch)
+
+    def query() -> None:
+        search.query(image)
+
+    for _ in range(20):
+        forward()
+        query()
+    pairs = [(_milliseconds(forward), _milliseconds(query)) for _ in range(200)]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def _milliseconds(call: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1e3
+
+
+def time_http(address: str, drawing: list[dict[str, Any]]) -> Times:
+    """A search from a program on the same machine, through the call that the page makes."""
+    config = json.loads(urllib.request.urlopen(f"{address}/config").read())
+    board = next(c["id"] for c in config["components"] if c["type"] == "html")
+    body = json.dumps(
+        {
+            "data": {"strokes": drawing, "picture": None},
+            "component_id": board,
+            "fn_name": "search_drawing",
+            "session_hash": "benchmark",
+        }
+    ).encode()
+
+    def ask() -> None:
+        request = urllib.request.Request(
+            f"{address}/gradio_api/component_server",
+            body,
+            {"Content-Type": "application/json"},
+        )
+        answer = json.loads(urllib.request.urlopen(request).read())
+        if len(answer.get("matches", [])) != 12:
+            raise RuntimeError(f"the server answered {answer}")
+
+    for _ in range(10):
+        ask()
+    return [_milliseconds(ask) for _ in range(100)]
+
+
+def own_pad(page: Page) -> tuple[str, str]:
+    """Readies our page; the selector of its canvas, and when a repaint is complete (JS)."""
+    page.wait_for_selector('[data-part="examples"] button')
+    return '[data-part="pad"]', (
+        "() => document.querySelector('[data-part=results]').ariaBusy === 'false'"
+    )
+
+
+def gradio_pad(page: Page) -> tuple[str, str]:
+    """The same for Gradio's sketchpad, whose pen has to be chosen first."""
+    page.wait_for_selector("canvas")
+    page.wait_for_timeout(2000)
+    page.get_by_label("Draw", exact=False).first.click()
+    return "canvas >> nth=0", (
+        "() => document.querySelector('output').textContent !== window.answered"
+    )
+
+
+def time_strokes(
+    page: Page, address: str, strokes: int, ready: Callable[[Page], tuple[str, str]]
+) -> Times:
+    """Draws strokes with the mouse; times from pointer-up to the frame after the repaint."""
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.goto(address)
+    canvas, complete = ready(page)
+    page.evaluate(
+        """() => {
+            window.times = [];
+            window.timeStroke = (complete) => new Promise((done) => {
+                addEventListener("pointerup", () => {
+                    const start = performance.now();
+                    window.answered = document.querySelector("output")?.textContent;
+                    const look = () => complete()
+                        ? requestAnimationFrame(() => setTimeout(() => {
+                            window.times.push(performance.now() - start);
+                            done();
+                        }))
+                        : setTimeout(look, 1);
+                    setTimeout(look, 1);
+                }, { capture: true, once: true });
+            });
+        }"""
+    )
+    draw = random.Random(0)
+    for number in range(strokes + 5):
+        page.evaluate(f"() => {{ window.stroke = window.timeStroke({complete}); }}")
+        box = page.locator(canvas).bounding_box()
+        if box is None:
+            raise RuntimeError("the canvas is not visible")
+        x, y = draw.uniform(0.3, 0.7), draw.uniform(0.3, 0.7)
+        radius = draw.uniform(0.05, 0.25)
+        for step in range(20):
+            angle = step / 20 * draw.uniform(4, 6)
+            place = (
+                box["x"] + box["width"] * (x + radius * math.cos(angle)),
+                box["y"] + box["height"] * (y + radius * math.sin(angle)),
+            )
+            page.mouse.move(*place)
+            if step == 0:
+                page.mouse.down()
+            page.wait_for_timeout(10)
+        page.mouse.up()
+        page.evaluate("() => window.stroke")
+        if number == 4:
+            page.evaluate("() => { window.times = []; }")
+    times: Times = page.evaluate("() => window.times")
+    return times
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""The same search behind Gradio's own sketchpad and gallery, for comparison."""
+
+import os
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app import CHECKPOINT, ROOT, open_search
+from model import EmptySketchError
+
+search = open_search(
+    Path(os.environ.get("SKETCHZOO_CHECKPOINT", CHECKPOINT)), None, ROOT / "galleries"
+)
+answers = count(1)
+
+
+def find(drawing: dict[str, Any]) -> tuple[list[tuple[str, str]], str]:
+    try:
+        matches = search.query(drawing["composite"])
+    except EmptySketchError:
+        matches = []
+    photos = [(str(search.thumbnail(m.number)), m.label) for m in matches]
+    return photos, f"<output>{next(answers)}</output>"
+
+
+with gr.Blocks() as page:
+    pad = gr.Sketchpad(type="pil", canvas_size=(512, 512))
+    photos = gr.Gallery(columns=4)
+    answer = gr.HTML("<output>0</output>")
+    pad.change(find, pad, [photos, answer], queue=False, show_progress="hidden")
+
+page.launch(allowed_paths=[str(search.folder)], quiet=True)

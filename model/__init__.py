@@ -1,0 +1,25 @@
+"""The encoder and the search: all that the app loads, and what training exports."""
+
+from model.checkpoint import Checkpoint, Photo
+from model.encoder import Encoder
+from model.errors import (
+    CheckpointError,
+    EmptySketchError,
+    GalleryError,
+    ImageError,
+    SketchZooError,
+)
+from model.search import Match, SketchSearch
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "EmptySketchError",
+    "Encoder",
+    "GalleryError",
+    "ImageError",
+    "Match",
+    "Photo",
+    "SketchSearch",
+    "SketchZooError",
+]

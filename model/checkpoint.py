@@ -1,0 +1,256 @@
+"""A checkpoint folder: weights, manifest, and, over photos, an index with thumbnails.
+
+    encoder.safetensors   weights of the shared network, fp16
+    manifest.json         what they are, and the sha256 of the other files
+    index.ann             Annoy index over photo embeddings   } where photos
+    thumbnails/<n>.webp   photo n of the manifest, made small } are indexed
+
+A folder is only opened when everything in it fits together.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from model.encoder import Encoder, SiameseNetwork
+from model.errors import CheckpointError
+from model.preprocess import PREPROCESSING
+
+FORMAT = 1
+WEIGHTS = "encoder.safetensors"
+INDEX = "index.ann"
+MANIFEST = "manifest.json"
+THUMBNAILS = "thumbnails"
+METRIC: Literal["angular"] = "angular"
+"""Annoy's name for the distance between points on the unit sphere."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo of the gallery. `credit` and `licence` are empty where they are not known."""
+
+    path: str
+    label: str
+    credit: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class IndexInfo:
+    """How an index was built; `photos_key` tells whether the photos have changed since."""
+
+    metric: str
+    trees: int
+    seed: int
+    photos: int
+    photos_key: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a checkpoint folder holds."""
+
+    name: str
+    backbone: str
+    projection_size: int
+    embedding_size: int
+    input_size: int
+    scale: float
+    classes: list[str]
+    training: dict[str, Any]
+    metrics: dict[str, Any]
+    sha256: dict[str, str]
+    preprocessing: dict[str, Any] = field(default_factory=lambda: dict(PREPROCESSING))
+    index: IndexInfo | None = None
+    photos: list[Photo] = field(default_factory=list)
+    format: int = FORMAT
+
+    @classmethod
+    def read(cls, path: Path) -> "Manifest":
+        """Parses a manifest.
+
+        Raises:
+            CheckpointError: missing, damaged, or of another format.
+        """
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise CheckpointError(
+                f"{path.parent} is no checkpoint: {MANIFEST} is missing. Name a folder made by "
+                "'python -m train export', or fetch the file again."
+            ) from error
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path} is damaged. {_RESTORE}") from error
+        try:
+            if data["format"] != FORMAT:
+                raise CheckpointError(
+                    f"{path} has format {data['format']}; this version reads format {FORMAT}. "
+                    "Export the run again, or update SketchZoo."
+                )
+            index = data.pop("index")
+            photos = [Photo(**photo) for photo in data.pop("photos")]
+            return cls(**data, index=IndexInfo(**index) if index else None, photos=photos)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError(
+                f"{path} lacks a field or has one too many. {_RESTORE}"
+            ) from error
+
+    def save(self, folder: Path) -> None:
+        """Writes the manifest under a temporary name, then replaces an older one."""
+        unfinished = folder / (MANIFEST + ".tmp")
+        unfinished.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        os.replace(unfinished, folder / MANIFEST)
+
+    def with_index(self, folder: Path, index: IndexInfo, photos: Sequence[Photo]) -> "Manifest":
+        """The manifest of `folder`, which holds the same weights and an index over `photos`."""
+        hashes = {WEIGHTS: self.sha256[WEIGHTS], INDEX: sha256(folder / INDEX)}
+        return replace(self, index=index, photos=list(photos), sha256=hashes)
+
+
+class Checkpoint:
+    """An opened checkpoint folder, whose files were found to fit together."""
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder, self.manifest = folder, manifest
+
+    @classmethod
+    def open(cls, folder: Path | str) -> "Checkpoint":
+        """Reads the manifest and checks every file that it names.
+
+        Raises:
+            CheckpointError: which file or field is wrong, and what to do.
+        """
+        folder = Path(folder)
+        manifest = Manifest.read(folder / MANIFEST)
+        if manifest.preprocessing != PREPROCESSING:
+            changed = sorted(
+                key
+                for key in {*manifest.preprocessing, *PREPROCESSING}
+                if manifest.preprocessing.get(key) != PREPROCESSING.get(key)
+            )
+            raise CheckpointError(
+                f"{folder} was trained with another preprocessing ({', '.join(changed)}) than "
+                "this version has. Train and export it again, or use the version it came from."
+            )
+        if manifest.index is not None and manifest.index.metric != METRIC:
+            raise CheckpointError(
+                f"{folder / MANIFEST} has an index by {manifest.index.metric} distance; this "
+                f"version searches by {METRIC} distance. {_RESTORE}"
+            )
+        if manifest.index is not None and manifest.index.photos != len(manifest.photos):
+            raise CheckpointError(
+                f"{folder / MANIFEST} lists {len(manifest.photos)} photos for an index over "
+                f"{manifest.index.photos}. {_RESTORE}"
+            )
+        for name in (WEIGHTS, INDEX) if manifest.index else (WEIGHTS,):
+            _check_file(folder / name, manifest.sha256.get(name, ""))
+        return cls(folder, manifest)
+
+    def encoder(self, device: str = "cpu") -> Encoder:
+        """Builds the network and loads its weights, as fp32.
+
+        Raises:
+            CheckpointError: the weights are not those of the network in the manifest.
+        """
+        manifest = self.manifest
+        try:
+            network = SiameseNetwork(
+                manifest.backbone,
+                manifest.projection_size,
+                len(manifest.classes),
+                scale=manifest.scale,
+            )
+            network.load_state_dict(load_file(self.folder / WEIGHTS))
+        except (SafetensorError, RuntimeError, ValueError, OSError) as error:
+            raise CheckpointError(
+                f"{self.folder / WEIGHTS} does not fit the {manifest.backbone} that {MANIFEST} "
+                f"describes. {_RESTORE}"
+            ) from error
+        return Encoder(network, manifest.input_size, device)
+
+
+def save_checkpoint(
+    folder: Path,
+    network: SiameseNetwork,
+    *,
+    name: str,
+    backbone: str,
+    input_size: int,
+    classes: Sequence[str],
+    training: dict[str, Any],
+    metrics: dict[str, Any],
+) -> Checkpoint:
+    """Writes weights in fp16 and a manifest without photos.
+
+    Raises:
+        CheckpointError: a weight does not fit into fp16.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {
+        key: value.half().contiguous() if value.is_floating_point() else value
+        for key, value in network.state_dict().items()
+    }
+    for key, value in weights.items():
+        if not bool(torch.isfinite(value).all()):
+            raise CheckpointError(f"{key} is not finite in fp16; the training has diverged.")
+    unfinished = folder / (WEIGHTS + ".tmp")
+    save_file(weights, unfinished)
+    os.replace(unfinished, folder / WEIGHTS)
+    projection_size = network.projection.out_features
+    manifest = Manifest(
+        name=name,
+        backbone=backbone,
+        projection_size=projection_size,
+        embedding_size=projection_size + len(classes),
+        input_size=input_size,
+        scale=network.scale,
+        classes=list(classes),
+        training=training,
+        metrics=metrics,
+        sha256={WEIGHTS: sha256(folder / WEIGHTS)},
+    )
+    manifest.save(folder)
+    return Checkpoint.open(folder)
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def photos_key(photos: Iterable[Photo]) -> str:
+    """A digest that changes when a photo, its label or its credit does."""
+    digest = hashlib.sha256()
+    for photo in photos:
+        try:
+            status = Path(photo.path).stat()
+            state = (status.st_size, status.st_mtime_ns)
+        except OSError:
+            state = (0, 0)
+        digest.update(repr((photo, state)).encode())
+    return digest.hexdigest()
+
+
+_RESTORE = "Fetch the folder again, or export it again with 'python -m train export'."
+
+
+def _check_file(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing. {_RESTORE}")
+    if sha256(path) != expected:
+        raise CheckpointError(
+            f"{path} is not the file that {MANIFEST} describes (its sha256 differs): it is cut "
+            f"short, damaged or swapped. {_RESTORE}"
+        )

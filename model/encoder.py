@@ -1,0 +1,173 @@
+"""The Siamese encoder: one shared network for sketches and photos."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+from torch.nn import functional
+
+from model.backbones import build_backbone
+from model.preprocess import Pixels, frame_photo, frame_sketch, to_input
+
+Embeddings = NDArray[np.float32]
+
+
+class SiameseNetwork(nn.Module):
+    """Backbone, average pooling, and a linear layer to a point on the unit sphere.
+
+    `prototypes` hold one such point a class. They are what the cosine softmax of the training
+    pulls sketches and photos of a class to, and they let `embed` append what the network thinks
+    of the class.
+
+    Args:
+        backbone: one of `model.backbones.BACKBONES`.
+        projection_size: numbers in the projection.
+        num_classes: number of prototypes.
+        scale: inverse temperature of the class posterior.
+        pretrained: start from ImageNet weights.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        projection_size: int,
+        num_classes: int,
+        *,
+        scale: float = 16.0,
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        self.backbone, channels = build_backbone(backbone, pretrained=pretrained)
+        self.projection = nn.Linear(channels, projection_size)
+        self.prototypes = nn.Parameter(torch.randn(num_classes, projection_size))
+        self.scale = scale
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """`(n, 3, h, w)` images to `(n, projection_size)` float32 rows of length 1."""
+        maps = self.backbone(batch)
+        pooled = maps.float().mean(dim=(2, 3))
+        with torch.autocast(batch.device.type, enabled=False):
+            return functional.normalize(self.projection(pooled), dim=1)
+
+    def cosines(self, projected: torch.Tensor) -> torch.Tensor:
+        """`(n, projection_size)` to `(n, num_classes)` cosines with the prototypes."""
+        return projected @ functional.normalize(self.prototypes, dim=1).T
+
+    def extend(self, projected: torch.Tensor) -> torch.Tensor:
+        """Projection and class posterior as one embedding of length 1.
+
+        `[e, sqrt(softmax(scale * e . W))] / sqrt(2)`: the square roots of two distributions
+        have their Bhattacharyya coefficient (1943) as dot product, so two images are near when
+        they look alike and when they are thought to be of the same class.
+
+        Args:
+            projected: `(n, projection_size)` rows of length 1.
+
+        Returns:
+            `(n, projection_size + num_classes)` rows of length 1.
+        """
+        posterior = torch.softmax(self.scale * self.cosines(projected), dim=1)
+        return torch.cat([projected, posterior.sqrt()], dim=1) / 2**0.5
+
+    @torch.inference_mode()
+    def embed(self, batch: torch.Tensor, *, mirror: bool = False) -> torch.Tensor:
+        """Embeddings of a batch from `model.preprocess.to_input`.
+
+        Args:
+            batch: `(n, 3, h, w)`.
+            mirror: take the mean of each image and its mirror image, for twice the time; used
+                for photos, which are embedded once.
+
+        Returns:
+            `(n, projection_size + num_classes)` float32 rows of length 1.
+        """
+        projected = self(batch)
+        if mirror:
+            projected = functional.normalize(projected + self(batch.flip(3)), dim=1)
+        return self.extend(projected)
+
+
+class Encoder:
+    """Sketches and photos to embeddings that are compared by their dot product.
+
+    Args:
+        network: a trained network; it is put into evaluation mode.
+        input_size: side in pixels of the frames that the network was trained on.
+        device: where to run it.
+    """
+
+    BATCH = 32
+
+    def __init__(
+        self, network: SiameseNetwork, input_size: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.network = network.to(device).to(memory_format=torch.channels_last).eval()
+        self.input_size = input_size
+        self.device = torch.device(device)
+
+    @property
+    def size(self) -> int:
+        """Numbers in an embedding."""
+        return int(self.network.projection.out_features) + len(self.network.prototypes)
+
+    def embed_sketches(self, images: Sequence[Image.Image]) -> Embeddings:
+        """Embeddings of drawings: any size, mode or transparency, dark lines on light paper.
+
+        A blank drawing is embedded as blank paper.
+
+        Returns:
+            `(n, size)` float32, rows of length 1.
+
+        Raises:
+            ImageError: a drawing is too large or too small.
+        """
+
+        def frame(image: Image.Image) -> Pixels:
+            return frame_sketch(image, self.input_size, allow_empty=True)
+
+        return self._embed(images, frame, mirror=False)
+
+    def embed_photos(self, images: Sequence[Image.Image]) -> Embeddings:
+        """Embeddings of photos, each the mean of the photo and its mirror image.
+
+        Returns:
+            `(n, size)` float32, rows of length 1.
+
+        Raises:
+            ImageError: a photo is too large or too small.
+        """
+
+        def frame(image: Image.Image) -> Pixels:
+            return frame_photo(image, self.input_size)
+
+        return self._embed(images, frame, mirror=True)
+
+    def embed_frame(self, frame: Pixels) -> Embeddings:
+        """The embedding of one sketch that `model.preprocess.frame_sketch` has framed.
+
+        Returns:
+            `(size,)` float32, of length 1.
+        """
+        embedding: Embeddings = self._forward(frame[None], mirror=False)[0]
+        return embedding
+
+    def _embed(
+        self,
+        images: Sequence[Image.Image],
+        frame: Callable[[Image.Image], Pixels],
+        *,
+        mirror: bool,
+    ) -> Embeddings:
+        rows = [np.empty((0, self.size), np.float32)]
+        for start in range(0, len(images), self.BATCH):
+            frames = np.stack([frame(image) for image in images[start : start + self.BATCH]])
+            rows.append(self._forward(frames, mirror=mirror))
+        return np.concatenate(rows)
+
+    def _forward(self, frames: Pixels, *, mirror: bool) -> Embeddings:
+        batch = to_input(frames).to(self.device, memory_format=torch.channels_last)
+        embedded: Embeddings = self.network.embed(batch, mirror=mirror).cpu().numpy()
+        return embedded

@@ -1,0 +1,161 @@
+"""From a picture to the encoder's input: the one place, for training, indexing and the app.
+
+A person draws small in a corner or fills the page, with a thin mouse line or a thick finger
+line. `frame_sketch` takes most of that away: dark lines on white paper, cropped to the ink, and
+no line thinner than about a pixel at the encoder's input size.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from model.errors import EmptySketchError
+from model.images import check_size, flatten
+
+Pixels = NDArray[np.uint8]
+
+MARGIN = 0.08
+"""White border around the ink, as a share of the longer side of the ink."""
+
+MIN_LINE = 1.5
+"""Width in pixels, at the encoder's input size, below which lines are thickened."""
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+PREPROCESSING = {"margin": MARGIN, "min_line": MIN_LINE, "mean": list(MEAN), "std": list(STD)}
+"""What a checkpoint depends on; saved in its manifest and compared when it is opened."""
+
+_INK = 80
+"""Stretched darkness, 0 to 255, from which a pixel counts as ink."""
+
+_FAINTEST = 24
+"""A page whose darkest pixel differs from the paper by less grey levels than this is blank."""
+
+_SMALLEST_DRAWING = 8
+"""Pixels. A dot is framed as if it were this large, or it would fill the frame."""
+
+
+def frame_sketch(image: Image.Image, size: int, *, allow_empty: bool = False) -> Pixels:
+    """A drawing as the encoder sees it: grey, `(size, size)`, ink 0 on paper 255.
+
+    Light lines on a dark ground are inverted, the drawing is cropped to its ink, padded to a
+    square with a margin, its tones are stretched, and hair lines are thickened to `MIN_LINE`.
+
+    Args:
+        image: any size and mode; transparent means paper.
+        size: side of the result in pixels.
+        allow_empty: return blank paper for a drawing without ink instead of raising.
+
+    Raises:
+        EmptySketchError: the drawing is one even tone.
+        ImageError: the drawing is too large or too small.
+    """
+    check_size(image, "the drawing")
+    grey = flatten(image).convert("L")
+    ink = _ink(np.asarray(grey))
+    box = _ink_box(ink)
+    if box is None:
+        if allow_empty:
+            return np.full((size, size), 255, np.uint8)
+        raise EmptySketchError("There is nothing on the page yet. Draw a line to start.")
+    return 255 - _fit(Image.fromarray(ink), box, size)
+
+
+def frame_photo(image: Image.Image, size: int) -> Pixels:
+    """A photo as the encoder sees it: RGB, `(size, size, 3)`, 0 to 255.
+
+    The whole photo is squeezed to a square, as the Sketchy Database does, so that no part of an
+    animal is cut off.
+
+    Raises:
+        ImageError: the photo is too large or too small.
+    """
+    check_size(image, "the photo")
+    rgb = flatten(image)
+    return np.asarray(rgb.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0))
+
+
+def to_input(pixels: Pixels) -> torch.Tensor:
+    """A batch of frames to the encoder's input.
+
+    Args:
+        pixels: `(n, h, w)` grey sketches or `(n, h, w, 3)` photos, 0 to 255.
+
+    Returns:
+        `(n, 3, h, w)` float32 in channels_last order, normalised by the mean and standard
+        deviation of ImageNet, as torchvision's weights expect.
+    """
+    if pixels.ndim == 3:
+        pixels = np.broadcast_to(pixels[..., None], (*pixels.shape, 3))
+    batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)
+    return normalise(batch.float().div_(255))
+
+
+def normalise(batch: torch.Tensor) -> torch.Tensor:
+    """`(n, 3, h, w)` in 0 to 1 to zero mean and unit variance on ImageNet."""
+    mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
+    std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
+    return (batch - mean) / std
+
+
+def _ink(grey: Pixels) -> Pixels:
+    """Darkness against the paper's own tone, stretched to 0 to 255."""
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if np.median(edge) < 128:
+        grey = 255 - grey
+        edge = 255 - edge
+    paper = max(int(np.median(edge)), 1)
+    darkness = np.clip(paper - grey.astype(np.int16), 0, None)
+    deepest = int(darkness.max())
+    if deepest < _FAINTEST:
+        return np.zeros_like(grey)
+    return (darkness * (255 / deepest)).astype(np.uint8)
+
+
+def _ink_box(ink: Pixels) -> tuple[int, int, int, int] | None:
+    """Left, top, right, bottom of the pixels that hold ink; None for a blank page."""
+    mask = ink > _INK
+    columns = np.flatnonzero(mask.any(axis=0))
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(columns):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _fit(ink: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
+    """Crops to a square around `box` and scales it to `size`, keeping lines visible."""
+    left, top, right, bottom = box
+    side = round(max(right - left, bottom - top, _SMALLEST_DRAWING) * (1 + 2 * MARGIN))
+    x = (left + right - side) // 2
+    y = (top + bottom - side) // 2
+    square = ink.crop((x, y, x + side, y + side))
+    working = min(side, 2 * size)
+    if side > working:
+        square = square.resize((working, working), Image.Resampling.BOX)
+        square = _stretch(square)
+    grown = MIN_LINE * working / size - _line_width(np.asarray(square))
+    for _ in range(round(grown / 2)):
+        square = square.filter(ImageFilter.MaxFilter(3))
+    return np.asarray(_stretch(square.resize((size, size), Image.Resampling.BILINEAR)))
+
+
+def _stretch(ink: Image.Image) -> Image.Image:
+    """Tones scaled so that the darkest ink is 255 again after shrinking has paled it."""
+    deepest = max(int(np.asarray(ink).max()), 1)
+    return ink.point([min(255, round(v * 255 / deepest)) for v in range(256)])
+
+
+def _line_width(ink: Pixels) -> float:
+    """Mean width of the lines in pixels: area over length, the length by Crofton's formula.
+
+    A curve of length l crosses the grid's rows and columns 4l/pi times on average; an outline
+    has two sides.
+    """
+    mask = ink > _INK
+    down, across = mask[1:] != mask[:-1], mask[:, 1:] != mask[:, :-1]
+    crossings = int(down.sum()) + int(across.sum())
+    return 8 / math.pi * int(mask.sum()) / max(crossings, 1)

@@ -1,0 +1,127 @@
+"""From a drawing to the nearest photos."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from annoy import AnnoyIndex
+from PIL import Image
+
+from model.checkpoint import INDEX, METRIC, THUMBNAILS, Checkpoint, Manifest, Photo
+from model.encoder import Embeddings, Encoder
+from model.errors import CheckpointError, GalleryError
+from model.preprocess import frame_sketch
+
+
+@dataclass(frozen=True)
+class Match:
+    """A photo that was found.
+
+    Attributes:
+        photo: path of the photo.
+        label: what it shows.
+        distance: 0 (same) to 2 (opposite): between points on the unit sphere,
+            sqrt(2 - 2 * dot product).
+        credit: who made it; empty where unknown.
+        licence: its terms; empty where unknown.
+        rank: 1 for the nearest.
+        number: its place in the manifest, from 0.
+    """
+
+    photo: str
+    label: str
+    distance: float
+    credit: str
+    licence: str
+    rank: int
+    number: int
+
+
+class SketchSearch:
+    """A loaded checkpoint: encoder, index and photos. Make one with `SketchSearch.load`."""
+
+    def __init__(
+        self, folder: Path, manifest: Manifest, encoder: Encoder, index: AnnoyIndex | None
+    ) -> None:
+        self.folder, self.manifest, self.encoder = folder, manifest, encoder
+        self._index = index
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "SketchSearch":
+        """Opens a checkpoint folder.
+
+        A folder without an index loads too, for embedding; `query` then needs photos first.
+
+        Raises:
+            CheckpointError: a file is missing, cut short, damaged or from another checkpoint.
+        """
+        checkpoint = Checkpoint.open(folder)
+        encoder = checkpoint.encoder()
+        return cls(checkpoint.folder, checkpoint.manifest, encoder, _load_index(checkpoint))
+
+    @property
+    def photos(self) -> list[Photo]:
+        """The gallery, in the order of the index."""
+        return self.manifest.photos
+
+    def thumbnail(self, number: int) -> Path:
+        """The small version of a photo of the gallery."""
+        return self.folder / THUMBNAILS / f"{number}.webp"
+
+    def query(self, image: Image.Image, k: int = 12) -> list[Match]:
+        """The `k` photos nearest to a drawing, best first; all of them if there are fewer.
+
+        Args:
+            image: a drawing of any size, mode or transparency, dark lines on light paper.
+            k: how many, at least 1.
+
+        Raises:
+            EmptySketchError: there is no line in the drawing.
+            ImageError: the drawing is too large or too small.
+            GalleryError: no photos are indexed.
+            ValueError: k is less than 1.
+        """
+        return self.nearest(
+            self.encoder.embed_frame(frame_sketch(image, self.encoder.input_size)), k
+        )
+
+    def nearest(self, embedding: Embeddings, k: int = 12) -> list[Match]:
+        """The `k` photos nearest to an embedding of shape `(d,)`, best first."""
+        if k < 1:
+            raise ValueError("k is at least 1")
+        if self._index is None:
+            raise GalleryError(
+                "No photos are indexed. Start the app with --photos DIR to search your own."
+            )
+        numbers, distances = self._index.get_nns_by_vector(embedding, k, include_distances=True)
+        return [
+            Match(
+                photo=photo.path,
+                label=photo.label,
+                distance=distance,
+                credit=photo.credit,
+                licence=photo.licence,
+                rank=rank,
+                number=number,
+            )
+            for rank, (number, distance) in enumerate(zip(numbers, distances, strict=True), 1)
+            for photo in (self.photos[number],)
+        ]
+
+
+def _load_index(checkpoint: Checkpoint) -> AnnoyIndex | None:
+    info = checkpoint.manifest.index
+    if info is None:
+        return None
+    index = AnnoyIndex(checkpoint.manifest.embedding_size, METRIC)
+    path = checkpoint.folder / INDEX
+    try:
+        index.load(str(path))
+        items = index.get_n_items()
+    except OSError:
+        items = -1
+    if items != info.photos:
+        raise CheckpointError(
+            f"{path} is not an index over {info.photos} photos. Delete {checkpoint.folder} and "
+            "start again to build it anew."
+        )
+    return index

@@ -1,0 +1,92 @@
+"""Strokes, as they travel from the browser, to a picture: the one renderer of drawings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from model.errors import SketchZooError
+
+MAX_STROKES = 1000
+MAX_POINTS = 50_000
+
+_PAPER_SIDE = 384
+"""Pixels. Drawings are rendered at this size, then framed for the encoder."""
+
+
+class StrokeError(SketchZooError):
+    """Strokes that are not of the documented form, or too many."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A polyline in a unit square, y downwards; `width` is a share of the square's side."""
+
+    points: tuple[tuple[float, float], ...]
+    width: float
+
+
+def parse_strokes(payload: Any) -> list[Stroke]:
+    """Checks and converts `[{"width": w, "points": [[x, y], ...]}, ...]`.
+
+    Coordinates outside the page are kept within one page's distance of it.
+
+    Raises:
+        StrokeError: another form, not finite, or over `MAX_STROKES` or `MAX_POINTS`.
+    """
+    if not isinstance(payload, list) or len(payload) > MAX_STROKES:
+        raise StrokeError(f"A drawing is a list of at most {MAX_STROKES} strokes.")
+    strokes, count = [], 0
+    for item in payload:
+        try:
+            width = min(max(float(item["width"]), 0.001), 0.2)
+            points = tuple((_coordinate(x), _coordinate(y)) for x, y in item["points"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise StrokeError(
+                'A stroke looks like {"width": 0.012, "points": [[0.1, 0.2], [0.3, 0.4]]}, with '
+                "coordinates from 0 to 1."
+            ) from error
+        count += len(points)
+        if count > MAX_POINTS:
+            raise StrokeError(f"A drawing has at most {MAX_POINTS} points; clear and start again.")
+        if points:
+            strokes.append(Stroke(points, width))
+    return strokes
+
+
+def render_strokes(strokes: Sequence[Stroke], paper: Image.Image | None = None) -> Image.Image:
+    """Black strokes with round ends on white paper.
+
+    Args:
+        strokes: drawn in their order.
+        paper: a picture to draw on, fitted into the page without distortion.
+
+    Returns:
+        A square picture: grey, or RGB where there is a `paper`.
+    """
+    side = _PAPER_SIDE
+    if paper is None:
+        page = Image.new("L", (side, side), 255)
+    else:
+        page = Image.new("RGB", (side, side), "white")
+        scale = side / max(paper.size)
+        width, height = (max(1, round(length * scale)) for length in paper.size)
+        page.paste(paper.resize((width, height)), ((side - width) // 2, (side - height) // 2))
+    draw = ImageDraw.Draw(page)
+    black = 0 if paper is None else (0, 0, 0)
+    for stroke in strokes:
+        points = [(x * side, y * side) for x, y in stroke.points]
+        width = max(1, round(stroke.width * side))
+        draw.line(points, black, width, joint="curve")
+        radius = stroke.width * side / 2
+        for x, y in (points[0], points[-1]):
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=black)
+    return page
+
+
+def _coordinate(value: Any) -> float:
+    number = float(value)
+    if number != number:
+        raise ValueError("not a number")
+    return min(max(number, -1.0), 2.0)

@@ -1,0 +1,52 @@
+"""Pictures that the tests draw themselves, and checkpoints small enough to make at once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from model.checkpoint import Checkpoint, save_checkpoint
+from model.encoder import SiameseNetwork
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def examples() -> dict[str, list[dict[str, Any]]]:
+    """The example sketches by name, as strokes."""
+    loaded = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
+    return {example["name"]: example["strokes"] for example in loaded}
+
+
+@pytest.fixture
+def tiny_checkpoint(tmp_path: Path) -> Checkpoint:
+    """An untrained ResNet18 with three classes and embeddings of 8 + 3 numbers."""
+    torch.manual_seed(0)
+    network = SiameseNetwork("resnet18", 8, 3)
+    return save_checkpoint(
+        tmp_path / "checkpoint",
+        network,
+        name="tiny",
+        backbone="resnet18",
+        input_size=32,
+        classes=["ant", "bat", "cat"],
+        training={},
+        metrics={},
+    )
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path) -> Path:
+    """Six plain photos under two labels."""
+    folder = tmp_path / "photos"
+    for label, hue in (("red_panda", "darkred"), ("blue_whale", "navy")):
+        (folder / label).mkdir(parents=True)
+        for number in range(3):
+            photo = Image.new("RGB", (90, 60), "white")
+            draw = ImageDraw.Draw(photo)
+            draw.ellipse((10 * number, 10, 60 + 10 * number, 50), fill=hue)
+            photo.save(folder / label / f"{number}.jpg")
+    return folder

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Live } from "../../assets/js/live.js";
+
+/** A server whose answers are given by hand. */
+function server() {
+  /** @type {{question: number, answer: (value: string) => void, fail: () => void}[]} */
+  const asked = [];
+  const ask = (/** @type {number} */ question) =>
+    new Promise((answer, fail) => asked.push({ question, answer, fail: () => fail(new Error()) }));
+  return { asked, ask };
+}
+
+const pause = () => new Promise((done) => setTimeout(done, 0));
+
+test("one request is under way, and the newest state is asked for next", async () => {
+  const { asked, ask } = server();
+  const answers = [];
+  const busy = [];
+  let state = 1;
+  const live = new Live(() => state, ask, (a) => answers.push(a), assert.fail, (b) => busy.push(b));
+  live.changed();
+  for (state of [2, 3, 4]) live.changed();
+  assert.deepEqual(asked.map((a) => a.question), [1]);
+  asked[0].answer("one");
+  await pause();
+  assert.deepEqual(asked.map((a) => a.question), [1, 4]);
+  assert.deepEqual(busy, [true]);
+  asked[1].answer("four");
+  await pause();
+  assert.deepEqual(answers, ["one", "four"]);
+  assert.deepEqual(busy, [true, false]);
+  live.changed();
+  assert.equal(asked.length, 3);
+});
+
+test("a failure is reported and does not stop what follows", async () => {
+  const { asked, ask } = server();
+  const failures = [];
+  const answers = [];
+  const live = new Live(() => 1, ask, (a) => answers.push(a), (e) => failures.push(e));
+  live.changed();
+  asked[0].fail();
+  await pause();
+  assert.equal(failures.length, 1);
+  live.changed();
+  asked[1].answer("back");
+  await pause();
+  assert.deepEqual(answers, ["back"]);
+});

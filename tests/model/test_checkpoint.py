@@ -1,0 +1,89 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.checkpoint import INDEX, MANIFEST, WEIGHTS, Checkpoint
+from model.encoder import SiameseNetwork
+from model.errors import CheckpointError
+from model.gallery import build_gallery, photos_in
+from model.search import SketchSearch
+
+
+@pytest.fixture
+def gallery(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "gallery"
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    return folder
+
+
+def change_manifest(folder: Path, **changes: object) -> None:
+    path = folder / MANIFEST
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_weights_come_back_as_fp16_rounds_them(tiny_checkpoint: Checkpoint) -> None:
+    torch.manual_seed(0)
+    original = SiameseNetwork("resnet18", 8, 3)
+    loaded = tiny_checkpoint.encoder().network
+    for name, value in original.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], value.half().to(value.dtype))
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, INDEX, MANIFEST])
+def test_a_missing_file_is_named(gallery: Path, name: str) -> None:
+    (gallery / name).unlink()
+    with pytest.raises(CheckpointError, match=f"{name}.* is missing"):
+        SketchSearch.load(gallery)
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, INDEX, MANIFEST])
+def test_a_truncated_file_is_named(gallery: Path, name: str) -> None:
+    data = (gallery / name).read_bytes()
+    (gallery / name).unlink()
+    (gallery / name).write_bytes(data[: len(data) // 2])
+    with pytest.raises(CheckpointError, match=name):
+        SketchSearch.load(gallery)
+
+
+def test_swapped_files_are_named(gallery: Path, tmp_path: Path) -> None:
+    index = (gallery / INDEX).read_bytes()
+    (gallery / INDEX).write_bytes(index[:-1] + bytes([index[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match=f"{INDEX} is not the file"):
+        SketchSearch.load(gallery)
+    (gallery / INDEX).write_bytes(index)
+    SketchSearch.load(gallery)
+    (gallery / WEIGHTS).unlink()
+    shutil.copyfile(gallery / INDEX, gallery / WEIGHTS)
+    with pytest.raises(CheckpointError, match=f"{WEIGHTS} is not the file"):
+        SketchSearch.load(gallery)
+
+
+def test_a_manifest_that_does_not_fit_is_refused(gallery: Path) -> None:
+    manifest = json.loads((gallery / MANIFEST).read_text())
+    for changes, said in [
+        ({"backbone": "resnet34"}, "does not fit the resnet34"),
+        ({"backbone": "resnet9"}, "does not fit"),
+        ({"photos": manifest["photos"][:-1]}, "lists 5 photos for an index over 6"),
+        ({"embedding_size": 13}, "index.ann is not an index over 6 photos"),
+        ({"preprocessing": {**manifest["preprocessing"], "margin": 0.5}}, "preprocessing .margin"),
+        ({"format": 99}, "format 99; this version reads format 1"),
+        ({"surprise": 1}, "lacks a field or has one too many"),
+    ]:
+        change_manifest(gallery, **{**manifest, **changes})
+        with pytest.raises(CheckpointError, match=said):
+            SketchSearch.load(gallery)
+        (gallery / MANIFEST).write_text(json.dumps(manifest))
+    SketchSearch.load(gallery)
+
+
+def test_a_checkpoint_without_photos_embeds_but_does_not_search(
+    tiny_checkpoint: Checkpoint,
+) -> None:
+    search = SketchSearch.load(tiny_checkpoint.folder)
+    assert search.photos == []
+    with pytest.raises(Exception, match="No photos are indexed"):
+        search.nearest(np.ones(11, np.float32))

@@ -1,0 +1,99 @@
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from model.checkpoint import Checkpoint, Photo
+from model.errors import GalleryError
+from model.gallery import build_gallery, gallery_is_current, photos_in
+from model.search import SketchSearch
+from model.starter import starter_photos
+
+
+def test_labels_come_from_folders_and_file_names(photo_folder: Path) -> None:
+    Image.new("RGB", (20, 20)).save(photo_folder / "snow_leopard.png")
+    labels = [photo.label for photo in photos_in(photo_folder)]
+    assert labels == ["blue whale"] * 3 + ["red panda"] * 3 + ["snow leopard"]
+
+
+def test_unreadable_photos_are_named_and_left_out(
+    tiny_checkpoint: Checkpoint,
+    photo_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (photo_folder / "red_panda" / "1.jpg").write_text("not a photo")
+    built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "gallery")
+    assert len(built.manifest.photos) == 5
+    assert "red_panda/1.jpg" in "".join(capsys.readouterr())
+    search = SketchSearch.load(tmp_path / "gallery")
+    first = search.encoder.embed_photos([Image.open(search.photos[3].path)])[0]
+    assert search.nearest(first, 1)[0].number == 3
+
+
+def test_a_gallery_is_current_until_a_photo_changes(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "gallery"
+    assert not gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
+    os.utime(photo_folder / "red_panda" / "0.jpg", (1, 1))
+    assert not gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
+    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".gallery")] == []
+
+
+@pytest.mark.parametrize("content", [None, "empty", "text"])
+def test_a_folder_without_photos_is_refused(tmp_path: Path, content: str | None) -> None:
+    folder = tmp_path / "mine"
+    if content:
+        folder.mkdir()
+    if content == "text":
+        (folder / "readme.txt").write_text("hello")
+    with pytest.raises(GalleryError, match="mine"):
+        photos_in(folder)
+
+
+def test_a_folder_of_unreadable_photos_leaves_nothing_behind(
+    tiny_checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.jpg").write_text("no")
+    with pytest.raises(GalleryError, match="None of the photos"):
+        build_gallery(tiny_checkpoint, [Photo(str(tmp_path / "broken.jpg"), "x")], tmp_path / "g")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.jpg", "checkpoint"]
+
+
+def test_the_starter_gallery_reads_labels_and_terms_from_the_package(tmp_path: Path) -> None:
+    (tmp_path / "birds").mkdir()
+    for name, text in [("crow", "A crow.\naf=..."), ("hen", "An old brown hen (a chicken).")]:
+        Image.new("LA", (20, 20)).save(tmp_path / "birds" / f"{name}.png")
+        (tmp_path / "birds" / f"{name}.txt").write_text(text)
+    terms = tmp_path / "copyright"
+    terms.write_text(
+        "Format: x\n\nFiles: *\nCopyright: 2001 by A. Person <a@b.c>\nLicense: GPL-2\n\n"
+        "Files: debian/*\nCopyright: somebody else\nLicense: other\n"
+    )
+    chosen = tmp_path / "chosen.csv"
+    chosen.write_text("file,label\nbirds/crow.png,\nbirds/hen.png,chicken\nbirds/gone.png,\n")
+    assert starter_photos(tmp_path, terms, chosen) == [
+        Photo(
+            str(tmp_path / "birds/crow.png"),
+            "crow",
+            "Tux Paint stamps, © 2001 by A. Person",
+            "GPL-2",
+        ),
+        Photo(
+            str(tmp_path / "birds/hen.png"),
+            "chicken",
+            "Tux Paint stamps, © 2001 by A. Person",
+            "GPL-2",
+        ),
+    ]
+
+
+def test_without_the_package_the_way_to_own_photos_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(GalleryError, match="--photos DIR"):
+        starter_photos(tmp_path / "missing")

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw, ImageOps
+
+from model.errors import EmptySketchError, ImageError
+from model.preprocess import MARGIN, MIN_LINE, frame_photo, frame_sketch, to_input
+from tests.drawings import fish
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean difference in grey levels, as a share of the ink of the first."""
+    ink = (255 - a.astype(float)).sum()
+    return float(np.abs(a.astype(float) - b.astype(float)).sum() / ink)
+
+
+def test_ink_fills_the_frame_but_for_the_margin() -> None:
+    frame = frame_sketch(fish(), 128)
+    columns = np.flatnonzero((frame < 128).any(axis=0))
+    width = (columns[-1] - columns[0] + 1) / 128
+    assert frame.shape == (128, 128)
+    assert width == pytest.approx(1 / (1 + 2 * MARGIN), abs=0.03)
+
+
+def test_a_drawing_moved_into_a_corner_gives_the_same_frame() -> None:
+    corner = Image.new("L", (600, 400), 255)
+    corner.paste(fish(), (340, 140))
+    assert difference(frame_sketch(fish(), 64), frame_sketch(corner, 64)) < 0.02
+
+
+def test_light_lines_on_a_dark_ground_are_inverted() -> None:
+    inverted = ImageOps.invert(fish())
+    assert np.array_equal(frame_sketch(inverted, 64), frame_sketch(fish(), 64))
+
+
+def test_pale_pencil_on_grey_paper_gives_black_on_white() -> None:
+    frame = frame_sketch(fish(ink=150, paper=220), 64)
+    assert frame.max() == 255
+    assert frame.min() <= 5
+
+
+def test_hair_lines_on_a_large_page_are_as_wide_as_min_line() -> None:
+    page = Image.new("L", (2000, 2000), 255)
+    ImageDraw.Draw(page).rectangle((200, 200, 1800, 1800), outline=0, width=2)
+    frame = frame_sketch(page, 64)
+    row = (255 - frame[32].astype(float)) / 255
+    assert row[:32].sum() == pytest.approx(MIN_LINE, abs=0.8)
+    assert row.max() > 0.6
+
+
+@pytest.mark.parametrize("tone", [0, 255, 128])
+def test_an_even_page_is_empty(tone: int) -> None:
+    page = Image.new("L", (100, 100), tone)
+    with pytest.raises(EmptySketchError, match="nothing on the page"):
+        frame_sketch(page, 64)
+    assert (frame_sketch(page, 64, allow_empty=True) == 255).all()
+
+
+def test_a_dot_is_not_blown_up_to_the_whole_frame() -> None:
+    page = Image.new("L", (200, 200), 255)
+    page.putpixel((100, 100), 0)
+    assert (frame_sketch(page, 64) < 128).mean() < 0.2
+
+
+def test_a_tiny_drawing_is_refused() -> None:
+    with pytest.raises(ImageError, match="1 x 1"):
+        frame_sketch(Image.new("L", (1, 1)), 64)
+
+
+def test_a_photo_is_squeezed_whole() -> None:
+    photo = Image.new("RGB", (200, 100), "white")
+    ImageDraw.Draw(photo).rectangle((100, 0, 199, 99), fill="red")
+    frame = frame_photo(photo, 32)
+    assert frame.shape == (32, 32, 3)
+    assert frame[16, 4].tolist() == [255, 255, 255]
+    assert frame[16, 28].tolist() == [255, 0, 0]
+
+
+def test_to_input_normalises_as_torchvision_documents() -> None:
+    frames = np.zeros((2, 4, 4, 3), np.uint8)
+    frames[..., 0], frames[..., 1], frames[..., 2] = 255, 128, 0
+    batch = to_input(frames)
+    expected = [(1 - 0.485) / 0.229, (128 / 255 - 0.456) / 0.224, -0.406 / 0.225]
+    assert batch.shape == (2, 3, 4, 4)
+    torch.testing.assert_close(batch[1, :, 2, 3], torch.tensor(expected), rtol=1e-6, atol=1e-6)
+
+
+def test_a_grey_sketch_has_three_equal_channels_before_normalising() -> None:
+    grey = frame_sketch(fish(), 32)
+    colour = np.repeat(grey[..., None], 3, axis=2)
+    assert torch.equal(to_input(grey[None]), to_input(colour[None]))

@@ -1,0 +1,75 @@
+"""The shipped checkpoint over the starter gallery, against plain numpy."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app import CHECKPOINT
+from model import EmptySketchError, SketchSearch
+from model.checkpoint import Checkpoint
+from model.gallery import build_gallery
+from model.images import open_image
+from model.starter import starter_photos
+from model.strokes import parse_strokes, render_strokes
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory: pytest.TempPathFactory) -> SketchSearch:
+    folder = tmp_path_factory.mktemp("galleries") / "starter"
+    build_gallery(Checkpoint.open(CHECKPOINT), starter_photos(), folder)
+    return SketchSearch.load(folder)
+
+
+def test_matches_are_those_of_a_full_search(
+    search: SketchSearch, examples: dict[str, list[dict[str, Any]]]
+) -> None:
+    photos = search.encoder.embed_photos([open_image(Path(p.path)) for p in search.photos])
+    for strokes in examples.values():
+        image = render_strokes(parse_strokes(strokes))
+        dots = photos @ search.encoder.embed_sketches([image])[0]
+        order = np.argsort(-dots)[:12]
+        matches = search.query(image)
+        assert [m.rank for m in matches] == list(range(1, 13))
+        assert [m.number for m in matches] == order.tolist()
+        assert [m.photo for m in matches] == [search.photos[i].path for i in order]
+        np.testing.assert_allclose(
+            [m.distance for m in matches], np.sqrt(2 - 2 * dots[order]), atol=1e-3
+        )
+
+
+def test_k_is_kept_and_bounded_by_the_gallery(search: SketchSearch) -> None:
+    drawing = Image.new("L", (50, 50), 255)
+    drawing.paste(0, (10, 10, 30, 12))
+    assert len(search.query(drawing, 3)) == 3
+    assert len(search.query(drawing, 10_000)) == len(search.photos)
+    with pytest.raises(ValueError, match="at least 1"):
+        search.query(drawing, 0)
+
+
+def test_a_blank_page_is_said_to_be_blank(search: SketchSearch) -> None:
+    with pytest.raises(EmptySketchError):
+        search.query(Image.new("L", (100, 100), 255))
+
+
+def test_the_shipped_encoder_knows_animals(
+    search: SketchSearch, examples: dict[str, list[dict[str, Any]]]
+) -> None:
+    wanted = {"elephant": "elephant", "giraffe": "giraffe", "rabbit": "rabbit", "duck": "duck"}
+    found = 0
+    for name, label in wanted.items():
+        matches = search.query(render_strokes(parse_strokes(examples[name])))
+        found += any(label in m.label for m in matches)
+    assert found >= 3
+
+
+def test_every_photo_has_a_label_credit_licence_and_thumbnail(search: SketchSearch) -> None:
+    assert len(search.photos) > 100
+    for number, photo in enumerate(search.photos):
+        assert photo.label
+        assert "Bill Kendrick" in photo.credit
+        assert photo.licence == "GPL-2"
+        with Image.open(search.thumbnail(number)) as thumbnail:
+            assert max(thumbnail.size) <= 320

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.strokes import MAX_POINTS, MAX_STROKES, StrokeError, parse_strokes, render_strokes
+
+
+def test_a_horizontal_stroke_covers_its_width_and_length() -> None:
+    strokes = parse_strokes([{"width": 0.05, "points": [[0.25, 0.5], [0.75, 0.5]]}])
+    page = np.asarray(render_strokes(strokes))
+    side = page.shape[0]
+    column = np.flatnonzero(page[:, side // 2] < 128)
+    row = np.flatnonzero(page[side // 2] < 128)
+    assert len(column) == pytest.approx(0.05 * side, abs=1.5)
+    assert len(row) == pytest.approx(0.55 * side, abs=2)
+    assert column.mean() == pytest.approx(side / 2, abs=1)
+
+
+def test_a_tap_leaves_a_round_dot() -> None:
+    page = np.asarray(render_strokes(parse_strokes([{"width": 0.1, "points": [[0.5, 0.5]]}])))
+    area = (page < 128).sum() / page.size
+    assert area == pytest.approx(np.pi * 0.05**2, rel=0.1)
+
+
+def test_strokes_are_drawn_over_an_uploaded_picture() -> None:
+    paper = Image.new("RGB", (200, 100), "red")
+    strokes = parse_strokes([{"width": 0.02, "points": [[0, 0.5], [1, 0.5]]}])
+    page = render_strokes(strokes, paper)
+    side = page.size[0]
+    assert page.getpixel((side // 2, side // 10)) == (255, 255, 255)
+    assert page.getpixel((side // 2, side // 3)) == (255, 0, 0)
+    assert page.getpixel((side // 2, side // 2)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        None,
+        "strokes",
+        {"width": 1},
+        [1],
+        [{"width": 0.1}],
+        [{"width": "thick", "points": [[0, 0]]}],
+        [{"width": 0.1, "points": [[0, 0, 0]]}],
+        [{"width": 0.1, "points": [[0, "a"]]}],
+        [{"width": 0.1, "points": [[0, float("nan")]]}],
+        [{"width": 0.1, "points": [[0, 0]]}] * (MAX_STROKES + 1),
+        [{"width": 0.1, "points": [[0, 0]] * (MAX_POINTS + 1)}],
+    ],
+)
+def test_other_payloads_are_refused(payload: object) -> None:
+    with pytest.raises(StrokeError):
+        parse_strokes(payload)
+
+
+def test_far_coordinates_and_widths_are_bounded() -> None:
+    (stroke,) = parse_strokes([{"width": 1e9, "points": [[1e300, float("-inf")]]}])
+    assert stroke.points == ((2.0, -1.0),)
+    assert stroke.width == 0.2

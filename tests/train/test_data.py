@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.preprocess import frame_sketch
+from train.data import (
+    DataError,
+    Picture,
+    Split,
+    cached_frames,
+    list_pictures,
+    make_split,
+    sketchy_folders,
+)
+
+
+def test_sketches_carry_the_id_of_their_photo(sketchy: Path) -> None:
+    photos, sketches = sketchy_folders(sketchy)
+    listed = list_pictures(sketches, sketches=True)
+    assert len(listed) == 90
+    assert listed[0].label == "bat"
+    assert listed[0].photo_id == "nbat_0"
+    assert {p.photo_id for p in listed} == {
+        p.photo_id for p in list_pictures(photos, sketches=False)
+    }
+
+
+def test_a_split_keeps_every_sketch_of_a_held_out_photo_out_of_training(sketchy: Path) -> None:
+    photos, sketches = (
+        list_pictures(folder, sketches=drawn)
+        for folder, drawn in zip(sketchy_folders(sketchy), (False, True), strict=True)
+    )
+    split = make_split(photos, sketches, fraction=0.2, most=12, seed=3)
+    for pictures, each in ((photos, 2), (sketches, 6)):
+        held, kept = split.validation(pictures), split.train(pictures)
+        assert len(held) + len(kept) == len(pictures)
+        assert not {p.photo_id for p in held} & {p.photo_id for p in kept}
+        for label in ("bat", "cow", "eel"):
+            assert sum(p.label == label for p in held) == each
+    again = make_split(photos[::-1], sketches[::-1], fraction=0.2, most=12, seed=3)
+    assert again == split
+    assert make_split(photos, sketches, fraction=0.2, most=12, seed=4) != split
+
+
+def test_at_most_so_many_photos_of_a_class_are_held_out() -> None:
+    photos = [Picture(Path(f"{i}.jpg"), "dog", f"{i}") for i in range(100)]
+    sketches = [Picture(Path(f"s{i}-1.png"), "dog", f"s{i}") for i in range(50)]
+    split = make_split(photos, sketches, fraction=0.2, most=12, seed=0)
+    assert len(split.validation(photos)) == 12
+    assert len(split.validation(sketches)) == 10
+
+
+def test_a_split_survives_its_file(tmp_path: Path) -> None:
+    split = Split(frozenset({"b", "a"}))
+    split.save(tmp_path / "split.json")
+    assert Split.load(tmp_path / "split.json") == split
+    (tmp_path / "other.json").write_text(json.dumps(["no split"]))
+    with pytest.raises(DataError, match=r"other\.json"):
+        Split.load(tmp_path / "other.json")
+
+
+def test_wrong_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="256x256/photo"):
+        sketchy_folders(tmp_path)
+    with pytest.raises(DataError, match="no pictures"):
+        list_pictures(tmp_path, sketches=False)
+    with pytest.raises(DataError, match="not a folder"):
+        list_pictures(tmp_path / "gone", sketches=False)
+
+
+def test_cached_frames_are_the_frames_and_a_broken_file_is_named(
+    sketchy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    listed = list_pictures(sketchy_folders(sketchy)[1], sketches=True)[:5]
+    (tmp_path / "broken.png").write_bytes(listed[0].path.read_bytes()[:100])
+    listed.append(Picture(tmp_path / "broken.png", "bat", "broken"))
+    frames = cached_frames(listed, 48, sketches=True, cache=tmp_path / "cache")
+    assert frames.shape == (6, 48, 48)
+    for row, picture in enumerate(listed[:5]):
+        expected = frame_sketch(Image.open(picture.path), 48)
+        assert np.array_equal(frames[row], expected)
+    assert "broken.png" in "".join(capfd.readouterr())
+    assert [p.suffix for p in (tmp_path / "cache").iterdir()] == [".npy"]

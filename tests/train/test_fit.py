@@ -1,0 +1,106 @@
+"""The way from a data folder to a checkpoint, through the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from model import SketchSearch
+from train.__main__ import main
+
+TINY = [
+    *("--backbone", "resnet18", "--projection-size", "16", "--input-size", "32"),
+    *("--sketch-batch", "12", "--photo-batch", "9", "--lr", "0.003", "--ema", "0.8"),
+    *("--validation", "0.4", "--eval-every", "15"),
+]
+
+
+def run_fit(sketchy: Path, run: Path, *more: str) -> int:
+    folders = ["--sketchy", str(sketchy), "--run", str(run), "--cache", str(run / "cache")]
+    return main(["fit", *folders, *TINY, *more])
+
+
+@pytest.fixture(scope="module")
+def run(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    assert run_fit(sketchy, folder, "--steps", "30") == 0
+    return folder
+
+
+def test_training_learns_to_find_the_class(run: Path) -> None:
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [15, 30]
+    assert max(line["map"] for line in lines) > 0.6
+    assert lines[0]["photos"] == 12
+    assert lines[0]["sketches"] == 36
+
+
+def test_a_stopped_run_goes_on(
+    sketchy: Path, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_fit(sketchy, run, "--steps", "32") == 0
+    assert "going on from step 30" in "".join(capsys.readouterr())
+    assert torch.load(run / "last.pt", weights_only=True)["step"] == 32
+
+
+def test_a_student_learns_its_teachers_projection(sketchy: Path, run: Path, tmp_path: Path) -> None:
+    teacher = ["--teacher", str(run), "--unlabelled-photos"]
+    photos = str(sketchy / "256x256" / "photo" / "tx_000000000000")
+    student = tmp_path / "student"
+    assert (
+        run_fit(sketchy, student, *teacher, photos, "--unlabelled-batch", "6", "--steps", "15") == 0
+    )
+    prototypes = [
+        torch.load(folder / "best.pt", weights_only=True)["network"]["prototypes"]
+        for folder in (run, student)
+    ]
+    assert torch.equal(*prototypes)
+    assert json.loads((student / "log.jsonl").read_text().splitlines()[-1])["distil"] > 0
+
+
+def test_export_and_evaluate(
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "checkpoint"
+    photos = sketchy / "256x256" / "photo" / "tx_000000000000"
+    command = ["export", "--run", str(run), "--out", str(out), "--photos", str(photos)]
+    assert main(command) == 0
+    search = SketchSearch.load(out)
+    assert len(search.photos) == 30
+    assert search.manifest.classes == ["bat", "cow", "eel"]
+    figures = tmp_path / "figures.json"
+    evaluate = [
+        *("evaluate", "--checkpoint", str(out), "--json", str(figures)),
+        *("--photos", str(photos), "--split", str(out / "split.json")),
+        *("--sketches", str(sketchy / "256x256" / "sketch" / "tx_000000000000")),
+    ]
+    assert main(evaluate) == 0
+    written = json.loads(figures.read_text())
+    assert set(written) == {
+        *("precision_at_12", "precision_at_1", "map", "photos", "sketches", "classes")
+    }
+    assert (written["photos"], written["sketches"], written["classes"]) == (12, 36, 3)
+    assert written["precision_at_12"] == pytest.approx(4 / 12)
+    assert "holds out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["fit", "--sketchy", "{tmp}", "--run", "{tmp}/r"], "does not look like the Sketchy"),
+        (["export", "--run", "{tmp}", "--out", "{tmp}/o"], "has not been evaluated yet"),
+        (["evaluate", "--photos", "{tmp}", "--sketches", "{tmp}"], "no pictures"),
+        (
+            ["evaluate", "--photos", "{tmp}", "--sketches", "{tmp}", "--checkpoint", "{tmp}"],
+            "is no checkpoint",
+        ),
+    ],
+)
+def test_bad_input_ends_with_one_clear_line(
+    command: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([part.replace("{tmp}", str(tmp_path)) for part in command]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
