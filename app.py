@@ -5,6 +5,7 @@ python app.py --photos DIR    serve your own photos instead
 """
 
 import argparse
+import hashlib
 import os
 import socket
 import sys
@@ -83,7 +84,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--port",
         type=int,
-        default=int(environment("GRADIO_SERVER_PORT") or environment("PORT") or 7860),
+        default=environment("GRADIO_SERVER_PORT") or environment("PORT") or "7860",
         help="port to listen on (default: %(default)s)",
     )
     return parser.parse_args(argv)
@@ -113,7 +114,9 @@ def open_search(checkpoint_folder: Path, photos: Path | None, galleries: Path) -
     """
     checkpoint = Checkpoint.open(checkpoint_folder)
     if photos is not None:
-        chosen, name = photos_in(photos), photos.resolve().name or "photos"
+        place = photos.resolve()
+        unique = hashlib.sha256(str(place).encode()).hexdigest()[:8]
+        chosen, name = photos_in(photos), f"{place.name}-{unique}"
     else:
         try:
             chosen, name = starter_photos(), "starter"
@@ -129,7 +132,6 @@ def open_search(checkpoint_folder: Path, photos: Path | None, galleries: Path) -
 def build_app(search: SketchSearch) -> FastAPI:
     """The web application: Gradio's page and API, thumbnails, and `/healthz`."""
     app = FastAPI(title="SketchZoo", docs_url=None, redoc_url=None, openapi_url=None)
-    version = search.manifest.sha256["encoder.safetensors"][:12]
 
     @app.get("/healthz")
     def healthz() -> dict[str, Any]:
@@ -144,7 +146,7 @@ def build_app(search: SketchSearch) -> FastAPI:
     app.mount("/sketchzoo", StaticFiles(directory=ASSETS))
     gr.mount_gradio_app(
         app,
-        build_page(search, version),
+        build_page(search),
         path="/",
         allowed_paths=[],
         max_file_size=MAX_BYTES,
@@ -159,8 +161,10 @@ def build_app(search: SketchSearch) -> FastAPI:
     return app
 
 
-def build_page(search: SketchSearch, version: str) -> gr.Blocks:
+def build_page(search: SketchSearch) -> gr.Blocks:
     """The page: the board, and a `/search` endpoint for programs."""
+    index = search.manifest.index
+    version = index.photos_key[:12] if index else ""
 
     def found(matches: list[Match]) -> list[dict[str, Any]]:
         return [
@@ -174,6 +178,8 @@ def build_page(search: SketchSearch, version: str) -> gr.Blocks:
     def search_drawing(query: dict[str, Any]) -> dict[str, Any]:
         """Answers the board: strokes, on an uploaded picture or not, to matches or a message."""
         try:
+            if not isinstance(query, dict):
+                raise StrokeError("A query holds strokes, and the path of an upload or none.")
             strokes = parse_strokes(query.get("strokes"))
             picture = query.get("picture")
             paper = open_image(uploaded(picture)) if picture else None

@@ -203,6 +203,7 @@ def save_checkpoint(
             raise CheckpointError(f"{key} is not finite in fp16; the training has diverged.")
     unfinished = folder / (WEIGHTS + ".tmp")
     save_file(weights, unfinished)
+    unfinished.chmod(0o644)
     os.replace(unfinished, folder / WEIGHTS)
     projection_size = network.projection.out_features
     manifest = Manifest(

@@ -91,7 +91,7 @@ def to_input(pixels: Pixels) -> torch.Tensor:
     """
     if pixels.ndim == 3:
         pixels = np.broadcast_to(pixels[..., None], (*pixels.shape, 3))
-    batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)
+    batch = torch.from_numpy(np.array(pixels, order="C")).permute(0, 3, 1, 2)
     return normalise(batch.float().div_(255))
 
 

@@ -41,10 +41,10 @@ def export(run: Path, out: Path, *, name: str, photos: Path | None = None) -> Ch
         training={**asdict(config), "steps_done": state["step"]},
         metrics=state["metrics"],
     )
-    shutil.copyfile(run / "split.json", out / "split.json.tmp")
-    os.replace(out / "split.json.tmp", out / "split.json")
     if photos is not None:
         checkpoint = build_gallery(checkpoint, photos_in(photos), out)
+    shutil.copyfile(run / "split.json", out / "split.json.tmp")
+    os.replace(out / "split.json.tmp", out / "split.json")
     return checkpoint
 
 

@@ -21,7 +21,7 @@ def cosine_softmax(
         cosines: `(n, classes)`, -1 to 1.
         labels: `(n,)` class numbers.
     """
-    onehot = functional.one_hot(labels, cosines.shape[1])
+    onehot = functional.one_hot(labels, cosines.shape[1]).to(cosines.dtype)
     return functional.cross_entropy(
         scale * (cosines - margin * onehot), labels, label_smoothing=smoothing
     )

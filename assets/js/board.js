@@ -70,6 +70,7 @@ export function start(root, server, upload) {
   /** @param {Answer} answer */
   function show(answer) {
     if (answer.error) {
+      gallery.show([]);
       say(answer.error, true);
     } else if (answer.empty || !answer.matches) {
       gallery.show([]);
