@@ -13,7 +13,7 @@ run: .venv/run
 	$(BIN)/python app.py --port $(PORT)
 
 test: .venv/test lint
-	node --test tests/js/*.test.mjs
+	$$(ls .venv/lib/python*/site-packages/playwright/driver/node) --test tests/js/*.test.mjs
 	$(BIN)/python -m pytest
 
 lint: .venv/test
@@ -32,8 +32,9 @@ format: .venv/test
 	touch $@
 
 .venv/test: .venv/run requirements-test.txt requirements-train.txt
-	tools/system-packages chromium nodejs
 	$(BIN)/pip install --disable-pip-version-check -r requirements-test.txt
+	tools/system-packages chromium
+	command -v chromium >/dev/null || $(BIN)/playwright install --with-deps chromium
 	touch $@
 
 clean:

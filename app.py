@@ -18,7 +18,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 from gradio.utils import get_upload_folder
 
@@ -44,6 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     except SketchZooError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     print(f"SketchZoo is ready: http://{arguments.host}:{arguments.port}", flush=True)
     uvicorn.run(build_app(search), host=arguments.host, port=arguments.port, log_level="warning")
     return 0
@@ -143,7 +145,7 @@ def build_app(search: SketchSearch) -> FastAPI:
             raise HTTPException(404, "There is no such photo.")
         return FileResponse(search.thumbnail(number), headers=FOR_EVER)
 
-    app.mount("/sketchzoo", StaticFiles(directory=ASSETS))
+    app.mount("/sketchzoo", Assets(directory=ASSETS))
     gr.mount_gradio_app(
         app,
         build_page(search),
@@ -159,6 +161,15 @@ def build_app(search: SketchSearch) -> FastAPI:
         favicon_path=str(ASSETS / "favicon.svg"),
     )
     return app
+
+
+class Assets(StaticFiles):
+    """Scripts that browsers check for a newer version, so that they always fit the page."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def build_page(search: SketchSearch) -> gr.Blocks:
@@ -188,18 +199,18 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         except SketchZooError as error:
             return {"error": str(error)}
 
-    def search_file(file: str | None, k: float) -> list[dict[str, Any]]:
+    def search_file(file: str | None, k: float | None) -> list[dict[str, Any]]:
         """Finds the k photos nearest to a sketch in an image file, best first."""
         if not file:
             raise gr.Error("Send an image file of a sketch.")
-        if not 1 <= k <= MAX_K:
+        if k is None or not 1 <= k <= MAX_K:
             raise gr.Error(f"k is a whole number from 1 to {MAX_K}.")
         try:
             return found(search.query(open_image(Path(file), "the sketch"), int(k)))
         except SketchZooError as error:
             raise gr.Error(str(error)) from error
 
-    page = gr.Blocks(title="SketchZoo", analytics_enabled=False)
+    page = gr.Blocks(title="SketchZoo", analytics_enabled=False, delete_cache=(3600, 86400))
     with page:
         gr.HTML(
             html_template=(ASSETS / "board.html").read_text(encoding="utf-8"),

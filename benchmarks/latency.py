@@ -32,6 +32,8 @@ from train.export import write_json
 
 Times = list[float]
 
+LOADED = " && [...document.images].every(i => i.complete && i.naturalWidth)"
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(
@@ -148,7 +150,7 @@ def own_pad(page: Page) -> tuple[str, str]:
     """Readies our page; the selector of its canvas, and when a repaint is complete (JS)."""
     page.wait_for_selector('[data-part="examples"] button')
     return '[data-part="pad"]', (
-        "() => document.querySelector('[data-part=results]').ariaBusy === 'false'"
+        "() => document.querySelector('[data-part=results]').ariaBusy === 'false'" + LOADED
     )
 
 
@@ -156,9 +158,9 @@ def gradio_pad(page: Page) -> tuple[str, str]:
     """The same for Gradio's sketchpad, whose pen has to be chosen first."""
     page.wait_for_selector("canvas")
     page.wait_for_timeout(2000)
-    page.get_by_label("Draw", exact=False).first.click()
+    page.get_by_role("button", name="Brush").click()
     return "canvas >> nth=0", (
-        "() => document.querySelector('output').textContent !== window.answered"
+        "() => document.querySelector('output').textContent !== window.answered" + LOADED
     )
 
 
@@ -197,11 +199,11 @@ def time_strokes(
         radius = draw.uniform(0.05, 0.25)
         for step in range(20):
             angle = step / 20 * draw.uniform(4, 6)
-            place = (
-                box["x"] + box["width"] * (x + radius * math.cos(angle)),
-                box["y"] + box["height"] * (y + radius * math.sin(angle)),
+            side = min(box["width"], box["height"]) * 0.8
+            page.mouse.move(
+                box["x"] + box["width"] / 2 + side * (x - 0.5 + radius * math.cos(angle)),
+                box["y"] + box["height"] / 2 + side * (y - 0.5 + radius * math.sin(angle)),
             )
-            page.mouse.move(*place)
             if step == 0:
                 page.mouse.down()
             page.wait_for_timeout(10)

@@ -26,7 +26,9 @@ def find(drawing: dict[str, Any]) -> tuple[list[tuple[str, str]], str]:
 
 
 with gr.Blocks() as page:
-    pad = gr.Sketchpad(type="pil", canvas_size=(512, 512))
+    pad = gr.Sketchpad(
+        type="pil", canvas_size=(512, 512), brush=gr.Brush(8, ["#000000"], color_mode="fixed")
+    )
     photos = gr.Gallery(columns=4)
     answer = gr.HTML("<output>0</output>")
     pad.change(find, pad, [photos, answer], queue=False, show_progress="hidden")

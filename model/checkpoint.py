@@ -95,6 +95,7 @@ class Manifest:
                     f"{path} has format {data['format']}; this version reads format {FORMAT}. "
                     "Export the run again, or update SketchZoo."
                 )
+            _check_types(data)
             index = data.pop("index")
             photos = [Photo(**photo) for photo in data.pop("photos")]
             return cls(**data, index=IndexInfo(**index) if index else None, photos=photos)
@@ -130,6 +131,11 @@ class Checkpoint:
         """
         folder = Path(folder)
         manifest = Manifest.read(folder / MANIFEST)
+        if manifest.embedding_size != manifest.projection_size + len(manifest.classes):
+            raise CheckpointError(
+                f"{folder / MANIFEST} has an embedding size of {manifest.embedding_size}, but "
+                f"{manifest.projection_size} + {len(manifest.classes)} classes. {_RESTORE}"
+            )
         if manifest.preprocessing != PREPROCESSING:
             changed = sorted(
                 key
@@ -153,6 +159,11 @@ class Checkpoint:
         for name in (WEIGHTS, INDEX) if manifest.index else (WEIGHTS,):
             _check_file(folder / name, manifest.sha256.get(name, ""))
         return cls(folder, manifest)
+
+    def encoder_manifest(self) -> Manifest:
+        """The manifest as it is without any photos."""
+        weights = {WEIGHTS: self.manifest.sha256[WEIGHTS]}
+        return replace(self.manifest, index=None, photos=[], sha256=weights)
 
     def encoder(self, device: str = "cpu") -> Encoder:
         """Builds the network and loads its weights, as fp32.
@@ -237,9 +248,9 @@ def photos_key(photos: Iterable[Photo]) -> str:
     for photo in photos:
         try:
             status = Path(photo.path).stat()
-            state = (status.st_size, status.st_mtime_ns)
+            state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         except OSError:
-            state = (0, 0)
+            state = (0, 0, 0)
         digest.update(repr((photo, state)).encode())
     return digest.hexdigest()
 
@@ -247,10 +258,30 @@ def photos_key(photos: Iterable[Photo]) -> str:
 _RESTORE = "Fetch the folder again, or export it again with 'python -m train export'."
 
 
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(("projection_size", "embedding_size", "input_size"), int),
+    **dict.fromkeys(("training", "metrics", "sha256", "preprocessing"), dict),
+    **dict.fromkeys(("name", "backbone"), str),
+    **dict.fromkeys(("classes", "photos"), list),
+    "scale": float,
+}
+
+
+def _check_types(data: dict[str, Any]) -> None:
+    """Raises TypeError where a field of a parsed manifest is of another type."""
+    for key, expected in _TYPES.items():
+        if not isinstance(data[key], expected):
+            raise TypeError(f"{key} is not of type {expected.__name__}")
+
+
 def _check_file(path: Path, expected: str) -> None:
     if not path.is_file():
         raise CheckpointError(f"{path} is missing. {_RESTORE}")
-    if sha256(path) != expected:
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
+    if found != expected:
         raise CheckpointError(
             f"{path} is not the file that {MANIFEST} describes (its sha256 differs): it is cut "
             f"short, damaged or swapped. {_RESTORE}"

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from model.checkpoint import (
     INDEX,
+    MANIFEST,
     METRIC,
     THUMBNAILS,
     WEIGHTS,
@@ -35,9 +36,12 @@ def photos_in(folder: Path) -> list[Photo]:
     Raises:
         GalleryError: there is no such folder, or no picture in it.
     """
-    if not folder.is_dir():
-        raise GalleryError(f"{folder} is not a folder. Name a folder of photos.")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+    try:
+        if not folder.is_dir():
+            raise GalleryError(f"{folder} is not a folder. Name a folder of photos.")
+        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+    except OSError as error:
+        raise GalleryError(f"{folder} cannot be read: {error.strerror}.") from error
     if not files:
         raise GalleryError(
             f"{folder} holds no photos. Put {', '.join(sorted(ENDINGS))} files in it or in "
@@ -46,7 +50,7 @@ def photos_in(folder: Path) -> list[Photo]:
     return [
         Photo(
             path=str(file.resolve()),
-            label=(file.parent if file.parent != folder else file).stem.replace("_", " "),
+            label=(file.parent.name if file.parent != folder else file.stem).replace("_", " "),
             credit="",
             licence="",
         )
@@ -73,6 +77,8 @@ def build_gallery(checkpoint: Checkpoint, photos: Sequence[Photo], folder: Path)
     index = AnnoyIndex(encoder.size, METRIC)
     index.set_seed(SEED)
     kept: list[Photo] = []
+    if folder.exists() and not _is_gallery(folder):
+        raise GalleryError(f"{folder} holds other files than a gallery. Name another folder.")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -122,9 +128,15 @@ def gallery_is_current(folder: Path, checkpoint: Checkpoint, photos: Sequence[Ph
         built = Checkpoint.open(folder)
     except CheckpointError:
         return False
-    same_encoder = built.manifest.sha256[WEIGHTS] == checkpoint.manifest.sha256[WEIGHTS]
-    index = built.manifest.index
-    return same_encoder and index is not None and index.photos_key == photos_key(photos)
+    expected = IndexInfo(METRIC, TREES, SEED, len(built.manifest.photos), photos_key(photos))
+    same_encoder = built.encoder_manifest() == checkpoint.encoder_manifest()
+    return same_encoder and built.manifest.index == expected
+
+
+def _is_gallery(folder: Path) -> bool:
+    """Whether a folder is empty, or a gallery, though perhaps a damaged one."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
+    return not names or bool(names & {MANIFEST, INDEX, WEIGHTS})
 
 
 def save_thumbnail(image: Image.Image, path: Path) -> None:

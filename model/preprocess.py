@@ -128,15 +128,16 @@ def _ink_box(ink: Pixels) -> tuple[int, int, int, int] | None:
 
 def _fit(ink: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
     """Crops to a square around `box` and scales it to `size`, keeping lines visible."""
-    left, top, right, bottom = box
-    side = round(max(right - left, bottom - top, _SMALLEST_DRAWING) * (1 + 2 * MARGIN))
-    x = (left + right - side) // 2
-    y = (top + bottom - side) // 2
-    square = ink.crop((x, y, x + side, y + side))
-    working = min(side, 2 * size)
-    if side > working:
-        square = square.resize((working, working), Image.Resampling.BOX)
-        square = _stretch(square)
+    drawing = ink.crop(box)
+    longest: float = max(*drawing.size, _SMALLEST_DRAWING)
+    most = 2 * size / (1 + 2 * MARGIN)
+    if longest > most:
+        width, height = (max(1, round(length * most / longest)) for length in drawing.size)
+        drawing = _stretch(drawing.resize((width, height), Image.Resampling.BOX))
+        longest = most
+    working = round(longest * (1 + 2 * MARGIN))
+    square = Image.new("L", (working, working))
+    square.paste(drawing, ((working - drawing.width) // 2, (working - drawing.height) // 2))
     grown = MIN_LINE * working / size - _line_width(np.asarray(square))
     for _ in range(round(grown / 2)):
         square = square.filter(ImageFilter.MaxFilter(3))

@@ -1,7 +1,8 @@
 """The starter gallery: animal photos of Debian's package tuxpaint-stamps-default.
 
 The package is installed, never copied into the project; `assets/starter_gallery.csv` names the
-photos in it that were looked at and chosen.
+photos in it that were looked at and chosen, with what the package's changelog says of their
+makers. What is left blank there comes from the description and copyright file of the package.
 """
 
 import csv
@@ -37,7 +38,8 @@ def starter_photos(
             path = stamps / row["file"]
             if path.is_file():
                 label = row["label"] or _label(path.with_suffix(".txt"))
-                photos.append(Photo(str(path), label, credit, licence))
+                maker = f"Tux Paint stamps, {row['credit']}" if row["credit"] else credit
+                photos.append(Photo(str(path), label, maker, row["licence"] or licence))
     if not photos:
         raise GalleryError(
             f"{stamps} holds none of the photos listed in {chosen.name}. Install {PACKAGE} "

@@ -1,12 +1,15 @@
 """Strokes, as they travel from the browser, to a picture: the one renderer of drawings."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from model.errors import SketchZooError
+from model.images import flatten
 
 MAX_STROKES = 1000
 MAX_POINTS = 50_000
@@ -33,16 +36,16 @@ def parse_strokes(payload: Any) -> list[Stroke]:
     Coordinates outside the page are kept within one page's distance of it.
 
     Raises:
-        StrokeError: another form, not finite, or over `MAX_STROKES` or `MAX_POINTS`.
+        StrokeError: another form, not a number, or over `MAX_STROKES` or `MAX_POINTS`.
     """
     if not isinstance(payload, list) or len(payload) > MAX_STROKES:
         raise StrokeError(f"A drawing is a list of at most {MAX_STROKES} strokes.")
     strokes, count = [], 0
     for item in payload:
         try:
-            width = min(max(float(item["width"]), 0.001), 0.2)
+            width = min(max(_number(item["width"]), 0.001), 0.2)
             points = tuple((_coordinate(x), _coordinate(y)) for x, y in item["points"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise StrokeError(
                 'A stroke looks like {"width": 0.012, "points": [[0.1, 0.2], [0.3, 0.4]]}, with '
                 "coordinates from 0 to 1."
@@ -69,7 +72,8 @@ def render_strokes(strokes: Sequence[Stroke], paper: Image.Image | None = None) 
     if paper is None:
         page = Image.new("L", (side, side), 255)
     else:
-        page = Image.new("RGB", (side, side), "white")
+        paper = flatten(paper)
+        page = Image.new("RGB", (side, side), _ground(paper))
         scale = side / max(paper.size)
         width, height = (max(1, round(length * scale)) for length in paper.size)
         page.paste(paper.resize((width, height)), ((side - width) // 2, (side - height) // 2))
@@ -85,8 +89,19 @@ def render_strokes(strokes: Sequence[Stroke], paper: Image.Image | None = None) 
     return page
 
 
+def _ground(paper: Image.Image) -> tuple[int, ...]:
+    """The tone along the border of a picture, so that what is put around it is no edge."""
+    pixels = np.asarray(paper)
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+    return tuple(int(tone) for tone in np.median(edge, axis=0))
+
+
 def _coordinate(value: Any) -> float:
+    return min(max(_number(value), -1.0), 2.0)
+
+
+def _number(value: Any) -> float:
     number = float(value)
-    if number != number:
+    if math.isnan(number):
         raise ValueError("not a number")
-    return min(max(number, -1.0), 2.0)
+    return number

@@ -32,7 +32,9 @@ def test_thumbnails_are_cacheable_pictures(client: TestClient) -> None:
     assert Image.open(io.BytesIO(answer.content)).size == (90, 60)
 
 
-@pytest.mark.parametrize("name", ["6", "-1", "x", "..%2fmanifest.json", "0%2f..%2f..%2fmanifest.json"])
+@pytest.mark.parametrize(
+    "name", ["6", "-1", "x", "..%2fmanifest.json", "0%2f..%2f..%2fmanifest.json"]
+)
 def test_other_thumbnails_are_not_found(client: TestClient, name: str) -> None:
     assert client.get(f"/thumbnails/{name}").status_code in (404, 422)
 

@@ -122,6 +122,15 @@ def _draw(ids: set[str], count: int, seed: int) -> list[str]:
     return sorted(ids, key=lambda i: hashlib.sha256(f"{seed} {i}".encode()).digest())[:count]
 
 
+def pictures_key(pictures: Sequence[Picture], *more: object) -> str:
+    """A short digest that changes with the pictures, their files, their order, or `more`."""
+    key = hashlib.sha256(repr(more).encode())
+    for picture in pictures:
+        status = picture.path.stat()
+        key.update(f"{picture.path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
+    return key.hexdigest()[:16]
+
+
 def cached_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache: Path) -> Pixels:
     """Frames of all pictures as one memory-mapped array, decoded once and kept in `cache`.
 
@@ -130,12 +139,9 @@ def cached_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cac
     Returns:
         `(n, size, size)` for sketches, `(n, size, size, 3)` for photos.
     """
-    key = hashlib.sha256(repr((size, sketches, MARGIN, MIN_LINE)).encode())
-    for picture in pictures:
-        status = picture.path.stat()
-        key.update(f"{picture.path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
     kind = "sketches" if sketches else "photos"
-    path = cache / f"{kind}-{size}px-{key.hexdigest()[:16]}.npy"
+    key = pictures_key(pictures, MARGIN, MIN_LINE)
+    path = cache / f"{kind}-{size}px-{key}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         shape = (len(pictures), size, size) if sketches else (len(pictures), size, size, 3)

@@ -6,12 +6,10 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
-from model.checkpoint import Checkpoint, save_checkpoint
+from model.checkpoint import MANIFEST, Checkpoint, save_checkpoint
 from model.gallery import build_gallery, photos_in
 from train.data import DataError
-from train.fit import load_network
+from train.runs import SPLIT, load_run
 
 
 def export(run: Path, out: Path, *, name: str, photos: Path | None = None) -> Checkpoint:
@@ -24,27 +22,26 @@ def export(run: Path, out: Path, *, name: str, photos: Path | None = None) -> Ch
         photos: a folder of photos to index; without it the folder holds the encoder alone.
 
     Raises:
-        DataError: `run` holds no finished evaluation.
+        DataError: `run` holds no finished evaluation, or `out` something else.
     """
-    best = run / "best.pt"
-    if not best.exists():
-        raise DataError(f"{best} is missing: the run has not been evaluated yet. Train on.")
-    network, config = load_network(best)
-    state = torch.load(best, weights_only=True, map_location="cpu")
+    trained = load_run(run)
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+        raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
     checkpoint = save_checkpoint(
         out,
-        network,
+        trained.network,
         name=name,
-        backbone=config.backbone,
-        input_size=config.input_size,
-        classes=state["classes"],
-        training={**asdict(config), "steps_done": state["step"]},
-        metrics=state["metrics"],
+        backbone=trained.config.backbone,
+        input_size=trained.config.input_size,
+        classes=trained.classes,
+        training={**asdict(trained.config), "steps_done": trained.step},
+        metrics=trained.metrics,
     )
     if photos is not None:
         checkpoint = build_gallery(checkpoint, photos_in(photos), out)
-    shutil.copyfile(run / "split.json", out / "split.json.tmp")
-    os.replace(out / "split.json.tmp", out / "split.json")
+    unfinished = out / (SPLIT + ".tmp")
+    shutil.copyfile(run / SPLIT, unfinished)
+    os.replace(unfinished, out / SPLIT)
     return checkpoint
 
 

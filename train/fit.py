@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from model.encoder import SiameseNetwork
-from model.preprocess import Pixels, to_input
+from model.preprocess import Pixels
 from train import losses
 from train.augment import photo_views, sketch_views
 from train.config import FitConfig
@@ -30,12 +28,17 @@ from train.data import (
     sketchy_folders,
 )
 from train.metrics import Metrics, evaluate_embeddings
+from train.runs import LAST, SPLIT, build_network, load_run, save_atomically, save_best
+from train.teacher import project, teacher_targets
 
 CACHED_ABOVE = 1.25
 """Frames are cached this much larger than the input, so that augmentation has room."""
 
 VALIDATION_SKETCHES = 2000
 """Held-out sketches that are embedded at each evaluation during training."""
+
+SAVE_EVERY = 180
+"""Seconds between saves of `last.pt` at the most."""
 
 Indices = NDArray[np.int64]
 
@@ -62,7 +65,7 @@ class Domain:
 
 
 def fit(config: FitConfig, sources: Sources, run: Path, teacher: Path | None = None) -> Metrics:
-    """Trains an encoder and leaves `config.json`, `split.json`, `last.pt` and `best.pt` in `run`.
+    """Trains an encoder and leaves `split.json`, `log.jsonl`, `last.pt` and `best.pt` in `run`.
 
     A run that was interrupted goes on from its `last.pt`.
 
@@ -75,7 +78,9 @@ def fit(config: FitConfig, sources: Sources, run: Path, teacher: Path | None = N
     more = [p for folder in sources.more_photos for p in list_pictures(folder, sketches=False)]
     sketches = list_pictures(sketch_folder, sketches=True)
     classes = sorted({p.label for p in own} & {p.label for p in sketches})
-    more = [p for p in more if p.label in classes]
+    own, more, sketches = (
+        [p for p in pictures if p.label in classes] for pictures in (own, more, sketches)
+    )
     split = make_split(
         own + more,
         sketches,
@@ -83,11 +88,10 @@ def fit(config: FitConfig, sources: Sources, run: Path, teacher: Path | None = N
         most=config.validation_photos,
         seed=config.seed,
     )
-    split.save(run / "split.json")
-    (run / "config.json").write_text(json.dumps(asdict(config), indent=2))
-    (run / "classes.json").write_text(json.dumps(classes))
-    trainer = Trainer(config, classes, run)
-    trainer.load_pictures(own, more, sketches, split, sources)
+    trainer = Trainer(config, classes, split, run)
+    trainer.resume()
+    split.save(run / SPLIT)
+    trainer.load_pictures(own, more, sketches, sources)
     if teacher is not None:
         trainer.load_teacher(teacher, sources.cache)
     elif config.unlabelled_batch:
@@ -98,9 +102,9 @@ def fit(config: FitConfig, sources: Sources, run: Path, teacher: Path | None = N
 class Trainer:
     """State of a run: network, optimizer, data, and the best evaluation so far."""
 
-    def __init__(self, config: FitConfig, classes: Sequence[str], run: Path) -> None:
+    def __init__(self, config: FitConfig, classes: Sequence[str], split: Split, run: Path) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.classes, self.run = config, list(classes), run
+        self.config, self.classes, self.split, self.run = config, list(classes), split, run
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = build_network(config, len(classes), pretrained=config.pretrained)
         self.network.to(self.device).to(memory_format=torch.channels_last)
@@ -132,11 +136,11 @@ class Trainer:
         own: Sequence[Picture],
         more: Sequence[Picture],
         sketches: Sequence[Picture],
-        split: Split,
         sources: Sources,
     ) -> None:
         """Decodes the frames of training and validation pictures."""
-        config, number = self.config, {label: i for i, label in enumerate(self.classes)}
+        config, split = self.config, self.split
+        number = {label: i for i, label in enumerate(self.classes)}
         size = round(config.input_size * CACHED_ABOVE)
 
         def domain(
@@ -163,6 +167,7 @@ class Trainer:
             extra = [
                 p for folder in sources.unlabelled for p in list_pictures(folder, sketches=False)
             ]
+            extra = split.train(extra)
             self.unlabelled = domain(extra, np.ones(len(extra)), False)
         held_photos = split.validation([*own, *more])
         held_sketches = split.validation(sketches)
@@ -182,24 +187,23 @@ class Trainer:
         )
 
     def load_teacher(self, teacher: Path, cache: Path) -> None:
-        """Stores what the teacher says of every training picture, and takes its prototypes.
+        """Takes the teacher's prototypes, and what it says of every training picture.
 
-        The teacher sees every picture once, with its mirror image, at its own input size.
+        Raises:
+            DataError: the teacher knows other classes, or was trained on held-out pictures.
         """
-        network, config = load_network(teacher / "best.pt")
-        network.to(self.device).to(memory_format=torch.channels_last)
-        identity = f"{(teacher / 'best.pt').stat().st_mtime_ns}-{config.input_size}"
+        loaded = load_run(teacher)
+        if loaded.classes != self.classes:
+            raise DataError(f"The teacher {teacher} knows other classes. Train it on this data.")
+        if Split.load(teacher / SPLIT) != self.split:
+            raise DataError(
+                f"The teacher {teacher} has another split, so that it may have seen what is held "
+                "out here. Give both runs the same data, --seed and --validation."
+            )
         for name, domain in self._domains():
-            path = cache / f"teacher-{teacher.name}-{name}-{identity}-{len(domain.labels)}.pt"
-            if not path.exists():
-                frames = cached_frames(
-                    domain.pictures, config.input_size, sketches=name == "sketches", cache=cache
-                )
-                saved = project(network, frames, mirror=True, name=name)
-                save_atomically(saved, path)
-            domain.targets = torch.load(path, weights_only=True)
+            domain.targets = teacher_targets(loaded, domain.pictures, name, self.device, cache)
         with torch.no_grad():
-            self.network.prototypes.copy_(network.prototypes)
+            self.network.prototypes.copy_(loaded.network.prototypes)
         self.network.prototypes.requires_grad_(False)
 
     def _domains(self) -> list[tuple[str, Domain]]:
@@ -208,7 +212,6 @@ class Trainer:
 
     def train(self) -> Metrics:
         """Runs all steps that are left."""
-        self._resume()
         config = self.config
         started, first = time.monotonic(), self.step
         progress = tqdm(total=config.steps, initial=self.step, desc=config.backbone, unit="step")
@@ -229,7 +232,9 @@ class Trainer:
                 )
             if self.step % config.eval_every == 0 or self.step == config.steps:
                 self._evaluate(running)
-            if time.monotonic() - saved > 180 or self.step == config.steps:
+                self._save()
+                saved = time.monotonic()
+            elif time.monotonic() - saved > SAVE_EVERY:
                 self._save()
                 saved = time.monotonic()
         progress.close()
@@ -256,7 +261,7 @@ class Trainer:
         if not torch.isfinite(loss):
             raise DataError(
                 f"The loss became {loss.item()} at step {self.step}. The last good checkpoint is "
-                f"{self.run / 'last.pt'}; lower --lr and run again."
+                f"{self.run / LAST}; lower --lr and run again."
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -327,18 +332,16 @@ class Trainer:
             f"step {self.step}: P@12 {metrics.precision_at_12:.3f}  "
             f"P@1 {metrics.precision_at_1:.3f}  mAP {metrics.map:.3f}"
         )
-        if metrics.precision_at_12 > self.best.precision_at_12:
+        if _order(metrics) > _order(self.best):
             self.best = metrics
-            save_atomically(
-                {
-                    "network": network.state_dict(),
-                    "config": asdict(self.config),
-                    "classes": self.classes,
-                    "metrics": asdict(metrics),
-                    "step": self.step,
-                },
-                self.run / "best.pt",
-            )
+            save_best(self.run, network, self.config, self.classes, asdict(metrics), self.step)
+
+    def _identity(self) -> dict[str, object]:
+        """What has to be the same for a run to go on; the number of steps may change."""
+        config = asdict(self.config)
+        del config["steps"]
+        held_out = sorted(self.split.validation_ids)
+        return {**config, "classes": self.classes, "held-out pictures": held_out}
 
     def _save(self) -> None:
         state = {
@@ -348,15 +351,27 @@ class Trainer:
             "schedule": self.schedule.state_dict(),
             "step": self.step,
             "best": asdict(self.best),
-            "config": asdict(self.config),
+            "identity": self._identity(),
         }
-        save_atomically(state, self.run / "last.pt")
+        save_atomically(state, self.run / LAST)
 
-    def _resume(self) -> None:
-        path = self.run / "last.pt"
+    def resume(self) -> None:
+        """Goes on from the run's `last.pt`, if there is one.
+
+        Raises:
+            DataError: it is of a run with another configuration or other data.
+        """
+        path = self.run / LAST
         if not path.exists():
             return
         state = torch.load(path, weights_only=True, map_location=self.device)
+        before, now = state["identity"], self._identity()
+        changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        if changed:
+            raise DataError(
+                f"{self.run} was begun with other settings ({', '.join(changed)}). Give the same "
+                "ones to go on with it, or another --run to begin anew."
+            )
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -366,57 +381,6 @@ class Trainer:
         tqdm.write(f"going on from step {self.step}")
 
 
-def build_network(
-    config: FitConfig, num_classes: int, *, pretrained: bool = False
-) -> SiameseNetwork:
-    return SiameseNetwork(
-        config.backbone,
-        config.projection_size,
-        num_classes,
-        scale=config.scale,
-        pretrained=pretrained,
-    )
-
-
-def load_network(path: Path) -> tuple[SiameseNetwork, FitConfig]:
-    """The averaged network of a `best.pt`, in evaluation mode, and the run's configuration."""
-    state = torch.load(path, weights_only=True, map_location="cpu")
-    config = FitConfig(**state["config"])
-    network = build_network(config, len(state["classes"]))
-    network.load_state_dict(state["network"])
-    return network.eval(), config
-
-
-@torch.no_grad()
-def project(
-    network: SiameseNetwork,
-    frames: Pixels,
-    *,
-    mirror: bool = False,
-    name: str = "",
-) -> torch.Tensor:
-    """Projections of many frames, in batches.
-
-    Returns:
-        `(n, projection_size)` float32 rows of length 1, on the CPU.
-    """
-    network.eval()
-    device = network.prototypes.device
-    rows = []
-    starts = range(0, len(frames), 128)
-    for start in tqdm(starts, f"teacher on {name}", disable=not name):
-        batch = to_input(frames[start : start + 128]).to(device)
-        batch = batch.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
-            projected = network(batch)
-            if mirror:
-                projected = functional.normalize(projected + network(batch.flip(3)), dim=1)
-        rows.append(projected.float().cpu())
-    return torch.cat(rows)
-
-
-def save_atomically(state: object, path: Path) -> None:
-    """Writes to a temporary name beside `path`, then replaces it."""
-    unfinished = path.with_suffix(".tmp")
-    torch.save(state, unfinished)
-    os.replace(unfinished, path)
+def _order(metrics: Metrics) -> tuple[float, float]:
+    """Better checkpoints come last; mAP decides where P@12 is even."""
+    return metrics.precision_at_12, metrics.map

@@ -8,7 +8,7 @@ import { Pad, paintStroke } from "./pad.js";
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {import("./gallery.js").Match} Match */
 /**
- * @typedef {{matches?: Match[], empty?: boolean, error?: string}} Answer
+ * @typedef {{matches?: Match[], error?: string}} Answer
  * @typedef {{strokes: Stroke[], picture: string | null}} Query
  * @typedef {{search: (query: Query) => Promise<Answer>}} Server
  * @typedef {(file: File) => Promise<{path: string}>} Upload
@@ -16,6 +16,7 @@ import { Pad, paintStroke } from "./pad.js";
 
 const SAY = {
   empty: "Start with a line, or take one of these.",
+  credits: (/** @type {string[]} */ terms) => `Photos: ${terms.join("; ")}`,
   found: (/** @type {string} */ labels) => `Nearest: ${labels}.`,
   uploading: "Reading the picture …",
   lost: "The server does not answer. Your drawing is safe; draw on to try again.",
@@ -45,15 +46,12 @@ export function start(root, server, upload) {
 
   const live = new Live(
     () => ({ strokes: drawing.page.strokes, picture: drawing.page.picture?.path ?? null }),
-    (query) => (drawing.isEmpty ? Promise.resolve({ empty: true }) : server.search(query)),
+    (query) => (drawing.isEmpty ? Promise.resolve({}) : server.search(query)),
     show,
     () => say(SAY.lost, true),
     (busy) => part(root, "results").setAttribute("aria-busy", String(busy)),
   );
-  const pad = new Pad(/** @type {HTMLCanvasElement} */ (part(root, "pad")), drawing, {
-    changed,
-    ended: changed,
-  });
+  const pad = new Pad(/** @type {HTMLCanvasElement} */ (part(root, "pad")), drawing, changed);
 
   function changed() {
     undo.disabled = !drawing.canUndo;
@@ -68,18 +66,14 @@ export function start(root, server, upload) {
   }
 
   /** @param {Answer} answer */
-  function show(answer) {
-    if (answer.error) {
-      gallery.show([]);
-      say(answer.error, true);
-    } else if (answer.empty || !answer.matches) {
-      gallery.show([]);
-      say(SAY.empty);
-    } else {
-      gallery.show(answer.matches);
-      const labels = [...new Set(answer.matches.map((match) => match.label))];
-      say(SAY.found(labels.slice(0, 3).join(", ")));
-    }
+  function show({ matches = [], error }) {
+    gallery.show(matches);
+    const terms = new Set(matches.map((m) => [m.credit, m.licence].filter(Boolean).join(", ")));
+    terms.delete("");
+    part(root, "credits").textContent = terms.size ? SAY.credits([...terms]) : "";
+    const labels = [...new Set(matches.map((match) => match.label))].slice(0, 3);
+    if (error) say(error, true);
+    else say(labels.length ? SAY.found(labels.join(", ")) : SAY.empty);
   }
 
   /** @param {string} text @param {boolean} [isError] */

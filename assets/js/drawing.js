@@ -22,14 +22,21 @@ export class Drawing {
     return this.#past.length > 0;
   }
 
-  /** Starts a stroke. @param {Point} point @param {number} width */
+  /** Starts a stroke. @param {Point} point @param {number} width @returns {Stroke} */
   begin(point, width) {
-    this.#change({ ...this.page, strokes: [...this.page.strokes, { width, points: [point] }] });
+    const stroke = { width, points: [point] };
+    this.#change({ ...this.page, strokes: [...this.page.strokes, stroke] });
+    return stroke;
   }
 
-  /** Adds points to the stroke begun last. @param {Point[]} points */
-  extend(points) {
-    this.page.strokes[this.page.strokes.length - 1].points.push(...points);
+  /**
+   * Adds points to the stroke that is being drawn; does nothing when it is not on the page any
+   * more, because something else has taken its place meanwhile.
+   *
+   * @param {Stroke} stroke from `begin`. @param {Point[]} points
+   */
+  extend(stroke, points) {
+    if (this.page.strokes.at(-1) === stroke) stroke.points.push(...points);
   }
 
   /** Puts an uploaded sketch on an empty page. @param {Picture} picture */

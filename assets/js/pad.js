@@ -10,18 +10,18 @@ const INK = "#1b1a17";
 export const PEN_WIDTH = 0.012;
 
 export class Pad {
-  /** @type {number | null} */
-  #pointer = null;
+  /** The pointer that draws, and its stroke. @type {{id: number, stroke: Stroke} | null} */
+  #pen = null;
 
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {Drawing} drawing
-   * @param {{changed: () => void, ended: () => void}} listener
+   * @param {() => void} changed
    */
-  constructor(canvas, drawing, listener) {
+  constructor(canvas, drawing, changed) {
     this.canvas = canvas;
     this.drawing = drawing;
-    this.listener = listener;
+    this.changed = changed;
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     for (const name of ["pointerup", "pointercancel"]) {
@@ -49,29 +49,30 @@ export class Pad {
 
   /** @param {PointerEvent} event */
   #down(event) {
-    if (this.#pointer !== null || event.button > 0) return;
+    if (this.#pen || event.button > 0) return;
     event.preventDefault();
-    this.#pointer = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId);
-    this.drawing.begin(this.#point(event), PEN_WIDTH);
+    const stroke = this.drawing.begin(this.#point(event), PEN_WIDTH);
+    this.#pen = { id: event.pointerId, stroke };
     this.repaint();
-    this.listener.changed();
+    this.changed();
   }
 
   /** @param {PointerEvent} event */
   #move(event) {
-    if (event.pointerId !== this.#pointer) return;
+    if (event.pointerId !== this.#pen?.id) return;
     const fine = event.getCoalescedEvents?.() ?? [];
-    this.drawing.extend((fine.length ? fine : [event]).map((e) => this.#point(e)));
+    const points = (fine.length ? fine : [event]).map((e) => this.#point(e));
+    this.drawing.extend(this.#pen.stroke, points);
     this.repaint();
-    this.listener.changed();
+    this.changed();
   }
 
   /** @param {PointerEvent} event */
   #up(event) {
-    if (event.pointerId !== this.#pointer) return;
-    this.#pointer = null;
-    this.listener.ended();
+    if (event.pointerId !== this.#pen?.id) return;
+    this.#pen = null;
+    this.changed();
   }
 
   /** @param {PointerEvent} event @returns {Point} */

@@ -59,6 +59,7 @@ def test_an_animal_drawn_stroke_by_stroke_finds_photos_that_follow_the_drawing(
     distances = [float(d) for d in page.locator('[data-part="distance"]').all_inner_texts()]
     assert distances == sorted(distances)
     assert all(page.locator(f'{PHOTOS} [data-part="label"]').all_inner_texts())
+    expect(page.locator('[data-part="credits"]')).to_contain_text("Tux Paint stamps, ")
 
 
 def test_photos_come_while_the_stroke_is_still_being_drawn(page: Page) -> None:

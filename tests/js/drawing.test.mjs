@@ -6,8 +6,8 @@ import { Drawing } from "../../assets/js/drawing.js";
 test("undo goes back through strokes, pictures and clearing", () => {
   const drawing = new Drawing();
   assert.ok(drawing.isEmpty && !drawing.canUndo);
-  drawing.begin([0.1, 0.2], 0.01);
-  drawing.extend([[0.3, 0.4], [0.5, 0.6]]);
+  const stroke = drawing.begin([0.1, 0.2], 0.01);
+  drawing.extend(stroke, [[0.3, 0.4], [0.5, 0.6]]);
   drawing.begin([0.9, 0.9], 0.01);
   drawing.clear();
   assert.ok(drawing.isEmpty);
@@ -37,6 +37,19 @@ test("drawing on an example leaves the example as it was", () => {
   const example = [{ width: 0.01, points: /** @type {any} */ ([[0, 0], [1, 1]]) }];
   const drawing = new Drawing();
   drawing.load(example);
-  drawing.extend([[0.5, 0.5]]);
+  drawing.extend(drawing.page.strokes[0], [[0.5, 0.5]]);
+  assert.equal(drawing.page.strokes[0].points.length, 3);
   assert.equal(example[0].points.length, 2);
+});
+
+test("a stroke that was undone while it was drawn stays away", () => {
+  const drawing = new Drawing();
+  drawing.begin([0, 0], 0.01);
+  const stroke = drawing.begin([0.5, 0.5], 0.01);
+  drawing.undo();
+  drawing.extend(stroke, [[0.6, 0.6]]);
+  assert.deepEqual(drawing.page.strokes.map((s) => s.points), [[[0, 0]]]);
+  drawing.clear();
+  drawing.extend(stroke, [[0.7, 0.7]]);
+  assert.ok(drawing.isEmpty);
 });

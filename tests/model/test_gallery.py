@@ -46,6 +46,17 @@ def test_a_gallery_is_current_until_a_photo_changes(
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".gallery")] == []
 
 
+def test_a_folder_of_other_files_is_never_replaced(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "novel.txt").write_text("it was a dark night")
+    with pytest.raises(GalleryError, match="precious holds other files"):
+        build_gallery(tiny_checkpoint, photos_in(photo_folder), precious)
+    assert (precious / "novel.txt").exists()
+
+
 @pytest.mark.parametrize("content", [None, "empty", "text"])
 def test_a_folder_without_photos_is_refused(tmp_path: Path, content: str | None) -> None:
     folder = tmp_path / "mine"
@@ -77,21 +88,15 @@ def test_the_starter_gallery_reads_labels_and_terms_from_the_package(tmp_path: P
         "Files: debian/*\nCopyright: somebody else\nLicense: other\n"
     )
     chosen = tmp_path / "chosen.csv"
-    chosen.write_text("file,label\nbirds/crow.png,\nbirds/hen.png,chicken\nbirds/gone.png,\n")
-    assert starter_photos(tmp_path, terms, chosen) == [
-        Photo(
-            str(tmp_path / "birds/crow.png"),
-            "crow",
-            "Tux Paint stamps, © 2001 by A. Person",
-            "GPL-2",
-        ),
-        Photo(
-            str(tmp_path / "birds/hen.png"),
-            "chicken",
-            "Tux Paint stamps, © 2001 by A. Person",
-            "GPL-2",
-        ),
-    ]
+    chosen.write_text(
+        "file,label,credit,licence\nbirds/crow.png,,,\n"
+        "birds/hen.png,chicken,B. Photographer,CC BY\nbirds/gone.png,,,\n"
+    )
+    crow, hen = starter_photos(tmp_path, terms, chosen)
+    assert (crow.path, crow.label) == (str(tmp_path / "birds/crow.png"), "crow")
+    assert (crow.credit, crow.licence) == ("Tux Paint stamps, © 2001 by A. Person", "GPL-2")
+    assert (hen.path, hen.label) == (str(tmp_path / "birds/hen.png"), "chicken")
+    assert (hen.credit, hen.licence) == ("Tux Paint stamps, B. Photographer", "CC BY")
 
 
 def test_without_the_package_the_way_to_own_photos_is_shown(tmp_path: Path) -> None:

@@ -56,6 +56,13 @@ def test_an_even_page_is_empty(tone: int) -> None:
     assert (frame_sketch(page, 64, allow_empty=True) == 255).all()
 
 
+def test_a_drawing_on_a_very_long_strip_is_framed() -> None:
+    page = Image.new("L", (20_000, 100), 255)
+    ImageDraw.Draw(page).line((10, 50, 19_990, 50), fill=0, width=40)
+    frame = frame_sketch(page, 64)
+    assert 0.7 < (frame[32] < 128).mean() < 0.95
+
+
 def test_a_dot_is_not_blown_up_to_the_whole_frame() -> None:
     page = Image.new("L", (200, 200), 255)
     page.putpixel((100, 100), 0)

@@ -22,14 +22,25 @@ def test_a_tap_leaves_a_round_dot() -> None:
     assert area == pytest.approx(np.pi * 0.05**2, rel=0.1)
 
 
+LINE = [{"width": 0.02, "points": [[0, 0.5], [1, 0.5]]}]
+
+
 def test_strokes_are_drawn_over_an_uploaded_picture() -> None:
-    paper = Image.new("RGB", (200, 100), "red")
-    strokes = parse_strokes([{"width": 0.02, "points": [[0, 0.5], [1, 0.5]]}])
-    page = render_strokes(strokes, paper)
+    paper = Image.new("RGB", (200, 100), "white")
+    paper.paste("red", (20, 10, 180, 90))
+    page = render_strokes(parse_strokes(LINE), paper)
     side = page.size[0]
     assert page.getpixel((side // 2, side // 10)) == (255, 255, 255)
     assert page.getpixel((side // 2, side // 3)) == (255, 0, 0)
     assert page.getpixel((side // 2, side // 2)) == (0, 0, 0)
+
+
+def test_a_transparent_upload_stays_paper_and_grey_paper_gets_no_edge() -> None:
+    transparent = Image.new("RGBA", (200, 100), (0, 0, 0, 0))
+    grey = Image.new("L", (200, 100), 150)
+    for paper, tone in ((transparent, 255), (grey, 150)):
+        page = np.asarray(render_strokes(parse_strokes(LINE), paper))
+        assert set(np.unique(page)) == {0, tone}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +55,8 @@ def test_strokes_are_drawn_over_an_uploaded_picture() -> None:
         [{"width": 0.1, "points": [[0, 0, 0]]}],
         [{"width": 0.1, "points": [[0, "a"]]}],
         [{"width": 0.1, "points": [[0, float("nan")]]}],
+        [{"width": float("nan"), "points": [[0, 0]]}],
+        [{"width": 10**400, "points": [[0, 0]]}],
         [{"width": 0.1, "points": [[0, 0]]}] * (MAX_STROKES + 1),
         [{"width": 0.1, "points": [[0, 0]] * (MAX_POINTS + 1)}],
     ],
