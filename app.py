@@ -98,10 +98,14 @@ def check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except (OSError, OverflowError) as error:
+        except OverflowError as error:
+            raise SketchZooError(f"{port} is no port; they go from 1 to 65535.") from error
+        except socket.gaierror as error:
+            raise SketchZooError(f"{host} is no address of this machine.") from error
+        except OSError as error:
             raise SketchZooError(
-                f"Port {port} on {host} cannot be used: {error}. Stop the program that uses it "
-                "or choose another with --port (PORT= with make run)."
+                f"Port {port} on {host} cannot be used: {error.strerror}. Stop the program that "
+                "uses it or choose another with --port (PORT= with make run)."
             ) from error
 
 
@@ -202,13 +206,13 @@ def build_page(search: SketchSearch) -> gr.Blocks:
     def search_file(file: str | None, k: float | None) -> list[dict[str, Any]]:
         """Finds the k photos nearest to a sketch in an image file, best first."""
         if not file:
-            raise gr.Error("Send an image file of a sketch.")
-        if k is None or not 1 <= k <= MAX_K:
-            raise gr.Error(f"k is a whole number from 1 to {MAX_K}.")
+            raise gr.Error("Send an image file of a sketch.", print_exception=False)
+        if k is None or not 1 <= k <= MAX_K or k != int(k):
+            raise gr.Error(f"k is a whole number from 1 to {MAX_K}.", print_exception=False)
         try:
             return found(search.query(open_image(Path(file), "the sketch"), int(k)))
         except SketchZooError as error:
-            raise gr.Error(str(error)) from error
+            raise gr.Error(str(error), print_exception=False) from error
 
     page = gr.Blocks(title="SketchZoo", analytics_enabled=False, delete_cache=(3600, 86400))
     with page:
@@ -219,7 +223,7 @@ def build_page(search: SketchSearch) -> gr.Blocks:
             apply_default_css=False,
         )
         with gr.Row(visible=False):
-            file, k = gr.File(type="filepath"), gr.Number(12, precision=0)
+            file, k = gr.File(type="filepath"), gr.Number(12)
             gr.Button().click(search_file, [file, k], gr.JSON(), api_name="search", queue=False)
     return page
 

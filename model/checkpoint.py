@@ -82,7 +82,7 @@ class Manifest:
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise CheckpointError(
                 f"{path.parent} is no checkpoint: {MANIFEST} is missing. Name a folder made by "
                 "'python -m train export', or fetch the file again."

@@ -27,7 +27,7 @@ from model.images import flatten, open_image
 TREES = 20
 SEED = 12
 THUMBNAIL_SIDE = 320
-ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
+ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
 
 def photos_in(folder: Path) -> list[Photo]:
@@ -50,12 +50,17 @@ def photos_in(folder: Path) -> list[Photo]:
     return [
         Photo(
             path=str(file.resolve()),
-            label=(file.parent.name if file.parent != folder else file.stem).replace("_", " "),
+            label=_label(file.parent.name if file.parent != folder else file.stem),
             credit="",
             licence="",
         )
         for file in files
     ]
+
+
+def _label(name: str) -> str:
+    """A file name as a label; bytes in it that are no UTF-8 become question marks."""
+    return name.replace("_", " ").encode("utf-8", "replace").decode()
 
 
 def build_gallery(checkpoint: Checkpoint, photos: Sequence[Photo], folder: Path) -> Checkpoint:

@@ -92,7 +92,11 @@ def test_a_port_in_use_ends_with_a_clear_line(capsys: pytest.CaptureFixture[str]
         taken.listen()
         port = taken.getsockname()[1]
         assert app.main(["--port", str(port)]) == 1
+        assert app.main(["--port", "99999"]) == 1
+        assert app.main(["--port", "0", "--host", "no.such.host.invalid"]) == 1
     error = capsys.readouterr().err
+    assert "99999 is no port" in error
+    assert "no.such.host.invalid is no address" in error
     assert f"Port {port} on 127.0.0.1 cannot be used" in error
     assert "--port" in error
 

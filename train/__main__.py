@@ -16,8 +16,10 @@ import re
 import sys
 from pathlib import Path
 
+from model.backbones import BACKBONES
 from model.errors import SketchZooError
 from train.config import FitConfig
+from train.data import DataError
 from train.evaluate import evaluate
 from train.export import export, write_json
 from train.fit import Sources, fit
@@ -39,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         arguments.run_command(arguments)
-    except SketchZooError as error:
+    except (SketchZooError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -73,7 +75,12 @@ def _add_fit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
             parser.add_argument(option, action="store_true", help=explained)
         else:
             parser.add_argument(
-                option, type=type(field.default), default=field.default, help=explained
+                option,
+                type=type(field.default),
+                default=field.default,
+                choices=BACKBONES if field.name == "backbone" else None,
+                metavar=field.name.upper(),
+                help=explained,
             )
     parser.set_defaults(run_command=_fit)
 
@@ -141,6 +148,8 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
+    if arguments.json and not arguments.json.resolve().parent.is_dir():
+        raise DataError(f"{arguments.json.parent} is not a folder, so no figures can go there.")
     metrics = evaluate(arguments.checkpoint, arguments.photos, arguments.sketches, arguments.split)
     figures = dataclasses.asdict(metrics)
     for name, value in figures.items():

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from train.data import DataError
+
 
 @dataclass(frozen=True)
 class FitConfig:
@@ -11,6 +13,8 @@ class FitConfig:
     """Convolutional network: resnet18, resnet34, resnet50, resnet101, efficientnet_lite0/2."""
     pretrained: bool = False
     """Start from ImageNet weights."""
+    classes: str = "animals"
+    """Classes: animals (the 55 of Sketchy), mini (5 of them), all, or names with commas."""
     projection_size: int = 256
     """Numbers in the projection; the embedding adds one a class."""
     input_size: int = 64
@@ -51,3 +55,12 @@ class FitConfig:
     """Steps between evaluations on the held-out photos and sketches."""
     seed: int = 0
     """Seed of the split, the weights, the batches and the augmentation."""
+
+    def __post_init__(self) -> None:
+        for name in ("projection_size", "steps", "sketch_batch", "photo_batch", "eval_every"):
+            if getattr(self, name) < 1:
+                raise DataError(f"--{name.replace('_', '-')} is at least 1.")
+        if self.input_size < 32:
+            raise DataError("--input-size is at least 32, which the networks shrink to 1.")
+        if not 0 < self.validation < 1:
+            raise DataError("--validation is a share between 0 and 1.")

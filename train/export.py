@@ -27,6 +27,7 @@ def export(run: Path, out: Path, *, name: str, photos: Path | None = None) -> Ch
     trained = load_run(run)
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
+    gallery = photos_in(photos) if photos is not None else None
     checkpoint = save_checkpoint(
         out,
         trained.network,
@@ -37,8 +38,8 @@ def export(run: Path, out: Path, *, name: str, photos: Path | None = None) -> Ch
         training={**asdict(trained.config), "steps_done": trained.step},
         metrics=trained.metrics,
     )
-    if photos is not None:
-        checkpoint = build_gallery(checkpoint, photos_in(photos), out)
+    if gallery is not None:
+        checkpoint = build_gallery(checkpoint, gallery, out)
     unfinished = out / (SPLIT + ".tmp")
     shutil.copyfile(run / SPLIT, unfinished)
     os.replace(unfinished, out / SPLIT)

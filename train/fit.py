@@ -17,6 +17,7 @@ from model.encoder import SiameseNetwork
 from model.preprocess import Pixels
 from train import losses
 from train.augment import photo_views, sketch_views
+from train.classes import choose_classes
 from train.config import FitConfig
 from train.data import (
     DataError,
@@ -28,7 +29,7 @@ from train.data import (
     sketchy_folders,
 )
 from train.metrics import Metrics, evaluate_embeddings
-from train.runs import LAST, SPLIT, build_network, load_run, save_atomically, save_best
+from train.runs import LAST, SPLIT, Run, build_network, load_run, read, save_atomically, save_best
 from train.teacher import project, teacher_targets
 
 CACHED_ABOVE = 1.25
@@ -72,12 +73,14 @@ def fit(config: FitConfig, sources: Sources, run: Path, teacher: Path | None = N
     Returns:
         The metrics of the best evaluation.
     """
+    loaded = load_run(teacher) if teacher else None
     run.mkdir(parents=True, exist_ok=True)
     photo_folder, sketch_folder = sketchy_folders(sources.sketchy)
     own = list_pictures(photo_folder, sketches=False)
     more = [p for folder in sources.more_photos for p in list_pictures(folder, sketches=False)]
     sketches = list_pictures(sketch_folder, sketches=True)
-    classes = sorted({p.label for p in own} & {p.label for p in sketches})
+    found = {p.label for p in own} & {p.label for p in sketches}
+    classes = choose_classes(config.classes, found)
     own, more, sketches = (
         [p for p in pictures if p.label in classes] for pictures in (own, more, sketches)
     )
@@ -92,8 +95,8 @@ def fit(config: FitConfig, sources: Sources, run: Path, teacher: Path | None = N
     trainer.resume()
     split.save(run / SPLIT)
     trainer.load_pictures(own, more, sketches, sources)
-    if teacher is not None:
-        trainer.load_teacher(teacher, sources.cache)
+    if loaded is not None:
+        trainer.load_teacher(loaded, sources.cache)
     elif config.unlabelled_batch:
         raise DataError("Unlabelled photos teach nothing without a teacher: add --teacher RUN.")
     return trainer.train()
@@ -186,24 +189,23 @@ class Trainer:
             f"{len(held_sketches)} sketches"
         )
 
-    def load_teacher(self, teacher: Path, cache: Path) -> None:
+    def load_teacher(self, teacher: Run, cache: Path) -> None:
         """Takes the teacher's prototypes, and what it says of every training picture.
 
         Raises:
             DataError: the teacher knows other classes, or was trained on held-out pictures.
         """
-        loaded = load_run(teacher)
-        if loaded.classes != self.classes:
-            raise DataError(f"The teacher {teacher} knows other classes. Train it on this data.")
-        if Split.load(teacher / SPLIT) != self.split:
+        if teacher.classes != self.classes:
+            raise DataError(f"The teacher {teacher.folder} knows other classes than this run.")
+        if Split.load(teacher.folder / SPLIT) != self.split:
             raise DataError(
-                f"The teacher {teacher} has another split, so that it may have seen what is held "
-                "out here. Give both runs the same data, --seed and --validation."
+                f"The teacher {teacher.folder} has another split, so that it may have seen what is "
+                "held out here. Give both runs the same data, --seed and --validation."
             )
         for name, domain in self._domains():
-            domain.targets = teacher_targets(loaded, domain.pictures, name, self.device, cache)
+            domain.targets = teacher_targets(teacher, domain.pictures, name, self.device, cache)
         with torch.no_grad():
-            self.network.prototypes.copy_(loaded.network.prototypes)
+            self.network.prototypes.copy_(teacher.network.prototypes)
         self.network.prototypes.requires_grad_(False)
 
     def _domains(self) -> list[tuple[str, Domain]]:
@@ -364,7 +366,7 @@ class Trainer:
         path = self.run / LAST
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True, map_location=self.device)
+        state = read(path)
         before, now = state["identity"], self._identity()
         changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
         if changed:

@@ -32,12 +32,14 @@ def load_run(folder: Path) -> Run:
     """Reads the `best.pt` of a run; the network is in evaluation mode, on the CPU.
 
     Raises:
-        DataError: the run has not been evaluated yet.
+        DataError: there is no such run, or it has not been evaluated yet.
     """
     path = folder / BEST
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no run. Name the --run of a 'python -m train fit'.")
     if not path.exists():
         raise DataError(f"{path} is missing: the run has not been evaluated yet. Train on.")
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    state = read(path)
     config = FitConfig(**state["config"])
     network = build_network(config, len(state["classes"]), pretrained=False)
     network.load_state_dict(state["network"])
@@ -72,6 +74,19 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
         scale=config.scale,
         pretrained=pretrained,
     )
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What `save_atomically` has written, on the CPU.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # torch.load raises whatever the damaged bytes lead to
+        raise DataError(f"{path} is damaged. Delete it and train again.") from error
+    return state
 
 
 def save_atomically(state: object, path: Path) -> None:

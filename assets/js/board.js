@@ -91,10 +91,8 @@ export function start(root, server, upload) {
         upload(chosen),
         createImageBitmap(chosen).catch(() => null),
       ]);
-      if (!image) {
-        const answer = await server.search({ strokes: [], picture: path });
-        return say(answer.error ?? SAY.unreadable, true);
-      }
+      const { error } = await server.search({ strokes: [], picture: path });
+      if (error || !image) return say(error ?? SAY.unreadable, true);
       drawing.place({ path, image });
       redrawn();
     } catch {

@@ -17,6 +17,13 @@ def test_labels_come_from_folders_and_file_names(photo_folder: Path) -> None:
     assert labels == ["blue whale"] * 3 + ["red panda"] * 3 + ["snow leopard"]
 
 
+def test_a_folder_name_that_is_no_utf8_gives_a_label_that_can_be_sent(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff"))
+    folder.mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "x.png")
+    assert [photo.label for photo in photos_in(tmp_path)] == ["bad?"]
+
+
 def test_unreadable_photos_are_named_and_left_out(
     tiny_checkpoint: Checkpoint,
     photo_folder: Path,

@@ -12,7 +12,7 @@ from train.__main__ import main
 TINY = [
     *("--backbone", "resnet18", "--projection-size", "16", "--input-size", "32"),
     *("--sketch-batch", "12", "--photo-batch", "9", "--lr", "0.002", "--ema", "0.8"),
-    *("--validation", "0.5", "--eval-every", "20"),
+    *("--classes", "all", "--validation", "0.5", "--eval-every", "20"),
 ]
 
 
