@@ -23,6 +23,7 @@ from fastapi.staticfiles import StaticFiles
 from gradio.utils import get_upload_folder
 
 from model import Checkpoint, Match, SketchSearch, SketchZooError
+from model.checkpoint import SHIPPED
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.images import MAX_BYTES, open_image
 from model.starter import starter_photos
@@ -30,7 +31,6 @@ from model.strokes import StrokeError, parse_strokes, render_strokes
 
 ROOT = Path(__file__).parent
 ASSETS = ROOT / "assets"
-CHECKPOINT = ROOT / "checkpoints" / "sketchzoo"
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 MAX_K = 48
 
@@ -66,7 +66,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--checkpoint",
         type=Path,
-        default=CHECKPOINT,
+        default=SHIPPED,
         metavar="DIR",
         help="the trained encoder to use (default: the one that comes with SketchZoo)",
     )

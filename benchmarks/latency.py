@@ -23,9 +23,10 @@ from typing import Any
 import torch
 from playwright.sync_api import Page
 
-from app import CHECKPOINT, ROOT, open_search
+from app import ROOT, open_search
 from benchmarks.running import chromium, running_app
 from model import SketchSearch
+from model.checkpoint import SHIPPED
 from model.preprocess import frame_sketch, to_input
 from model.strokes import parse_strokes, render_strokes
 from train.export import write_json
@@ -41,7 +42,7 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, metavar="DIR")
+    parser.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="DIR")
     parser.add_argument("--strokes", type=int, default=60, help="strokes to time (at least 50)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     arguments = parser.parse_args()

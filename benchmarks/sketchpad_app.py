@@ -7,11 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from app import CHECKPOINT, ROOT, open_search
+from app import ROOT, open_search
 from model import EmptySketchError
+from model.checkpoint import SHIPPED
 
 search = open_search(
-    Path(os.environ.get("SKETCHZOO_CHECKPOINT", CHECKPOINT)), None, ROOT / "galleries"
+    Path(os.environ.get("SKETCHZOO_CHECKPOINT", SHIPPED)), None, ROOT / "galleries"
 )
 answers = count(1)
 

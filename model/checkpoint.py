@@ -24,6 +24,9 @@ from model.encoder import Encoder, SiameseNetwork
 from model.errors import CheckpointError
 from model.preprocess import PREPROCESSING
 
+SHIPPED = Path(__file__).parent.parent / "checkpoints" / "sketchzoo"
+"""The checkpoint that comes with the project."""
+
 FORMAT = 1
 WEIGHTS = "encoder.safetensors"
 INDEX = "index.ann"

@@ -22,12 +22,11 @@ from model.checkpoint import (
     photos_key,
 )
 from model.errors import CheckpointError, GalleryError, ImageError
-from model.images import flatten, open_image
+from model.images import ENDINGS, flatten, open_image
 
 TREES = 20
 SEED = 12
 THUMBNAIL_SIDE = 320
-ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 
 
 def photos_in(folder: Path) -> list[Photo]:

@@ -13,6 +13,7 @@ MAX_PIXELS = 50_000_000
 MAX_BYTES = 30_000_000
 MIN_SIDE = 8
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I")
 

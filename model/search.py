@@ -12,7 +12,7 @@ from model.errors import CheckpointError, GalleryError
 from model.preprocess import frame_sketch
 
 SEARCH_K = 2000
-"""Nodes that Annoy looks at; its default, trees * k = 240, loses one neighbour in twenty."""
+"""Least number of nodes that Annoy looks at; its default, trees * k, is 240 for 12 photos."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class SketchSearch:
     def nearest(self, embedding: Embeddings, k: int = 12) -> list[Match]:
         """The `k` photos nearest to an embedding of shape `(d,)`, best first.
 
-        Exact for up to about 2,000 photos; beyond, Annoy may miss a few (see `SEARCH_K`).
+        In large galleries Annoy may miss a few (see `SEARCH_K`).
         """
         if k < 1:
             raise ValueError("k is at least 1")

@@ -1,5 +1,7 @@
-"""A picture that tests draw themselves."""
+"""Pictures that tests make themselves."""
 
+import struct
+import zlib
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -16,3 +18,15 @@ def fish(side: int = 256, width: int = 3, ink: Any = 0, paper: Any = 255) -> Ima
     )
     draw.ellipse((65 * s, 115 * s, 75 * s, 125 * s), outline=ink, width=width)
     return page
+
+
+def huge_png(side: int) -> bytes:
+    """A valid header that promises side x side pixels, with hardly any data behind it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")

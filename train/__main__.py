@@ -17,14 +17,13 @@ import sys
 from pathlib import Path
 
 from model.backbones import BACKBONES
+from model.checkpoint import SHIPPED
 from model.errors import SketchZooError
 from train.config import FitConfig
 from train.data import DataError
 from train.evaluate import evaluate
 from train.export import export, write_json
 from train.fit import Sources, fit
-
-CHECKPOINT = Path(__file__).parent.parent / "checkpoints" / "sketchzoo"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -140,7 +139,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="sketches <photo id>-<k>.png, one folder a class",
     )
     parser.add_argument(
-        "--checkpoint", type=Path, default=CHECKPOINT, help="checkpoint folder (default: ours)"
+        "--checkpoint", type=Path, default=SHIPPED, help="checkpoint folder (default: ours)"
     )
     parser.add_argument("--split", type=Path, help="use only what this split.json holds out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")

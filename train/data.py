@@ -13,13 +13,11 @@ import numpy as np
 from tqdm import tqdm
 
 from model.errors import ImageError, SketchZooError
-from model.images import open_image
+from model.images import ENDINGS, open_image
 from model.preprocess import MARGIN, MIN_LINE, Pixels, frame_photo, frame_sketch
 
 VARIANT = "tx_000000000000"
 """The variant of the Sketchy Database that keeps sketches placed as they were drawn."""
-
-PHOTO_ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 class DataError(SketchZooError):
@@ -73,7 +71,7 @@ def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
         raise DataError(f"{folder} is not a folder. It should hold one folder of pictures a class.")
     pictures = []
     for path in sorted(folder.glob("*/*")):
-        if path.suffix.lower() in PHOTO_ENDINGS:
+        if path.suffix.lower() in ENDINGS:
             photo_id = path.stem.rpartition("-")[0] if sketches else path.stem
             pictures.append(Picture(path, path.parent.name, photo_id))
     if not pictures:

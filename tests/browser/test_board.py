@@ -1,7 +1,5 @@
 """Drawing at the real app, in a real browser."""
 
-import struct
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page, expect
 
 from model.strokes import parse_strokes, render_strokes
+from tests.drawings import huge_png
 
 PHOTOS = '[data-part="results"] li'
 STATUS = '[data-part="status"]'
@@ -123,19 +122,6 @@ def test_an_uploaded_sketch_gives_the_answer_of_the_api(
     assert found(page) == shown
 
 
-def huge_png() -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", 30_000, 30_000, 1, 0, 0, 0, 0)
-    rows = zlib.compress(bytes(30_000 * 3_751), 9)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    )
-
-
 def test_bad_uploads_are_explained_and_the_app_lives_on(
     page: Page, address: str, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
@@ -145,7 +131,7 @@ def test_bad_uploads_are_explained_and_the_app_lives_on(
     cases = [
         ("text.png", b"just some text", "cannot be read as a picture"),
         ("cut.png", good.read_bytes()[:300], "cannot be read as a picture"),
-        ("huge.png", huge_png(), "the limit is 50 million pixels"),
+        ("huge.png", huge_png(30_000), "the limit is 50 million pixels"),
     ]
     for side, tone, said in [(1, 0, "1 x 1 pixels"), (99, 255, "nothing"), (99, 0, "nothing")]:
         drawing.resize((side, side)).point([tone] * 256).save(tmp_path / "even.png")

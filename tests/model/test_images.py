@@ -1,5 +1,3 @@
-import struct
-import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -9,25 +7,13 @@ from PIL import Image
 
 from model.errors import ImageError
 from model.images import MAX_PIXELS, flatten, open_image
-from tests.drawings import fish
+from tests.drawings import fish, huge_png
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
-
-
-def huge_png(side: int) -> bytes:
-    """A valid header that promises side x side pixels, with hardly any data behind it."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(

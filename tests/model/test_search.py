@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import CHECKPOINT
 from model import EmptySketchError, SketchSearch
-from model.checkpoint import Checkpoint
+from model.checkpoint import SHIPPED, Checkpoint
 from model.gallery import build_gallery
 from model.images import open_image
 from model.starter import starter_photos
@@ -19,7 +18,7 @@ from model.strokes import parse_strokes, render_strokes
 @pytest.fixture(scope="module")
 def search(tmp_path_factory: pytest.TempPathFactory) -> SketchSearch:
     folder = tmp_path_factory.mktemp("galleries") / "starter"
-    build_gallery(Checkpoint.open(CHECKPOINT), starter_photos(), folder)
+    build_gallery(Checkpoint.open(SHIPPED), starter_photos(), folder)
     return SketchSearch.load(folder)
 
 
