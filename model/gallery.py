@@ -13,7 +13,6 @@ from tqdm import tqdm
 from model.checkpoint import (
     INDEX,
     MANIFEST,
-    METRIC,
     THUMBNAILS,
     WEIGHTS,
     Checkpoint,
@@ -78,7 +77,7 @@ def build_gallery(checkpoint: Checkpoint, photos: Sequence[Photo], folder: Path)
         GalleryError: none of the photos can be read, or the folder cannot be written.
     """
     encoder = checkpoint.encoder()
-    index = AnnoyIndex(encoder.size, METRIC)
+    index = AnnoyIndex(encoder.size, checkpoint.manifest.metric)
     index.set_seed(SEED)
     kept: list[Photo] = []
     if folder.exists() and not _is_gallery(folder):
@@ -110,7 +109,7 @@ def build_gallery(checkpoint: Checkpoint, photos: Sequence[Photo], folder: Path)
         index.build(TREES, n_jobs=1)
         index.save(str(unfinished / INDEX))
         _link(checkpoint.folder / WEIGHTS, unfinished / WEIGHTS)
-        info = IndexInfo(METRIC, TREES, SEED, len(kept), photos_key(photos))
+        info = IndexInfo(checkpoint.manifest.metric, TREES, SEED, len(kept), photos_key(photos))
         checkpoint.manifest.with_index(unfinished, info, kept).save(unfinished)
         replace_folder(unfinished, folder)
     except OSError as error:
@@ -132,7 +131,9 @@ def gallery_is_current(folder: Path, checkpoint: Checkpoint, photos: Sequence[Ph
         built = Checkpoint.open(folder)
     except CheckpointError:
         return False
-    expected = IndexInfo(METRIC, TREES, SEED, len(built.manifest.photos), photos_key(photos))
+    expected = IndexInfo(
+        checkpoint.manifest.metric, TREES, SEED, len(built.manifest.photos), photos_key(photos)
+    )
     same_encoder = built.encoder_manifest() == checkpoint.encoder_manifest()
     return same_encoder and built.manifest.index == expected
 

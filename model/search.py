@@ -6,7 +6,7 @@ from pathlib import Path
 from annoy import AnnoyIndex
 from PIL import Image
 
-from model.checkpoint import INDEX, METRIC, THUMBNAILS, Checkpoint, Manifest, Photo
+from model.checkpoint import INDEX, THUMBNAILS, Checkpoint, Manifest, Photo
 from model.encoder import Embeddings, Encoder
 from model.errors import CheckpointError, GalleryError
 from model.preprocess import frame_sketch
@@ -22,8 +22,8 @@ class Match:
     Attributes:
         photo: path of the photo.
         label: what it shows.
-        distance: 0 (same) to 2 (opposite): between points on the unit sphere,
-            sqrt(2 - 2 * dot product).
+        distance: Euclidean, between embeddings. On the unit sphere, where most encoders put
+            them, it is 0 (same) to 2 (opposite): sqrt(2 - 2 * dot product).
         credit: who made it; empty where unknown.
         licence: its terms; empty where unknown.
         rank: 1 for the nearest.
@@ -120,7 +120,7 @@ def _load_index(checkpoint: Checkpoint) -> AnnoyIndex | None:
     info = checkpoint.manifest.index
     if info is None:
         return None
-    index = AnnoyIndex(checkpoint.manifest.embedding_size, METRIC)
+    index = AnnoyIndex(checkpoint.manifest.embedding_size, checkpoint.manifest.metric)
     path = checkpoint.folder / INDEX
     try:
         index.load(str(path))

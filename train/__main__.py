@@ -1,29 +1,32 @@
-r"""Train, evaluate and export the encoder of SketchZoo.
+r"""Train, evaluate, compare and export encoders of sketches and photos.
 
-example, on the Sketchy Database unpacked at ~/sketchy:
-  python -m train fit --sketchy ~/sketchy --run runs/first
+the way from nothing to an app with your own encoder:
+  python -m train download sketchy --out ~/sketchy
+  python -m train inspect --sketchy ~/sketchy --out runs/data
+  python -m train fit --sketchy ~/sketchy --classes mini --minutes 5 --run runs/first
   python -m train export --run runs/first --out checkpoints/first
-  python -m train evaluate --checkpoint checkpoints/first --split checkpoints/first/split.json \
-      --photos ~/sketchy/256x256/photo/tx_000000000000 \
-      --sketches ~/sketchy/256x256/sketch/tx_000000000000
-  python app.py --checkpoint checkpoints/first
+  python -m train evaluate --checkpoint checkpoints/first --sketchy ~/sketchy --html report.html
+  python app.py --checkpoint checkpoints/first --photos PHOTOS
+
+'python -m train COMMAND --help' explains every option.
 """
 
 import argparse
 import dataclasses
-import inspect
+import inspect as source
 import re
 import sys
 from pathlib import Path
+from typing import Any, get_args
 
 from model.backbones import BACKBONES
 from model.checkpoint import SHIPPED
 from model.errors import SketchZooError
-from train.config import FitConfig
-from train.data import DataError
-from train.evaluate import evaluate
-from train.export import export, write_json
-from train.fit import Sources, fit
+from train import ranks
+from train.config import PRESETS, FitConfig
+from train.data import DataError, sketchy_folders
+
+Commands = Any  # argparse keeps the type of what add_subparsers returns to itself
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,9 +37,8 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_fit(commands)
-    _add_export(commands)
-    _add_evaluate(commands)
+    for add in (_download, _inspect, _fit, _evaluate, _compare, _plot, _export):
+        add(commands)
     arguments = parser.parse_args(argv)
     try:
         arguments.run_command(arguments)
@@ -44,123 +46,285 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print("stopped; 'fit' goes on with --resume", file=sys.stderr)
         return 130
     return 0
 
 
-def _add_fit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
-        "fit",
-        help="train an encoder",
-        description="Train an encoder. Run the same command again to go on after a stop.",
+def _command(commands: Commands, name: str, line: str, more: str = "") -> argparse.ArgumentParser:
+    added: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=line,
+        description=f"{line[0].upper()}{line[1:]}. {more}",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    return added
+
+
+def _download(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "download",
+        "fetch the Sketchy Database",
+        "About 1.5 GB. A download that broke off goes on when the command is given again.",
+    )
+    parser.add_argument("data", choices=["sketchy"], help="what to fetch")
+    parser.add_argument("--out", type=Path, required=True, help="folder to put it into")
+    parser.add_argument("--url", default=argparse.SUPPRESS, help="another place to fetch it from")
+    parser.add_argument("--sha256", default=argparse.SUPPRESS, help="digest that it must have")
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.download import download_sketchy
+
+        given = {k: v for k, v in vars(arguments).items() if k in ("url", "sha256")}
+        print(f"--sketchy {download_sketchy(arguments.out, **given)}")
+
+    parser.set_defaults(run_command=run)
+
+
+def _inspect(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "inspect",
+        "count, draw and check the pictures of a data folder",
+        "Reads every picture; names broken ones, doubles, and whatever lies in the wrong place.",
+    )
+    _add_data(parser)
+    parser.add_argument("--classes", default="animals", help="animals, mini, all, or names")
+    parser.add_argument("--out", type=Path, required=True, help="folder for charts and samples")
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.inspection import inspect
+
+        findings = inspect(arguments.sketchy, arguments.photos, arguments.classes, arguments.out)
+        print("\n".join(findings.lines()))
+        print(f"Charts and a sheet of samples are in {arguments.out}.")
+
+    parser.set_defaults(run_command=run)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
     parser.add_argument(
-        "--photos", type=Path, nargs="*", default=[], help="more photos, one folder a class"
+        "--photos",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="more photos, one folder a class",
     )
+
+
+def _fit(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "fit",
+        "train an encoder",
+        "On many GPUs: torchrun --nproc-per-node=8 -m train fit ... After a stop, the same command "
+        "with --resume goes on.",
+    )
+    _add_data(parser)
+    parser.add_argument("--run", type=Path, required=True, help="folder for the run's files")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in that folder")
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help="settings of an earlier system, which other options change: the course report's plain "
+        "CNN, or SketchZoo's contrastive ResNet (give --backbone, --loss and --embedding-size)",
+    )
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
+    parser.add_argument("--split", type=Path, help="a split.json to use instead of drawing one")
+    parser.add_argument("--teacher", type=Path, help="the run of an encoder to learn from")
     parser.add_argument(
         "--unlabelled-photos", type=Path, nargs="*", default=[], help="photos for the teacher alone"
     )
-    parser.add_argument("--teacher", type=Path, help="the run of an encoder to learn from")
-    parser.add_argument("--run", type=Path, required=True, help="folder for the run's files")
-    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
-    documented = dict(re.findall(r'(\w+): [^\n]+\n +"""(.+?)"""', inspect.getsource(FitConfig)))
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin with these weights; from another backbone take the prototypes and keep them, "
+        "so that both encoders embed into one space",
+    )
+    documented = dict(
+        re.findall(r'(\w+): [^\n]+\n +"""(.+?)"""', source.getsource(FitConfig), re.S)
+    )
+    settings = parser.add_argument_group("settings of the run")
     for field in dataclasses.fields(FitConfig):
         option = "--" + field.name.replace("_", "-")
-        explained = documented[field.name].replace("%", "%%")
-        if isinstance(field.default, bool):
-            parser.add_argument(option, action="store_true", help=explained)
+        explained = " ".join(documented[field.name].split()).replace("%", "%%")
+        explained += f" (default: {str(field.default) or 'none'})"
+        given: dict[str, Any] = {"help": explained, "default": argparse.SUPPRESS}
+        if field.type is bool:
+            given["action"] = argparse.BooleanOptionalAction
         else:
-            parser.add_argument(
-                option,
-                type=type(field.default),
-                default=field.default,
-                choices=BACKBONES if field.name == "backbone" else None,
-                metavar=field.name.upper(),
-                help=explained,
-            )
-    parser.set_defaults(run_command=_fit)
+            choices = BACKBONES if field.name == "backbone" else get_args(field.type) or None
+            given |= {"type": type(field.default), "choices": choices}
+            given |= {} if choices else {"metavar": field.name.split("_")[-1].upper()}
+        settings.add_argument(option, **given)
+    parser.set_defaults(run_command=_run_fit)
 
 
-def _fit(arguments: argparse.Namespace) -> None:
-    config = FitConfig(
-        **{f.name: getattr(arguments, f.name) for f in dataclasses.fields(FitConfig)}
-    )
+def _run_fit(arguments: argparse.Namespace) -> None:
+    from train.fit import fit
+    from train.material import Sources
+
+    names = {field.name for field in dataclasses.fields(FitConfig)}
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    config = FitConfig(**{**PRESETS.get(arguments.preset, {}), **given})
     sources = Sources(
         arguments.sketchy,
         tuple(arguments.photos),
         tuple(arguments.unlabelled_photos),
+        arguments.split,
+        arguments.teacher,
+        arguments.start,
         arguments.cache,
     )
-    best = fit(config, sources, arguments.run, arguments.teacher)
-    print(f"best P@12 on held-out photos and sketches: {best.precision_at_12:.3f}")
+    best = fit(config, sources, arguments.run, device=arguments.device, resume=arguments.resume)
+    if ranks.first():
+        print(f"best P@12 on held-out photos and sketches: {best.precision_at_12:.3f}")
 
 
-def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
-        "export",
-        help="write the checkpoint folder that the app loads",
-        description="Write the best weights of a run as a checkpoint folder.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--run", type=Path, required=True, help="the run's folder")
-    parser.add_argument("--out", type=Path, required=True, help="the checkpoint folder to write")
-    parser.add_argument("--name", default="sketchzoo", help="what the checkpoint calls itself")
-    parser.add_argument("--photos", type=Path, help="a folder of photos to index as well")
-    parser.set_defaults(run_command=_export)
-
-
-def _export(arguments: argparse.Namespace) -> None:
-    checkpoint = export(arguments.run, arguments.out, name=arguments.name, photos=arguments.photos)
-    size = sum(f.stat().st_size for f in checkpoint.folder.rglob("*") if f.is_file())
-    photos = len(checkpoint.manifest.photos)
-    print(f"wrote {checkpoint.folder}: {size / 1e6:.0f} MB, {photos} photos")
-
-
-def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser(
+def _evaluate(commands: Commands) -> None:
+    parser = _command(
+        commands,
         "evaluate",
-        help="measure P@12, P@1 and mAP of a checkpoint",
-        description="Rank all photos for every sketch and print the means over the sketches.",
-        epilog="The validation set is kept out by photo id: a run's split.json lists ids; neither "
-        "a photo with such an id nor any sketch drawn from it was trained on. With --split, only "
-        "those pictures are used.",
+        "measure P@12, P@1, mAP and more of a checkpoint",
+        "Ranks all photos for every sketch and prints means over the sketches.",
     )
+    parser.epilog = (
+        "The validation set is kept out by photo id: a run's split.json lists ids; neither a photo "
+        "with such an id nor any sketch drawn from it was trained on. With --split, only those "
+        "pictures are used; it is the checkpoint's own where the folder has one, unless "
+        "--all-pictures is given."
+    )
+    parser.add_argument("--checkpoint", type=Path, default=SHIPPED, help="checkpoint folder")
+    parser.add_argument("--sketchy", type=Path, help="the unpacked Sketchy Database")
     parser.add_argument(
-        "--photos", type=Path, nargs="+", required=True, help="photos, one folder a class"
+        "--photos", type=Path, nargs="*", default=[], help="photos, one folder a class"
     )
     parser.add_argument(
         "--sketches",
         type=Path,
-        nargs="+",
-        required=True,
+        nargs="*",
+        default=[],
         help="sketches <photo id>-<k>.png, one folder a class",
     )
-    parser.add_argument(
-        "--checkpoint", type=Path, default=SHIPPED, help="checkpoint folder (default: ours)"
-    )
     parser.add_argument("--split", type=Path, help="use only what this split.json holds out")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.set_defaults(run_command=_evaluate)
+    parser.add_argument("--all-pictures", action="store_true", help="use every picture")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
+    parser.set_defaults(run_command=_run_evaluate)
 
 
-def _evaluate(arguments: argparse.Namespace) -> None:
-    if arguments.json and not arguments.json.resolve().parent.is_dir():
-        raise DataError(f"{arguments.json.parent} is not a folder, so no figures can go there.")
-    metrics = evaluate(arguments.checkpoint, arguments.photos, arguments.sketches, arguments.split)
-    figures = dataclasses.asdict(metrics)
-    for name, value in figures.items():
+def _run_evaluate(arguments: argparse.Namespace) -> None:
+    from train.evaluate import evaluate
+    from train.export import write_json
+    from train.report import table, write_report
+    from train.runs import SPLIT
+
+    for path in (arguments.json, arguments.html):
+        if path and not path.resolve().parent.is_dir():
+            raise DataError(f"{path.parent} is not a folder, so nothing can be written there.")
+    photos, sketches = list(arguments.photos), list(arguments.sketches)
+    if arguments.sketchy:
+        own_photos, own_sketches = sketchy_folders(arguments.sketchy)
+        photos, sketches = [own_photos, *photos], [own_sketches, *sketches]
+    if not photos or not sketches:
+        raise DataError("Name the pictures with --sketchy, or with --photos and --sketches.")
+    split = arguments.split
+    own_split = arguments.checkpoint / SPLIT
+    if split is None and own_split.is_file() and not arguments.all_pictures:
+        split = own_split
+    evaluation = evaluate(arguments.checkpoint, photos, sketches, split)
+    print(table(evaluation), end="\n\n")
+    figures = evaluation.figures()
+    for name in dataclasses.asdict(evaluation.metrics):
+        value = figures[name]
         print(f"{name:16} {value:.4f}" if isinstance(value, float) else f"{name:16} {value}")
-    if arguments.split is not None:
-        print(f"Only pictures whose photo id {arguments.split} holds out were used, so that no")
-        print("sketch of a training photo counts.")
-    else:
-        print("All pictures were used. Where some of them were trained on, the figures are too")
-        print("good: name the split.json of the checkpoint with --split to leave those out.")
+    for k, share in figures["recall_at"].items():
+        if share is not None:
+            print(f"recall_at_{k:6} {share:.4f}  (the very photo, of {len(photos)} folders)")
+    protocol = (
+        f"Only pictures whose photo id {split} holds out were used, so that no sketch of a "
+        "training photo counts."
+        if split
+        else "All pictures were used. Where some of them were trained on, the figures are too "
+        "good: name the split.json of the checkpoint with --split to leave those out."
+    )
+    print(protocol)
     if arguments.json:
         write_json(arguments.json, figures)
+    if arguments.html:
+        write_report(evaluation, arguments.html, protocol)
+
+
+def _compare(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "compare",
+        "put runs side by side",
+        "A table of P@12 and of the time to embed one sketch, and bar charts by loss, by backbone "
+        "and by embedding size.",
+    )
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
+    parser.add_argument("--out", type=Path, help="folder for the charts")
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.compare import compare, table
+
+        print(table(compare(arguments.runs, arguments.out)))
+
+    parser.set_defaults(run_command=run)
+
+
+def _plot(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "plot",
+        "draw the embeddings of a run in two dimensions",
+        "Directly for an embedding of two numbers, else its two principal components.",
+    )
+    parser.add_argument("what", choices=["embedding"], help="what to draw")
+    parser.add_argument("--run", type=Path, required=True, help="the run's folder")
+    parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png or .svg")
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.plot import plot_embedding
+
+        print(plot_embedding(arguments.run, arguments.sketchy, arguments.out, arguments.cache))
+
+    parser.set_defaults(run_command=run)
+
+
+def _export(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "export",
+        "write the checkpoint folder that the app loads",
+        "It holds the best weights of a run, and an index of photos where they are given.",
+    )
+    parser.add_argument("--run", type=Path, required=True, help="the run's folder")
+    parser.add_argument("--out", type=Path, required=True, help="the checkpoint folder to write")
+    parser.add_argument("--name", default="sketchzoo", help="what the checkpoint calls itself")
+    parser.add_argument(
+        "--photos", type=Path, nargs="*", default=[], help="folders of photos to index as well"
+    )
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.export import export
+
+        checkpoint = export(
+            arguments.run, arguments.out, name=arguments.name, photos=arguments.photos
+        )
+        size = sum(f.stat().st_size for f in checkpoint.folder.rglob("*") if f.is_file())
+        photos = len(checkpoint.manifest.photos)
+        print(f"wrote {checkpoint.folder}: {size / 1e6:.0f} MB, {photos} photos")
+
+    parser.set_defaults(run_command=run)
 
 
 if __name__ == "__main__":

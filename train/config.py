@@ -1,8 +1,14 @@
 """The configuration of a run: one frozen dataclass, which also makes the command line."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from model.backbones import PLAIN_CNN_SIDE
 from train.data import DataError
+
+Loss = Literal["cosface", "supcon", "triplet", "contrastive"]
+Mining = Literal["random", "semi-hard", "hard"]
+Optimizer = Literal["adamw", "adam"]
 
 
 @dataclass(frozen=True)
@@ -10,57 +16,141 @@ class FitConfig:
     """Everything that decides what a run learns; saved with its checkpoints."""
 
     backbone: str = "resnet34"
-    """Convolutional network: resnet18, resnet34, resnet50, resnet101, efficientnet_lite0/2."""
+    """Convolutional network."""
     pretrained: bool = False
-    """Start from ImageNet weights."""
+    """Start from ImageNet weights, where they can be had."""
     classes: str = "animals"
     """Classes: animals (the 55 of Sketchy), mini (5 of them), all, or names with commas."""
-    projection_size: int = 256
-    """Numbers in the projection; the embedding adds one a class."""
+    embedding_size: int = 256
+    """Numbers in the embedding; cosface appends the posterior, one number a class."""
+    normalise: bool = True
+    """Put embeddings on the unit sphere; without, they are compared by Euclidean distance."""
     input_size: int = 64
     """Side in pixels of the images the encoder sees."""
+    grow_from: int = 0
+    """Side to begin with, which grows to the input size over the first half; 0: no growing."""
     steps: int = 12000
     """Optimizer steps."""
+    epochs: int = 0
+    """Passes over the training sketches; above 0 it decides the number of steps."""
+    minutes: float = 0.0
+    """Stop after so many minutes of training, with the schedule fitted to it; 0: no limit."""
+    patience: int = 0
+    """Stop after so many evaluations without a better P@12; 0: never."""
     sketch_batch: int = 64
-    """Sketches in a batch."""
+    """Sketches in a batch, over all processes."""
     photo_batch: int = 48
-    """Photos in a batch."""
+    """Photos in a batch, over all processes; pairs and random triplets follow the sketches."""
     unlabelled_batch: int = 0
     """Unlabelled photos in a batch; they need a teacher."""
-    lr: float = 1e-3
-    """Peak learning rate of AdamW, reached after a warm-up of 3 % and then lowered as a cosine."""
-    weight_decay: float = 0.05
-    """Weight decay of AdamW, on matrices only."""
-    ema: float = 0.998
-    """Decay of the moving average of the weights, which is what gets evaluated and kept."""
-    augment: float = 1.0
-    """Strength of the augmentation, 0 to 1."""
+    loss: Loss = "cosface"
+    """Loss on labels."""
+    mining: Mining = "semi-hard"
+    """How the triplet loss finds its negatives."""
+    margin: float = -1.0
+    """Margin of the loss; below 0: 0.1 for cosface, 2 for contrastive, 0.2 or 1 for triplet."""
     scale: float = 16.0
     """Scale of the cosine softmax and of the class posterior."""
-    margin: float = 0.1
-    """Margin of the cosine softmax."""
     smoothing: float = 0.05
     """Label smoothing of the cosine softmax."""
-    contrastive: float = 0.3
-    """Weight of the contrastive loss from sketches to photos."""
+    supcon: float = 0.3
+    """Weight of a supervised contrastive loss from sketches to photos beside cosface."""
     labels: float = 1.0
     """Weight of the losses on labels."""
     distil: float = 1.0
     """Weight of the distillation loss, where there is a teacher."""
+    optimizer: Optimizer = "adamw"
+    """Adam, with decoupled weight decay or without any."""
+    lr: float = 1e-3
+    """Peak learning rate, reached after a warm-up of 3 % and then lowered as a cosine."""
+    weight_decay: float = 0.05
+    """Weight decay of AdamW, on matrices only."""
+    ema: float = 0.998
+    """Decay of the moving average of the weights, which is what gets evaluated and kept."""
+    clip: float = 5.0
+    """Largest norm of the gradient."""
+    augment: float = 1.0
+    """Strength of the augmentation, 0 to 1."""
+    amp: bool = True
+    """Compute in bf16 where it is safe, on CPU and GPU."""
     validation: float = 0.2
     """Share of the photo ids of each class that is held out."""
     validation_photos: int = 12
     """Most photos of a class to hold out."""
     eval_every: int = 500
     """Steps between evaluations on the held-out photos and sketches."""
+    keep: int = 1
+    """Older checkpoints to keep beside the last and the best."""
     seed: int = 0
     """Seed of the split, the weights, the batches and the augmentation."""
 
     def __post_init__(self) -> None:
-        for name in ("projection_size", "steps", "sketch_batch", "photo_batch", "eval_every"):
-            if getattr(self, name) < 1:
-                raise DataError(f"--{name.replace('_', '-')} is at least 1.")
-        if self.input_size < 32:
-            raise DataError("--input-size is at least 32, which the networks shrink to 1.")
+        for name in (
+            *("embedding_size", "steps", "sketch_batch", "photo_batch", "eval_every", "clip"),
+        ):
+            if getattr(self, name) <= 0:
+                raise DataError(f"--{_dashed(name)} is above 0.")
+        for name in ("epochs", "minutes", "patience", "unlabelled_batch", "keep", "grow_from"):
+            if getattr(self, name) < 0:
+                raise DataError(f"--{_dashed(name)} is 0 or more.")
+        if not 0 <= self.augment <= 1:
+            raise DataError("--augment is 0 to 1.")
+        if self.embedding_size > 512:
+            raise DataError("--embedding-size is at most 512.")
+        if self.input_size < 32 or 0 < self.grow_from < 32:
+            raise DataError("Images are at least 32 pixels wide, which the networks shrink to 1.")
+        if self.grow_from > self.input_size:
+            raise DataError("--grow-from is at most --input-size.")
         if not 0 < self.validation < 1:
             raise DataError("--validation is a share between 0 and 1.")
+        if self.loss in ("cosface", "supcon") and not self.normalise:
+            raise DataError(f"--loss {self.loss} needs embeddings on the unit sphere: --normalise.")
+        if self.backbone == "plain_cnn":
+            if self.input_size != PLAIN_CNN_SIDE or self.grow_from:
+                raise DataError(
+                    f"plain_cnn takes images of {PLAIN_CNN_SIDE} pixels: --input-size "
+                    f"{PLAIN_CNN_SIDE}, and no --grow-from."
+                )
+            if self.pretrained:
+                raise DataError("There are no ImageNet weights of plain_cnn: --no-pretrained.")
+
+    @property
+    def loss_margin(self) -> float:
+        """The margin, or the usual one of the loss."""
+        if self.margin >= 0:
+            return self.margin
+        triplet = 0.2 if self.normalise else 1.0
+        return {"cosface": 0.1, "contrastive": 2.0, "triplet": triplet, "supcon": 0.0}[self.loss]
+
+    @property
+    def images(self) -> int:
+        """Images in a batch."""
+        return self.sketch_batch + self.photos + self.unlabelled_batch
+
+    @property
+    def photos(self) -> int:
+        """Labelled photos in a batch."""
+        if self.loss == "contrastive":
+            return self.sketch_batch
+        if self.loss == "triplet" and self.mining == "random":
+            return 2 * self.sketch_batch
+        return self.photo_batch
+
+
+PRESETS: dict[str, dict[str, object]] = {
+    "report": {
+        **{"backbone": "plain_cnn", "input_size": 100, "classes": "all", "embedding_size": 16},
+        **{"normalise": False, "loss": "contrastive", "optimizer": "adam", "lr": 5e-4},
+        **{"sketch_batch": 64, "epochs": 200, "validation": 0.2, "ema": 0.0, "eval_every": 944},
+    },
+    "sketchzoo": {
+        **{"pretrained": True, "input_size": 224, "embedding_size": 16, "normalise": False},
+        **{"loss": "contrastive", "margin": 2.0, "optimizer": "adam", "lr": 1e-4, "ema": 0.0},
+        **{"sketch_batch": 32, "patience": 10},
+    },
+}
+"""Settings of the two earlier systems; what they leave open is our choice."""
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")

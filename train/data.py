@@ -1,20 +1,15 @@
-"""Which pictures there are, which of them are held out, and their frames in a cache."""
+"""Which pictures there are, and which of them are held out."""
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
-from model.errors import ImageError, SketchZooError
-from model.images import ENDINGS, open_image
-from model.preprocess import MARGIN, MIN_LINE, Pixels, frame_photo, frame_sketch
+from model.errors import SketchZooError
+from model.images import ENDINGS
 
 VARIANT = "tx_000000000000"
 """The variant of the Sketchy Database that keeps sketches placed as they were drawn."""
@@ -46,7 +41,10 @@ class Split:
         return [p for p in pictures if p.photo_id in self.validation_ids]
 
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps({"validation_ids": sorted(self.validation_ids)}, indent=0))
+        """Writes the ids under a temporary name, then replaces an older file."""
+        unfinished = path.with_name(path.name + ".tmp")
+        unfinished.write_text(json.dumps({"validation_ids": sorted(self.validation_ids)}, indent=0))
+        os.replace(unfinished, path)
 
     @classmethod
     def load(cls, path: Path) -> "Split":
@@ -65,7 +63,7 @@ def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
     A sketch `<photo id>-<k>.png` belongs to the photo `<photo id>`, as in the Sketchy Database.
 
     Raises:
-        DataError: there is no such folder, or no picture in it.
+        DataError: there is no such folder, no picture in it, or none in one of its classes.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder. It should hold one folder of pictures a class.")
@@ -75,7 +73,16 @@ def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
             photo_id = path.stem.rpartition("-")[0] if sketches else path.stem
             pictures.append(Picture(path, path.parent.name, photo_id))
     if not pictures:
-        raise DataError(f"{folder} holds no pictures in folders of one class each.")
+        raise DataError(
+            f"{folder} holds no pictures in folders of one class each. It should look like "
+            f"{folder.name}/<class>/<picture>."
+        )
+    filled = {p.label for p in pictures}
+    empty = sorted(d.name for d in folder.iterdir() if d.is_dir() and d.name not in filled)
+    if empty:
+        raise DataError(
+            f"{folder} has class folders without pictures: {', '.join(empty)}. Fill or remove them."
+        )
     return pictures
 
 
@@ -118,49 +125,3 @@ def make_split(
 
 def _draw(ids: set[str], count: int, seed: int) -> list[str]:
     return sorted(ids, key=lambda i: hashlib.sha256(f"{seed} {i}".encode()).digest())[:count]
-
-
-def pictures_key(pictures: Sequence[Picture], *more: object) -> str:
-    """A short digest that changes with the pictures, their files, their order, or `more`."""
-    key = hashlib.sha256(repr(more).encode())
-    for picture in pictures:
-        status = picture.path.stat()
-        key.update(f"{picture.path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
-    return key.hexdigest()[:16]
-
-
-def cached_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache: Path) -> Pixels:
-    """Frames of all pictures as one memory-mapped array, decoded once and kept in `cache`.
-
-    A picture that cannot be read is named and becomes an even grey frame.
-
-    Returns:
-        `(n, size, size)` for sketches, `(n, size, size, 3)` for photos.
-    """
-    kind = "sketches" if sketches else "photos"
-    key = pictures_key(pictures, MARGIN, MIN_LINE)
-    path = cache / f"{kind}-{size}px-{key}.npy"
-    if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        shape = (len(pictures), size, size) if sketches else (len(pictures), size, size, 3)
-        unfinished = path.with_suffix(".tmp")
-        frames = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
-        decode = partial(_decode, size=size, sketches=sketches)
-        with ProcessPoolExecutor() as pool:
-            decoded = pool.map(decode, [p.path for p in pictures], chunksize=64)
-            progress = tqdm(decoded, f"decoding {kind}", len(pictures), unit="")
-            for row, frame in enumerate(progress):
-                frames[row] = frame
-        frames.flush()
-        unfinished.replace(path)
-    loaded: Pixels = np.load(path, mmap_mode="r")
-    return loaded
-
-
-def _decode(path: Path, *, size: int, sketches: bool) -> Pixels:
-    try:
-        image = open_image(path)
-        return frame_sketch(image, size, allow_empty=True) if sketches else frame_photo(image, size)
-    except ImageError as error:
-        tqdm.write(f"left out: {path}: {error}")
-        return np.full((size, size) if sketches else (size, size, 3), 128, np.uint8)

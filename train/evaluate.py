@@ -1,9 +1,12 @@
 """How well a checkpoint finds photos of the right class, through the API that the app uses."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
@@ -12,14 +15,85 @@ from model.encoder import Embeddings
 from model.errors import ImageError
 from model.images import open_image
 from train.data import DataError, Picture, Split, list_pictures
-from train.metrics import Metrics, evaluate_embeddings
+from train.metrics import FIRST, Metrics, Ranking, rank_photos, summarise
 
 CHUNK = 128
+HARDEST = 24
+"""Sketches with the lowest average precision that are listed."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A ranking with the pictures that it is about."""
+
+    checkpoint: str
+    photos: list[Picture]
+    sketches: list[Picture]
+    ranking: Ranking
+    metrics: Metrics
+
+    @property
+    def classes(self) -> list[str]:
+        """All labels of sketches and photos, sorted."""
+        return sorted({p.label for p in [*self.photos, *self.sketches]})
+
+    def per_class(self) -> dict[str, dict[str, float]]:
+        """P@12, P@1 and mAP by the class of the sketch, with the counts of its pictures."""
+        labels = _labels(self.sketches)
+        table = {}
+        for label in sorted(set(labels.tolist())):
+            of = labels == label
+            table[label] = {
+                "precision_at_12": float(self.ranking.precision_at(FIRST)[of].mean()),
+                "precision_at_1": float(self.ranking.precision_at(1)[of].mean()),
+                "map": float(self.ranking.average_precision[of].mean()),
+                "photos": sum(p.label == label for p in self.photos),
+                "sketches": int(of.sum()),
+            }
+        return table
+
+    def confusion(self) -> NDArray[np.float64]:
+        """`(classes, classes)`: of the first 12 photos for sketches of class i, the share of j."""
+        number = {label: i for i, label in enumerate(self.classes)}
+        counts = np.zeros((len(number), len(number)))
+        found = np.array([number[p.label] for p in self.photos])[self.ranking.first]
+        for sketch, photos in zip(self.sketches, found, strict=True):
+            np.add.at(counts[number[sketch.label]], photos, 1)
+        shares: NDArray[np.float64] = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        return shares
+
+    def hardest(self) -> list[int]:
+        """Numbers of the sketches with the lowest average precision, lowest first."""
+        chosen: list[int] = np.argsort(self.ranking.average_precision, kind="stable").tolist()
+        return chosen[:HARDEST]
+
+    def figures(self) -> dict[str, Any]:
+        """Everything as JSON; a recall that no sketch has a photo for is null."""
+        ranking = self.ranking
+        known = int((ranking.own_rank > 0).sum())
+        return {
+            **asdict(self.metrics),
+            "checkpoint": self.checkpoint,
+            "precision_at": {str(k): float(ranking.precision_at(k).mean()) for k in ranking.depths},
+            "recall_at": {str(k): ranking.recall_at(k) if known else None for k in (1, 5, 10)},
+            "sketches_with_their_photo": known,
+            "per_class": self.per_class(),
+            "confusion": {"classes": self.classes, "shares": self.confusion().round(4).tolist()},
+            "hardest": [
+                {
+                    "sketch": str(self.sketches[i].path),
+                    "label": self.sketches[i].label,
+                    "average_precision": float(ranking.average_precision[i]),
+                    "found": [self.photos[j].label for j in ranking.first[i]],
+                }
+                for i in self.hardest()
+            ],
+        }
 
 
 def evaluate(
     checkpoint: Path, photos: Sequence[Path], sketches: Sequence[Path], split: Path | None
-) -> Metrics:
+) -> Evaluation:
     """Ranks all photos for every sketch.
 
     Args:
@@ -27,43 +101,60 @@ def evaluate(
         photos: folders with one folder a class.
         sketches: likewise; a sketch is named `<photo id>-<k>.png`.
         split: the `split.json` of a run: only photos and sketches whose photo id it holds out
-            are used, so that neither a training photo nor a sketch of one counts.
+            are used, so that neither a training photo nor a sketch of one counts. Only classes
+            that the checkpoint was trained on are used then.
 
     Raises:
         DataError: a folder holds no pictures, or the split none of them.
         CheckpointError: the checkpoint cannot be opened.
     """
-    encoder = Checkpoint.open(checkpoint).encoder()
+    opened = Checkpoint.open(checkpoint)
+    encoder = opened.encoder()
     gallery = [p for folder in photos for p in list_pictures(folder, sketches=False)]
     queries = [p for folder in sketches for p in list_pictures(folder, sketches=True)]
     if split is not None:
-        held_out = Split.load(split)
-        gallery, queries = held_out.validation(gallery), held_out.validation(queries)
-    if len(gallery) < 12 or not queries:
+        held_out, known = Split.load(split), set(opened.manifest.classes)
+        gallery, queries = (
+            [p for p in held_out.validation(pictures) if p.label in known]
+            for pictures in (gallery, queries)
+        )
+    if len(gallery) < FIRST or not queries:
         raise DataError(
             f"There are {len(gallery)} photos and {len(queries)} sketches to evaluate with; "
-            "12 photos and a sketch are the least."
+            f"{FIRST} photos and a sketch are the least."
         )
-    photo_rows, photo_labels = _embed(encoder.embed_photos, gallery, "photos")
-    sketch_rows, sketch_labels = _embed(encoder.embed_sketches, queries, "sketches")
-    return evaluate_embeddings(
-        sketch_rows, photo_rows, np.array(sketch_labels), np.array(photo_labels)
+    photo_rows, gallery = _embed(encoder.embed_photos, gallery, "photos")
+    sketch_rows, queries = _embed(encoder.embed_sketches, queries, "sketches")
+    ranking = rank_photos(
+        sketch_rows,
+        photo_rows,
+        _labels(queries),
+        _labels(gallery),
+        np.array([p.photo_id for p in queries]),
+        np.array([p.photo_id for p in gallery]),
     )
+    metrics = summarise(ranking, _labels(queries), len(gallery))
+    return Evaluation(opened.manifest.name, gallery, queries, ranking, metrics)
+
+
+def _labels(pictures: Sequence[Picture]) -> NDArray[np.str_]:
+    return np.array([p.label for p in pictures])
 
 
 def _embed(
     embed: Callable[[Sequence[Image.Image]], Embeddings], pictures: Sequence[Picture], kind: str
-) -> tuple[Embeddings, list[str]]:
-    rows, labels = [], []
+) -> tuple[Embeddings, list[Picture]]:
+    """Embeddings of the pictures that can be read, and which those are."""
+    rows, readable = [], []
     with tqdm(total=len(pictures), desc=f"embedding {kind}", unit="") as progress:
         for start in range(0, len(pictures), CHUNK):
             images = []
             for picture in pictures[start : start + CHUNK]:
                 try:
                     images.append(open_image(picture.path))
-                    labels.append(picture.label)
+                    readable.append(picture)
                 except ImageError as error:
                     progress.write(f"left out: {picture.path}: {error}")
             rows.append(embed(images))
             progress.update(len(pictures[start : start + CHUNK]))
-    return np.concatenate(rows), labels
+    return np.concatenate(rows), readable

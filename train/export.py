@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from train.data import DataError
 from train.runs import SPLIT, load_run
 
 
-def export(run: Path, out: Path, *, name: str, photos: Path | None = None) -> Checkpoint:
+def export(run: Path, out: Path, *, name: str, photos: Sequence[Path] = ()) -> Checkpoint:
     """Writes the averaged weights of the run's best evaluation, with the run's split beside.
 
     Args:
         run: the folder that `fit` has written.
         out: the checkpoint folder to write.
         name: what the checkpoint calls itself.
-        photos: a folder of photos to index; without it the folder holds the encoder alone.
+        photos: folders of photos to index; without any the folder holds the encoder alone.
 
     Raises:
         DataError: `run` holds no finished evaluation, or `out` something else.
@@ -27,7 +28,7 @@ def export(run: Path, out: Path, *, name: str, photos: Path | None = None) -> Ch
     trained = load_run(run)
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
-    gallery = photos_in(photos) if photos is not None else None
+    gallery = [photo for folder in photos for photo in photos_in(folder)]
     checkpoint = save_checkpoint(
         out,
         trained.network,
@@ -38,7 +39,7 @@ def export(run: Path, out: Path, *, name: str, photos: Path | None = None) -> Ch
         training={**asdict(trained.config), "steps_done": trained.step},
         metrics=trained.metrics,
     )
-    if gallery is not None:
+    if gallery:
         checkpoint = build_gallery(checkpoint, gallery, out)
     unfinished = out / (SPLIT + ".tmp")
     shutil.copyfile(run / SPLIT, unfinished)

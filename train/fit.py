@@ -1,386 +1,367 @@
-"""The training loop."""
+"""The training loop, for one process or many.
 
-import json
+one CPU or GPU:           python -m train fit --sketchy ~/sketchy --run runs/first
+eight GPUs:               torchrun --nproc-per-node=8 -m train fit ...
+two hosts, eight each:    torchrun --nnodes=2 --node-rank=0 --nproc-per-node=8 \
+                              --master-addr=HOST0 -m train fit ...       (and --node-rank=1)
+"""
+
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from model.checkpoint import Checkpoint
 from model.encoder import SiameseNetwork
-from model.preprocess import Pixels
-from train import losses
+from train import ranks
 from train.augment import photo_views, sketch_views
-from train.classes import choose_classes
 from train.config import FitConfig
-from train.data import (
-    DataError,
-    Picture,
-    Split,
-    cached_frames,
-    list_pictures,
-    make_split,
-    sketchy_folders,
-)
+from train.data import DataError, Split
+from train.material import Material, Sources, load_material
 from train.metrics import Metrics, evaluate_embeddings
-from train.runs import LAST, SPLIT, Run, build_network, load_run, read, save_atomically, save_best
+from train.objective import Batch, loss_terms
+from train.runs import LAST, SPLIT, Log, build_network, load_run, read, save_best, save_last
+from train.sampling import Rows, make_sampler
+from train.schedule import image_size, learning_rate_share, moving_average
 from train.teacher import project, teacher_targets
-
-CACHED_ABOVE = 1.25
-"""Frames are cached this much larger than the input, so that augmentation has room."""
-
-VALIDATION_SKETCHES = 2000
-"""Held-out sketches that are embedded at each evaluation during training."""
 
 SAVE_EVERY = 180
 """Seconds between saves of `last.pt` at the most."""
 
-Indices = NDArray[np.int64]
+SMOOTHED = 0.98
+"""Share of the past in the losses that are shown and logged."""
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where the pictures of a run are."""
+def fit(
+    config: FitConfig, sources: Sources, run: Path, *, device: str = "auto", resume: bool = False
+) -> Metrics:
+    """Trains an encoder; leaves `split.json`, `log.jsonl`, `last.pt` and `best.pt` in `run`.
 
-    sketchy: Path
-    more_photos: tuple[Path, ...] = ()
-    unlabelled: tuple[Path, ...] = ()
-    cache: Path = Path("cache")
-
-
-@dataclass
-class Domain:
-    """One kind of training picture: frames, class numbers (-1: unknown) and drawing weights."""
-
-    pictures: Sequence[Picture]
-    frames: Pixels
-    labels: Indices
-    weights: NDArray[np.float64]
-    targets: torch.Tensor | None = None
-
-
-def fit(config: FitConfig, sources: Sources, run: Path, teacher: Path | None = None) -> Metrics:
-    """Trains an encoder and leaves `split.json`, `log.jsonl`, `last.pt` and `best.pt` in `run`.
-
-    A run that was interrupted goes on from its `last.pt`.
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+        resume: go on from the `last.pt` of the run.
 
     Returns:
         The metrics of the best evaluation.
+
+    Raises:
+        DataError: the data, the run's folder or the device are not as they have to be.
     """
-    loaded = load_run(teacher) if teacher else None
-    run.mkdir(parents=True, exist_ok=True)
-    photo_folder, sketch_folder = sketchy_folders(sources.sketchy)
-    own = list_pictures(photo_folder, sketches=False)
-    more = [p for folder in sources.more_photos for p in list_pictures(folder, sketches=False)]
-    sketches = list_pictures(sketch_folder, sketches=True)
-    found = {p.label for p in own} & {p.label for p in sketches}
-    classes = choose_classes(config.classes, found)
-    own, more, sketches = (
-        [p for p in pictures if p.label in classes] for pictures in (own, more, sketches)
-    )
-    split = make_split(
-        own + more,
-        sketches,
-        fraction=config.validation,
-        most=config.validation_photos,
-        seed=config.seed,
-    )
-    trainer = Trainer(config, classes, split, run)
-    trainer.resume()
-    split.save(run / SPLIT)
-    trainer.load_pictures(own, more, sketches, sources)
-    if loaded is not None:
-        trainer.load_teacher(loaded, sources.cache)
-    elif config.unlabelled_batch:
-        raise DataError("Unlabelled photos teach nothing without a teacher: add --teacher RUN.")
-    return trainer.train()
+    with ranks.process_group(device) as where:
+        if (run / LAST).exists() and not resume:
+            raise DataError(
+                f"{run} holds a run already. Add --resume to go on with it, or name another --run."
+            )
+        for name in ("sketch_batch", "photos", "unlabelled_batch"):
+            if getattr(config, name) % ranks.world():
+                raise DataError(
+                    f"A batch of {getattr(config, name)} ({name}) cannot be shared evenly by "
+                    f"{ranks.world()} processes."
+                )
+        trainer = Trainer(config, load_material(config, sources), run, where)
+        if sources.start:
+            trainer.start_from(Checkpoint.open(sources.start))
+        if sources.teacher:
+            trainer.learn_from(sources.teacher, sources.cache)
+        elif config.unlabelled_batch:
+            raise DataError("Unlabelled photos teach nothing without a teacher: add --teacher RUN.")
+        trainer.prepare()
+        if resume:
+            trainer.resume()
+        return trainer.train()
 
 
 class Trainer:
-    """State of a run: network, optimizer, data, and the best evaluation so far."""
+    """A run: network, optimizer, pictures, and the best evaluation so far."""
 
-    def __init__(self, config: FitConfig, classes: Sequence[str], split: Split, run: Path) -> None:
-        torch.manual_seed(config.seed)
-        self.config, self.classes, self.split, self.run = config, list(classes), split, run
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = build_network(config, len(classes), pretrained=config.pretrained)
-        self.network.to(self.device).to(memory_format=torch.channels_last)
-        self.average = AveragedModel(
-            self.network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True
-        )
-        matrices = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": config.weight_decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
-            lr=config.lr,
-        )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._lr_share)
-        self.random = np.random.default_rng(config.seed)
-        self.step, self.best = 0, Metrics(0, 0, 0, 0, 0, 0)
-
-    def _lr_share(self, step: int) -> float:
-        """Linear warm-up over 3 % of the steps, then a cosine down to 1 %."""
-        done = step / self.config.steps
-        if done < 0.03:
-            return max(done / 0.03, 0.01)
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (done - 0.03) / 0.97)))
-
-    def load_pictures(
-        self,
-        own: Sequence[Picture],
-        more: Sequence[Picture],
-        sketches: Sequence[Picture],
-        sources: Sources,
+    def __init__(
+        self, config: FitConfig, material: Material, run: Path, device: torch.device
     ) -> None:
-        """Decodes the frames of training and validation pictures."""
-        config, split = self.config, self.split
-        number = {label: i for i, label in enumerate(self.classes)}
-        size = round(config.input_size * CACHED_ABOVE)
+        torch.manual_seed(config.seed)
+        self.config, self.material, self.run, self.device = config, material, run, device
+        self.network = build_network(config, len(material.classes), pretrained=config.pretrained)
+        self.sampler = make_sampler(config, material)
+        self.steps = config.steps
+        if config.epochs:
+            self.steps = config.epochs * math.ceil(
+                len(material.sketches.labels) / config.sketch_batch
+            )
+        self.step, self.elapsed, self.without_better = 0, 0.0, 0
+        self.best = Metrics(0, 0, 0, 0, 0, 0)
+        self.running: dict[str, float] = {}
 
-        def domain(
-            pictures: Sequence[Picture], weights: NDArray[np.float64], drawn: bool
-        ) -> Domain:
-            frames = cached_frames(pictures, size, sketches=drawn, cache=sources.cache)
-            labels = np.array([number.get(p.label, -1) for p in pictures])
-            return Domain(pictures, frames, labels, weights / weights.sum())
+    def start_from(self, checkpoint: Checkpoint) -> None:
+        """Takes the checkpoint's weights; of another backbone its prototypes, and keeps those.
 
-        train_own, train_more = split.train(own), split.train(more)
-        photos = train_own + train_more
-        in_class = {label: sum(p.label == label for p in photos) for label in self.classes}
-        weights = np.array(
-            [
-                (2.0 if row < len(train_own) else 1.0) / in_class[p.label] ** 0.5
-                for row, p in enumerate(photos)
-            ]
-        )
-        self.photos = domain(photos, weights, False)
-        train_sketches = split.train(sketches)
-        self.sketches = domain(train_sketches, np.ones(len(train_sketches)), True)
-        self.unlabelled = None
-        if config.unlabelled_batch:
-            extra = [
-                p for folder in sources.unlabelled for p in list_pictures(folder, sketches=False)
-            ]
-            extra = split.train(extra)
-            self.unlabelled = domain(extra, np.ones(len(extra)), False)
-        held_photos = split.validation([*own, *more])
-        held_sketches = split.validation(sketches)
-        chosen = np.random.default_rng(0).permutation(len(held_sketches))[:VALIDATION_SKETCHES]
-        held_sketches = [held_sketches[i] for i in sorted(chosen)]
-        frame = config.input_size
-        self.held_photos = cached_frames(held_photos, frame, sketches=False, cache=sources.cache)
-        self.held_sketches = cached_frames(held_sketches, frame, sketches=True, cache=sources.cache)
-        self.held_labels = (
-            np.array([p.label for p in held_sketches]),
-            np.array([p.label for p in held_photos]),
-        )
-        tqdm.write(
-            f"{len(self.classes)} classes; training on {len(photos)} photos and "
-            f"{len(train_sketches)} sketches; held out {len(held_photos)} photos and "
-            f"{len(held_sketches)} sketches"
-        )
+        Two encoders with the same prototypes embed into one space.
+        """
+        manifest = checkpoint.manifest
+        if manifest.classes != self.material.classes:
+            raise DataError(f"{checkpoint.folder} knows other classes than this run.")
+        if manifest.projection_size != self.config.embedding_size or not manifest.prototypes:
+            raise DataError(
+                f"{checkpoint.folder} has {manifest.projection_size} numbers and "
+                f"{manifest.prototypes} prototypes; give this run the same --embedding-size, "
+                "and --loss cosface."
+            )
+        given = checkpoint.encoder().network
+        if manifest.backbone == self.config.backbone:
+            self.network.load_state_dict(given.state_dict())
+        else:
+            self._keep_prototypes(given)
 
-    def load_teacher(self, teacher: Run, cache: Path) -> None:
+    def learn_from(self, teacher: Path, cache: Path) -> None:
         """Takes the teacher's prototypes, and what it says of every training picture.
 
         Raises:
             DataError: the teacher knows other classes, or was trained on held-out pictures.
         """
-        if teacher.classes != self.classes:
-            raise DataError(f"The teacher {teacher.folder} knows other classes than this run.")
-        if Split.load(teacher.folder / SPLIT) != self.split:
+        known = load_run(teacher)
+        if known.classes != self.material.classes:
+            raise DataError(f"The teacher {teacher} knows other classes than this run.")
+        held = self.material.split.validation_ids
+        if not held <= Split.load(teacher / SPLIT).validation_ids:
             raise DataError(
-                f"The teacher {teacher.folder} has another split, so that it may have seen what is "
-                "held out here. Give both runs the same data, --seed and --validation."
+                f"The teacher {teacher} has another split, so that it may have seen what is held "
+                f"out here. Add --split {teacher / SPLIT}."
             )
-        for name, domain in self._domains():
-            domain.targets = teacher_targets(teacher, domain.pictures, name, self.device, cache)
+        for name, domain in self.material.domains().items():
+            domain.targets = teacher_targets(known, domain.frames, name, self.device, cache)
+        self._keep_prototypes(known.network)
+
+    def _keep_prototypes(self, given: SiameseNetwork) -> None:
+        if given.prototypes.shape != self.network.prototypes.shape:
+            raise DataError("The encoder to learn from has other prototypes than --loss cosface.")
         with torch.no_grad():
-            self.network.prototypes.copy_(teacher.network.prototypes)
+            self.network.prototypes.copy_(given.prototypes)
         self.network.prototypes.requires_grad_(False)
 
-    def _domains(self) -> list[tuple[str, Domain]]:
-        named = [("sketches", self.sketches), ("photos", self.photos)]
-        return named + ([("unlabelled", self.unlabelled)] if self.unlabelled else [])
+    def prepare(self) -> None:
+        """Puts the network on its device, and makes what depends on its weights."""
+        self.network.to(self.device).to(memory_format=torch.channels_last)
+        self.average = AveragedModel(
+            self.network, multi_avg_fn=moving_average(self.config.ema), use_buffers=True
+        )
+        ranks.join_batch_norms(self.network, self.device)
+        self.forward: nn.Module = self.network
+        if ranks.world() > 1:
+            self.forward = DistributedDataParallel(self.network)
+        decay = self.config.weight_decay if self.config.optimizer == "adamw" else 0.0
+        matrices = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": decay},
+                {"params": others, "weight_decay": 0.0},
+            ],
+            lr=self.config.lr,
+        )
+
+    @property
+    def done(self) -> float:
+        """Share of the training that is over, by steps or by minutes."""
+        minutes = self.config.minutes
+        return max(self.step / self.steps, self.elapsed / 60 / minutes if minutes else 0)
 
     def train(self) -> Metrics:
-        """Runs all steps that are left."""
+        """Runs what is left."""
         config = self.config
-        started, first = time.monotonic(), self.step
-        progress = tqdm(total=config.steps, initial=self.step, desc=config.backbone, unit="step")
+        main = ranks.rank() == 0
+        log = Log(self.run, self.step) if main else None
+        board = SummaryWriter(str(self.run / "tensorboard"), purge_step=self.step) if main else None
+        if main:
+            self.material.split.save(self.run / SPLIT)
+        progress = tqdm(
+            total=self.steps, initial=self.step, desc=config.backbone, unit="step", disable=not main
+        )
         saved = time.monotonic()
-        running: dict[str, float] = {}
-        while self.step < config.steps:
+        while self.done < 1 and not (config.patience and self.without_better >= config.patience):
+            began = time.monotonic()
             for name, value in self._train_step().items():
-                running[name] = 0.98 * running.get(name, value) + 0.02 * value
+                before = self.running.get(name, value)
+                self.running[name] = SMOOTHED * before + (1 - SMOOTHED) * value
             self.step += 1
+            self.elapsed += time.monotonic() - began
+            if config.minutes:
+                self.elapsed = ranks.from_first(self.elapsed)
             progress.update()
-            if self.step % 20 == 0:
-                images = (self.step - first) * (
-                    config.sketch_batch + config.photo_batch + config.unlabelled_batch
-                )
-                rate = images / (time.monotonic() - started)
-                progress.set_postfix(
-                    {"images/s": round(rate), **{k: round(v, 3) for k, v in running.items()}}
-                )
-            if self.step % config.eval_every == 0 or self.step == config.steps:
-                self._evaluate(running)
-                self._save()
-                saved = time.monotonic()
-            elif time.monotonic() - saved > SAVE_EVERY:
+            if board and self.step % 20 == 0:
+                rate = config.images / (time.monotonic() - began)
+                shown = {"images/s": round(rate), "done": f"{self.done:.0%}"}
+                progress.set_postfix({**shown, **{k: round(v, 3) for k, v in self.running.items()}})
+                for name, value in {**self.running, "images/s": rate}.items():
+                    board.add_scalar(f"train/{name}", value, self.step)
+            if self.step % config.eval_every == 0 or self.done >= 1:
+                metrics = self._evaluate()
+                if log and board:
+                    log.add(self.step, self.elapsed, metrics, self.running)
+                    for name, value in asdict(metrics).items():
+                        board.add_scalar(f"validation/{name}", value, self.step)
+                    self._save(keep=config.keep)
+                    saved = time.monotonic()
+            elif main and time.monotonic() - saved > SAVE_EVERY:
                 self._save()
                 saved = time.monotonic()
         progress.close()
+        if board:
+            board.close()
+        if main and self.without_better >= config.patience > 0:
+            tqdm.write(f"stopped at step {self.step}: P@12 has not risen any more")
         return self.best
 
     def _train_step(self) -> dict[str, float]:
         config = self.config
         self.network.train()
-        chosen = self._choose()
-        size, strength = config.input_size, config.augment
-        views, labels, targets = [], [], []
-        for (name, domain), rows in zip(self._domains(), chosen, strict=True):
-            frames = torch.from_numpy(domain.frames[rows]).to(self.device)
-            view = sketch_views if name == "sketches" else photo_views
-            views.append(view(frames, size, strength))
-            labels.append(torch.from_numpy(domain.labels[rows]))
-            if domain.targets is not None:
-                targets.append(domain.targets[rows])
-        batch = torch.cat(views).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
-            projected = self.network(batch)
-        terms = self._losses(projected, torch.cat(labels).to(self.device), targets)
+        state = np.random.SeedSequence((config.seed, self.step, ranks.rank())).generate_state(1)
+        torch.manual_seed(int(state[0]))
+        batch = self._batch(self.sampler.batch(self.step))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.amp):
+            terms = loss_terms(config, self.forward, batch)
         loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
-            raise DataError(
-                f"The loss became {loss.item()} at step {self.step}. The last good checkpoint is "
-                f"{self.run / LAST}; lower --lr and run again."
-            )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.clip)
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            raise DataError(
+                f"The loss became {loss.item()}, and its gradient {norm.item()}, at step "
+                f"{self.step}. The last good checkpoint is {self.run / LAST}; lower --lr and begin "
+                "another run."
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = config.lr * learning_rate_share(self.done)
         self.optimizer.step()
-        self.schedule.step()
         self.average.update_parameters(self.network)
         return {name: term.item() for name, term in terms.items()}
 
-    def _choose(self) -> list[Indices]:
-        """Rows of the next batch: photos by weight, half of the sketches of the same classes."""
-        config = self.config
-        photos = self.random.choice(
-            len(self.photos.labels), config.photo_batch, p=self.photos.weights
+    def _batch(self, rows: Rows) -> Batch:
+        """Random views of this rank's part, and the labels and targets of all."""
+        config, material = self.config, self.material
+        mine = rows.part(ranks.rank(), ranks.world())
+        size = image_size(config, self.done)
+        views, targets = [], []
+        for name, domain in material.domains().items():
+            everyone, own = getattr(rows, name), getattr(mine, name)
+            frames = torch.from_numpy(domain.frames.take(own)).to(self.device)
+            view = sketch_views if name == "sketches" else photo_views
+            views.append(view(frames, size, config.augment))
+            if domain.targets is not None:
+                targets.append(domain.targets[everyone])
+        return Batch(
+            torch.cat(views).contiguous(memory_format=torch.channels_last),
+            (len(mine.sketches), len(mine.photos), len(mine.unlabelled)),
+            (
+                torch.from_numpy(material.sketches.labels[rows.sketches]).to(self.device),
+                torch.from_numpy(material.photos.labels[rows.photos]).to(self.device),
+            ),
+            torch.cat(targets).to(self.device) if targets else None,
         )
-        sketches = self.random.integers(len(self.sketches.labels), size=config.sketch_batch)
-        half = config.sketch_batch // 2
-        labels = self.random.permutation(np.resize(self.photos.labels[photos], half))
-        for place, label in enumerate(labels):
-            of_label = np.flatnonzero(self.sketches.labels == label)
-            sketches[place] = self.random.choice(of_label)
-        chosen = [sketches, photos]
-        if self.unlabelled:
-            chosen.append(
-                self.random.integers(len(self.unlabelled.labels), size=config.unlabelled_batch)
-            )
-        return chosen
-
-    def _losses(
-        self, projected: torch.Tensor, labels: torch.Tensor, targets: Sequence[torch.Tensor]
-    ) -> dict[str, torch.Tensor]:
-        config, terms = self.config, {}
-        cosines = self.network.cosines(projected)
-        drawn = config.sketch_batch
-        labelled = drawn + config.photo_batch
-        if config.labels:
-            terms["class"] = config.labels * losses.cosine_softmax(
-                cosines[:labelled],
-                labels[:labelled],
-                scale=config.scale,
-                margin=config.margin,
-                smoothing=config.smoothing,
-            )
-        if config.labels and config.contrastive:
-            terms["pair"] = (config.labels * config.contrastive) * losses.cross_modal_contrastive(
-                projected[:drawn],
-                projected[drawn:labelled],
-                labels[:drawn],
-                labels[drawn:labelled],
-            )
-        if targets:
-            wanted = torch.cat(list(targets)).to(self.device)
-            terms["distil"] = config.distil * losses.distillation(
-                projected, wanted, cosines, self.network.cosines(wanted), scale=config.scale
-            )
-        return terms
 
     @torch.no_grad()
-    def _evaluate(self, running: dict[str, float]) -> None:
+    def _evaluate(self) -> Metrics:
         network: SiameseNetwork = self.average.module  # type: ignore[assignment]
-        sketches = network.extend(project(network, self.held_sketches))
-        photos = network.extend(project(network, self.held_photos, mirror=True))
-        metrics = evaluate_embeddings(sketches.numpy(), photos.numpy(), *self.held_labels)
-        line = {"step": self.step, **asdict(metrics), **running}
-        with (self.run / "log.jsonl").open("a") as log:
-            log.write(json.dumps(line) + "\n")
-        tqdm.write(
-            f"step {self.step}: P@12 {metrics.precision_at_12:.3f}  "
-            f"P@1 {metrics.precision_at_1:.3f}  mAP {metrics.map:.3f}"
+        sketches, photos = self.material.held_sketches, self.material.held_photos
+        metrics = evaluate_embeddings(
+            network.extend(project(network, sketches.frames, self.device)).numpy(),
+            network.extend(project(network, photos.frames, self.device, mirror=True)).numpy(),
+            sketches.labels,
+            photos.labels,
         )
-        if _order(metrics) > _order(self.best):
+        better = _order(metrics) > _order(self.best)
+        self.without_better = 0 if better else self.without_better + 1
+        if better:
             self.best = metrics
-            save_best(self.run, network, self.config, self.classes, asdict(metrics), self.step)
+        if ranks.rank() == 0:
+            tqdm.write(
+                f"step {self.step}: P@12 {metrics.precision_at_12:.3f}  "
+                f"P@1 {metrics.precision_at_1:.3f}  mAP {metrics.map:.3f}"
+            )
+            if better:
+                _or_say(
+                    save_best,
+                    self.run,
+                    network,
+                    self.config,
+                    self.material.classes,
+                    {**asdict(metrics), "minutes": self.elapsed / 60},
+                    self.step,
+                )
+        return metrics
 
     def _identity(self) -> dict[str, object]:
-        """What has to be the same for a run to go on; the number of steps may change."""
+        """What has to be the same for a run to go on; its length may change."""
         config = asdict(self.config)
-        del config["steps"]
-        held_out = sorted(self.split.validation_ids)
-        return {**config, "classes": self.classes, "held-out pictures": held_out}
+        for name in ("steps", "epochs", "minutes", "patience", "keep", "eval_every"):
+            del config[name]
+        held_out = sorted(self.material.split.validation_ids)
+        return {**config, "classes": self.material.classes, "held-out pictures": held_out}
 
-    def _save(self) -> None:
+    def _save(self, keep: int = 0) -> None:
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
             "step": self.step,
+            "elapsed": self.elapsed,
+            "without_better": self.without_better,
+            "running": self.running,
             "best": asdict(self.best),
             "identity": self._identity(),
         }
-        save_atomically(state, self.run / LAST)
+        _or_say(save_last, state, self.run, keep)
 
     def resume(self) -> None:
         """Goes on from the run's `last.pt`, if there is one.
+
+        Schedule, batches and augmentation depend on the seed and the number of the step alone,
+        so that they go on as if nothing had happened.
 
         Raises:
             DataError: it is of a run with another configuration or other data.
         """
         path = self.run / LAST
         if not path.exists():
+            if ranks.rank() == 0:
+                tqdm.write(f"{path} is not there yet: this run begins anew")
             return
         state = read(path)
         before, now = state["identity"], self._identity()
-        changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
         if changed:
+            told = [
+                f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
+                if key in asdict(self.config)
+                else f"{key} differ"
+                for key in sorted(changed)
+            ]
             raise DataError(
-                f"{self.run} was begun with other settings ({', '.join(changed)}). Give the same "
-                "ones to go on with it, or another --run to begin anew."
+                f"{self.run} was begun with other settings: {'; '.join(told)}. Give the same ones "
+                "to go on with it, or another --run to begin anew."
             )
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.step, self.best = state["step"], Metrics(**state["best"])
-        self.random = np.random.default_rng((self.config.seed, self.step))
-        tqdm.write(f"going on from step {self.step}")
+        self.step, self.elapsed = state["step"], state["elapsed"]
+        self.without_better, self.running = state["without_better"], state["running"]
+        self.best = Metrics(**state["best"])
+        if ranks.rank() == 0:
+            tqdm.write(f"going on from step {self.step}")
+
+
+def _or_say(save: Callable[..., None], *arguments: object) -> None:
+    """A checkpoint that cannot be written costs a message, not the training."""
+    try:
+        save(*arguments)
+    except DataError as error:
+        tqdm.write(f"warning: {error}")
 
 
 def _order(metrics: Metrics) -> tuple[float, float]:

@@ -1,33 +1,75 @@
-"""Losses on projections of length 1."""
+"""Losses from sketches to photos, on embeddings of a whole batch.
+
+Each takes `(n, d)` sketches and `(m, d)` photos with their labels; a sketch is an anchor, photos
+are its positives and negatives. D is the Euclidean distance between two embeddings.
+"""
 
 import torch
+from pytorch_metric_learning.distances import LpDistance
+from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
+from pytorch_metric_learning.miners import BatchHardMiner, TripletMarginMiner
 from torch.nn import functional
 
+EUCLIDEAN = LpDistance(normalize_embeddings=False, p=2, power=1)
 
-def cosine_softmax(
-    cosines: torch.Tensor,
-    labels: torch.Tensor,
-    *,
-    scale: float = 16.0,
-    margin: float = 0.1,
-    smoothing: float = 0.05,
+
+def contrastive(
+    sketches: torch.Tensor, photos: torch.Tensor, different: torch.Tensor, *, margin: float
 ) -> torch.Tensor:
-    """Cross entropy over cosines with class prototypes, less a margin for the right class.
+    """Contrastive loss of pairs (Hadsell, Chopra, LeCun 2006, formula 4).
 
-    `-log softmax(scale * (cos - margin * onehot))` (CosFace, Wang et al. 2018, formula 4), with
-    label smoothing.
+    `0.5 * (1 - Y) * D^2 + 0.5 * Y * max(0, margin - D)^2`, the mean over pairs.
 
     Args:
-        cosines: `(n, classes)`, -1 to 1.
-        labels: `(n,)` class numbers.
+        sketches, photos: `(n, d)`, row i of both is a pair.
+        different: `(n,)` Y: 0 for a pair of the same class, 1 otherwise.
+        margin: distance beyond which pairs of different classes are left alone.
     """
-    onehot = functional.one_hot(labels, cosines.shape[1]).to(cosines.dtype)
-    return functional.cross_entropy(
-        scale * (cosines - margin * onehot), labels, label_smoothing=smoothing
+    apart = torch.linalg.vector_norm(sketches - photos, dim=1)
+    unlike = different.to(apart.dtype)
+    near = (1 - unlike) * apart.square()
+    far = unlike * (margin - apart).clamp(min=0).square()
+    loss: torch.Tensor = 0.5 * (near + far).mean()
+    return loss
+
+
+def triplet(
+    sketches: torch.Tensor,
+    photos: torch.Tensor,
+    sketch_labels: torch.Tensor,
+    photo_labels: torch.Tensor,
+    *,
+    margin: float,
+    mining: str,
+) -> torch.Tensor:
+    """Triplet loss (Schroff et al. 2015, formula 1, with D instead of its square).
+
+    `max(0, D(anchor, positive) - D(anchor, negative) + margin)`, the mean over those triplets
+    where it is above 0.
+
+    Args:
+        mining: `random`: photos 2i and 2i + 1 are the positive and the negative of sketch i.
+            `semi-hard`: all triplets of the batch whose negative is farther than the positive,
+            by less than the margin. `hard`: for each sketch its farthest positive and its
+            nearest negative (Hermans et al. 2017).
+    """
+    if mining == "random":
+        anchors = torch.arange(len(sketches), device=sketches.device)
+        triplets = (anchors, 2 * anchors, 2 * anchors + 1)
+    else:
+        miner = (
+            BatchHardMiner(distance=EUCLIDEAN)
+            if mining == "hard"
+            else TripletMarginMiner(margin, type_of_triplets="semihard", distance=EUCLIDEAN)
+        )
+        triplets = miner(sketches, sketch_labels, photos, photo_labels)
+    loss: torch.Tensor = TripletMarginLoss(margin, distance=EUCLIDEAN)(
+        sketches, sketch_labels, triplets, photos, photo_labels
     )
+    return loss
 
 
-def cross_modal_contrastive(
+def supervised_contrastive(
     sketches: torch.Tensor,
     photos: torch.Tensor,
     sketch_labels: torch.Tensor,
@@ -37,20 +79,34 @@ def cross_modal_contrastive(
 ) -> torch.Tensor:
     """Supervised contrastive loss (Khosla et al. 2020, formula 2) from sketches to photos.
 
-    Each sketch is an anchor, all photos of the batch are its candidates, those of its class its
-    positives. A sketch without a positive does not count.
+    For each sketch the mean over its positives p of
+    `-log(exp(s . p / t) / sum over all photos q of exp(s . q / t))`, then the mean over the
+    sketches that have a positive. With one positive a sketch it is InfoNCE (van den Oord et al.
+    2018, formula 4).
+    """
+    loss: torch.Tensor = SupConLoss(temperature)(
+        sketches, sketch_labels, ref_emb=photos, ref_labels=photo_labels
+    )
+    return loss
+
+
+def cosine_softmax(
+    cosines: torch.Tensor, labels: torch.Tensor, *, scale: float, margin: float, smoothing: float
+) -> torch.Tensor:
+    """Cross entropy over cosines with class prototypes, less a margin for the right class.
+
+    `-log softmax(scale * (cos - margin * onehot))` (CosFace, Wang et al. 2018, formula 4), with
+    label smoothing. The library's CosFace has prototypes of its own and no smoothing; ours are
+    part of the encoder, whose posterior needs them.
 
     Args:
-        sketches: `(n, d)` rows of length 1.
-        photos: `(m, d)` rows of length 1.
-        sketch_labels: `(n,)`.
-        photo_labels: `(m,)`.
+        cosines: `(n, classes)`, -1 to 1.
+        labels: `(n,)` class numbers.
     """
-    log_shares = functional.log_softmax(sketches @ photos.T / temperature, dim=1)
-    positive = sketch_labels[:, None] == photo_labels[None, :]
-    count = positive.sum(dim=1)
-    of_anchor = -(log_shares * positive).sum(dim=1) / count.clamp(min=1)
-    return of_anchor[count > 0].mean() if bool((count > 0).any()) else of_anchor.sum() * 0
+    onehot = functional.one_hot(labels, cosines.shape[1]).to(cosines.dtype)
+    return functional.cross_entropy(
+        scale * (cosines - margin * onehot), labels, label_smoothing=smoothing
+    )
 
 
 def distillation(

@@ -1,23 +1,37 @@
-"""How good a ranking of photos is for sketches, by class."""
+"""How good a ranking of photos is for sketches.
+
+For every sketch all photos of the gallery are ranked by the distance of their embeddings, nearest
+first. A photo is relevant when it shows the class of the sketch. With rel(i) = 1 where the photo
+at rank i is relevant, else 0:
+
+    precision at k   P@k = sum of rel(1..k) / k
+    average precision AP = sum over i of rel(i) * P@i / number of relevant photos in the gallery
+    mAP                  = mean of AP over the sketches (0 for one without any relevant photo)
+    recall at k          = share of the sketches whose very photo, the one that was drawn, is
+                           among the first k; sketches whose photo is not in the gallery do not
+                           count
+
+All are means over sketches, so that classes count by how often they were drawn.
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.encoder import Embeddings
 
+FIRST = 12
+"""Photos that the app shows."""
+
+DEPTHS = (*range(1, FIRST + 1), 100)
+"""The k of precision at k."""
+
 
 @dataclass(frozen=True)
 class Metrics:
-    """Means over all sketches, 0 to 1.
-
-    Attributes:
-        precision_at_12: share of the 12 nearest photos that show the sketch's class.
-        precision_at_1: share of sketches whose nearest photo shows their class.
-        map: mean over sketches of the average precision over the whole gallery: at each photo
-            of the class, the precision down to it, averaged over all photos of the class.
-    """
+    """Means over all sketches, 0 to 1; see the head of this file for the definitions."""
 
     precision_at_12: float
     precision_at_1: float
@@ -27,35 +41,96 @@ class Metrics:
     classes: int
 
 
-def evaluate_embeddings(
+@dataclass(frozen=True)
+class Ranking:
+    """What came back for each of n sketches from m photos.
+
+    Attributes:
+        first: `(n, 12)` numbers of the nearest photos, best first.
+        precision: `(n, len(depths))` P@k.
+        depths: those of `DEPTHS` that the gallery has photos for.
+        average_precision: `(n,)`.
+        own_rank: `(n,)` rank of the very photo, from 1; 0 where it is not in the gallery.
+    """
+
+    first: NDArray[np.int64]
+    precision: NDArray[np.float64]
+    depths: tuple[int, ...]
+    average_precision: NDArray[np.float64]
+    own_rank: NDArray[np.int64]
+
+    def precision_at(self, k: int) -> NDArray[np.float64]:
+        """`(n,)` P@k."""
+        column: NDArray[np.float64] = self.precision[:, self.depths.index(k)]
+        return column
+
+    def recall_at(self, k: int) -> float:
+        """Share of the sketches whose very photo is among the first k; nan without any."""
+        known = self.own_rank[self.own_rank > 0]
+        return float((known <= k).mean()) if len(known) else float("nan")
+
+
+def rank_photos(
     sketches: Embeddings,
     photos: Embeddings,
-    sketch_labels: NDArray[np.str_],
-    photo_labels: NDArray[np.str_],
-) -> Metrics:
-    """Ranks all photos for each sketch by dot product.
+    sketch_labels: NDArray[Any],
+    photo_labels: NDArray[Any],
+    sketch_ids: NDArray[np.str_] | None = None,
+    photo_ids: NDArray[np.str_] | None = None,
+) -> Ranking:
+    """Ranks all photos for each sketch.
 
     Args:
         sketches: `(n, d)`.
         photos: `(m, d)`, m at least 12.
         sketch_labels: `(n,)`; a class without a photo counts as never found.
         photo_labels: `(m,)`.
+        sketch_ids, photo_ids: photo ids, for the rank of the very photo.
     """
-    at_12, at_1, average = [], [], []
+    depths = tuple(k for k in DEPTHS if k <= len(photos))
+    first, precision, average, own = [], [], [], []
+    half_squares = (photos**2).sum(axis=1) / 2
     for start in range(0, len(sketches), 512):
         block = slice(start, start + 512)
-        order = np.argsort(-(sketches[block] @ photos.T), axis=1, kind="stable")
+        # The nearest has the largest s . p - |p|^2 / 2; on the unit sphere, the largest s . p.
+        order = np.argsort(half_squares - sketches[block] @ photos.T, axis=1, kind="stable")
         relevant = photo_labels[order] == sketch_labels[block, None]
-        at_12.append(relevant[:, :12].mean(axis=1))
-        at_1.append(relevant[:, 0])
-        precision = np.cumsum(relevant, axis=1) / np.arange(1, relevant.shape[1] + 1)
-        found = relevant.sum(axis=1)
-        average.append((precision * relevant).sum(axis=1) / np.maximum(found, 1))
+        at = np.cumsum(relevant, axis=1) / np.arange(1, len(photos) + 1)
+        first.append(order[:, :FIRST])
+        precision.append(at[:, [k - 1 for k in depths]])
+        average.append((at * relevant).sum(axis=1) / np.maximum(relevant.sum(axis=1), 1))
+        if sketch_ids is not None and photo_ids is not None:
+            same = (photo_ids[order] == sketch_ids[block, None]) & relevant
+            own.append(np.where(same.any(axis=1), same.argmax(axis=1) + 1, 0))
+        else:
+            own.append(np.zeros(len(order), np.int64))
+    return Ranking(
+        np.concatenate(first),
+        np.concatenate(precision),
+        depths,
+        np.concatenate(average),
+        np.concatenate(own),
+    )
+
+
+def summarise(ranking: Ranking, sketch_labels: NDArray[Any], photos: int) -> Metrics:
+    """The means of a ranking of `photos` photos."""
     return Metrics(
-        precision_at_12=float(np.concatenate(at_12).mean()),
-        precision_at_1=float(np.concatenate(at_1).mean()),
-        map=float(np.concatenate(average).mean()),
-        photos=len(photos),
-        sketches=len(sketches),
+        precision_at_12=float(ranking.precision_at(FIRST).mean()),
+        precision_at_1=float(ranking.precision_at(1).mean()),
+        map=float(ranking.average_precision.mean()),
+        photos=photos,
+        sketches=len(sketch_labels),
         classes=len(set(sketch_labels.tolist())),
     )
+
+
+def evaluate_embeddings(
+    sketches: Embeddings,
+    photos: Embeddings,
+    sketch_labels: NDArray[Any],
+    photo_labels: NDArray[Any],
+) -> Metrics:
+    """Ranks all photos for each sketch, and takes the means; see `rank_photos`."""
+    ranking = rank_photos(sketches, photos, sketch_labels, photo_labels)
+    return summarise(ranking, sketch_labels, len(photos))

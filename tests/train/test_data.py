@@ -1,16 +1,13 @@
 import json
+import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from model.preprocess import frame_sketch
 from train.data import (
     DataError,
     Picture,
     Split,
-    cached_frames,
     list_pictures,
     make_split,
     sketchy_folders,
@@ -71,16 +68,9 @@ def test_wrong_folders_are_named(tmp_path: Path) -> None:
         list_pictures(tmp_path / "gone", sketches=False)
 
 
-def test_cached_frames_are_the_frames_and_a_broken_file_is_named(
-    sketchy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    listed = list_pictures(sketchy_folders(sketchy)[1], sketches=True)[:5]
-    (tmp_path / "broken.png").write_bytes(listed[0].path.read_bytes()[:100])
-    listed.append(Picture(tmp_path / "broken.png", "bat", "broken"))
-    frames = cached_frames(listed, 48, sketches=True, cache=tmp_path / "cache")
-    assert frames.shape == (6, 48, 48)
-    for row, picture in enumerate(listed[:5]):
-        expected = frame_sketch(Image.open(picture.path), 48)
-        assert np.array_equal(frames[row], expected)
-    assert "broken.png" in "".join(capfd.readouterr())
-    assert [p.suffix for p in (tmp_path / "cache").iterdir()] == [".npy"]
+def test_an_empty_class_folder_is_named(sketchy: Path, tmp_path: Path) -> None:
+    shutil.copytree(sketchy, tmp_path / "data")
+    photos = sketchy_folders(tmp_path / "data")[0]
+    (photos / "dodo").mkdir()
+    with pytest.raises(DataError, match=r"without pictures: dodo\. Fill or remove"):
+        list_pictures(photos, sketches=False)

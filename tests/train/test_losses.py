@@ -5,44 +5,116 @@ import math
 import pytest
 import torch
 
-from train.losses import cosine_softmax, cross_modal_contrastive, distillation
+from train.losses import (
+    contrastive,
+    cosine_softmax,
+    distillation,
+    supervised_contrastive,
+    triplet,
+)
 
 
-def test_cosine_softmax_takes_the_margin_off_the_right_class() -> None:
-    cosines = torch.tensor([[0.5, 0.1], [0.2, 0.4]], dtype=torch.float64)
-    loss = cosine_softmax(cosines, torch.tensor([0, 0]), scale=2.0, margin=0.1, smoothing=0.0)
-    rows = [
-        -math.log(math.exp(0.8) / (math.exp(0.8) + math.exp(0.2))),
-        -math.log(math.exp(0.2) / (math.exp(0.2) + math.exp(0.8))),
-    ]
-    assert loss.item() == pytest.approx(sum(rows) / 2, abs=1e-12)
+def rows(*points: tuple[float, float]) -> torch.Tensor:
+    return torch.tensor(points, dtype=torch.float64)
 
 
-def test_contrastive_counts_positives_and_leaves_out_anchors_without_any() -> None:
-    sketches = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
-    photos = torch.tensor([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], dtype=torch.float64)
-    loss = cross_modal_contrastive(
+def test_contrastive_pulls_pairs_of_a_class_and_pushes_others_up_to_the_margin() -> None:
+    sketches = rows((0, 0), (0, 0), (0, 0), (0, 0))
+    photos = rows((3, 4), (0.6, 0.8), (3, 4), (0, 0))
+    different = torch.tensor([0, 1, 1, 1])
+    loss = contrastive(sketches, photos, different, margin=2.0)
+    pairs = [0.5 * 5**2, 0.5 * (2 - 1) ** 2, 0.0, 0.5 * 2**2]
+    assert loss.item() == pytest.approx(sum(pairs) / 4, abs=1e-12)
+
+
+def test_contrastive_has_a_gradient_where_both_are_the_same_point() -> None:
+    sketches = rows((1, 1)).requires_grad_()
+    contrastive(sketches, rows((1, 1)), torch.tensor([1]), margin=2.0).backward()
+    assert sketches.grad is not None
+    assert torch.isfinite(sketches.grad).all()
+
+
+def test_random_triplets_are_an_anchor_and_the_two_photos_at_its_place() -> None:
+    sketches = rows((0, 0), (10, 0))
+    photos = rows((0, 3), (0, 4), (10, 1), (10, 9))
+    loss = triplet(
+        sketches,
+        photos,
+        torch.tensor([0, 1]),
+        torch.tensor([0, 1, 1, 0]),
+        margin=2.0,
+        mining="random",
+    )
+    # 3 - 4 + 2 = 1, and 1 - 9 + 2 < 0, which does not count.
+    assert loss.item() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_semi_hard_triplets_have_a_negative_behind_the_positive_within_the_margin() -> None:
+    sketches = rows((0, 0))
+    photos = rows((0, 2), (0, 1), (0, 2.5), (0, 9))
+    loss = triplet(
+        sketches,
+        photos,
+        torch.tensor([0]),
+        torch.tensor([0, 1, 1, 1]),
+        margin=1.0,
+        mining="semi-hard",
+    )
+    # Of the negatives at 1, 2.5 and 9 only 2.5 is semi-hard: 2 - 2.5 + 1.
+    assert loss.item() == pytest.approx(0.5, abs=1e-9)
+
+
+def test_hard_triplets_have_the_farthest_positive_and_the_nearest_negative() -> None:
+    sketches = rows((0, 0))
+    photos = rows((0, 2), (0, 3), (0, 1.5), (0, 9))
+    loss = triplet(
+        sketches,
+        photos,
+        torch.tensor([0]),
+        torch.tensor([0, 0, 1, 1]),
+        margin=1.0,
+        mining="hard",
+    )
+    assert loss.item() == pytest.approx(3 - 1.5 + 1, abs=1e-9)
+
+
+def test_supervised_contrastive_leaves_out_anchors_without_a_positive() -> None:
+    sketches = rows((1, 0), (0, 1))
+    photos = rows((1, 0), (0.6, 0.8), (0, 1))
+    loss = supervised_contrastive(
         sketches, photos, torch.tensor([7, 9]), torch.tensor([7, 7, 8]), temperature=0.5
     )
     logits = [2.0, 1.2, 0.0]
     total = sum(math.exp(x) for x in logits)
     expected = -(math.log(math.exp(2.0) / total) + math.log(math.exp(1.2) / total)) / 2
-    assert loss.item() == pytest.approx(expected, abs=1e-12)
+    assert loss.item() == pytest.approx(expected, abs=1e-9)
 
 
-def test_contrastive_without_any_positive_is_zero_and_has_a_gradient() -> None:
-    sketches = torch.tensor([[1.0, 0.0]], requires_grad=True)
-    loss = cross_modal_contrastive(
-        sketches, torch.tensor([[0.0, 1.0]]), torch.tensor([0]), torch.tensor([1])
+def test_supervised_contrastive_with_one_positive_each_is_infonce() -> None:
+    sketches, photos = rows((1, 0), (0.6, 0.8)), rows((0.8, 0.6), (0, 1))
+    loss = supervised_contrastive(
+        sketches, photos, torch.tensor([0, 1]), torch.tensor([0, 1]), temperature=0.1
     )
-    loss.backward()
-    assert loss.item() == 0
-    assert sketches.grad is not None
+    cosines = [[0.8, 0.0], [0.96, 0.8]]
+    each = [
+        -math.log(math.exp(c[i] / 0.1) / sum(math.exp(x / 0.1) for x in c))
+        for i, c in enumerate(cosines)
+    ]
+    assert loss.item() == pytest.approx(sum(each) / 2, abs=1e-9)
+
+
+def test_cosine_softmax_takes_the_margin_off_the_right_class() -> None:
+    cosines = rows((0.5, 0.1), (0.2, 0.4))
+    loss = cosine_softmax(cosines, torch.tensor([0, 0]), scale=2.0, margin=0.1, smoothing=0.0)
+    each = [
+        -math.log(math.exp(0.8) / (math.exp(0.8) + math.exp(0.2))),
+        -math.log(math.exp(0.2) / (math.exp(0.2) + math.exp(0.8))),
+    ]
+    assert loss.item() == pytest.approx(sum(each) / 2, abs=1e-12)
 
 
 def test_distillation_adds_the_angle_and_the_divergence() -> None:
-    student = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
-    teacher = torch.tensor([[0.6, 0.8]], dtype=torch.float64)
+    student, teacher = rows((1, 0)), rows((0.6, 0.8))
     loss = distillation(student, teacher, student, teacher, scale=1.0, weight=4.0)
     t = [math.exp(0.6), math.exp(0.8)]
     s = [math.exp(1.0), math.exp(0.0)]

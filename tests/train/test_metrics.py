@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import torch
+from sklearn.metrics import average_precision_score
+from torchmetrics.retrieval import RetrievalMAP, RetrievalPrecision
 
-from train.metrics import evaluate_embeddings
+from train.metrics import DEPTHS, evaluate_embeddings, rank_photos
 
 
 def on_circle(degrees: list[float]) -> np.ndarray:
@@ -41,3 +44,52 @@ def test_a_sketch_of_a_class_without_photos_counts_as_not_found() -> None:
     )
     assert metrics.precision_at_12 == 0.5
     assert metrics.map == 0.5
+
+
+def test_distances_are_euclidean_where_embeddings_have_any_length() -> None:
+    """By dot product the far photos would come first."""
+    photos = np.array([[1.0, 0.0]] + [[9.0, 0.0]] * 11, np.float32)
+    labels = np.array(["near"] + ["far"] * 11)
+    sketch = np.array([[1.5, 0.0]], np.float32)
+    assert rank_photos(sketch, photos, np.array(["near"]), labels).first[0, 0] == 0
+
+
+def test_precision_and_map_agree_with_independent_implementations() -> None:
+    random = np.random.default_rng(3)
+    sketches = random.normal(size=(40, 6)).astype(np.float32)
+    photos = random.normal(size=(130, 6)).astype(np.float32)
+    sketch_labels, photo_labels = random.integers(5, size=40), random.integers(5, size=130)
+    ranking = rank_photos(sketches, photos, sketch_labels, photo_labels)
+    scores = 20 - np.linalg.norm(sketches[:, None] - photos[None], axis=2)
+    relevant = sketch_labels[:, None] == photo_labels[None]
+    given = (
+        torch.from_numpy(scores).flatten(),
+        torch.from_numpy(relevant).flatten(),
+        torch.arange(40).repeat_interleave(130),
+    )
+    assert ranking.depths == DEPTHS
+    for k in DEPTHS:
+        expected = RetrievalPrecision(top_k=k)(given[0], given[1], indexes=given[2]).item()
+        assert ranking.precision_at(k).mean() == pytest.approx(expected, abs=1e-6)
+    expected = RetrievalMAP()(given[0], given[1], indexes=given[2]).item()
+    assert ranking.average_precision.mean() == pytest.approx(expected, abs=1e-6)
+    for row in range(40):
+        assert ranking.average_precision[row] == pytest.approx(
+            average_precision_score(relevant[row], scores[row]), abs=1e-6
+        )
+
+
+def test_recall_counts_the_very_photo_and_leaves_out_sketches_without_one() -> None:
+    photos = on_circle([10.0 * i for i in range(12)])
+    ids = np.array([f"p{i}" for i in range(12)])
+    sketches = on_circle([0.0, 0.0, 0.0, 0.0])
+    ranking = rank_photos(
+        sketches,
+        photos,
+        np.array(["a"] * 4),
+        np.array(["a"] * 12),
+        np.array(["p0", "p3", "p6", "elsewhere"]),
+        ids,
+    )
+    assert ranking.own_rank.tolist() == [1, 4, 7, 0]
+    assert [ranking.recall_at(k) for k in (1, 5, 10)] == pytest.approx([1 / 3, 2 / 3, 1.0])

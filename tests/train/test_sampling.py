@@ -1,0 +1,73 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from train.sampling import BalancedSampler, PairSampler, Rows, TripletSampler
+
+SKETCHES = np.repeat([0, 1, 2], [40, 30, 20])
+PHOTOS = np.repeat([0, 1, 2], [10, 4, 2])
+WEIGHTS = 1 / np.bincount(PHOTOS)[PHOTOS] ** 0.5
+
+
+def test_half_of_the_pairs_are_of_one_class() -> None:
+    sampler = PairSampler(SKETCHES, PHOTOS, WEIGHTS, batch=100, seed=1)
+    same = [
+        float((SKETCHES[rows.sketches] == PHOTOS[rows.photos]).mean())
+        for rows in map(sampler.batch, range(50))
+    ]
+    assert np.mean(same) == pytest.approx(0.5, abs=0.03)
+
+
+def test_triplets_have_a_positive_and_a_negative() -> None:
+    sampler = TripletSampler(SKETCHES, PHOTOS, WEIGHTS, batch=30, seed=1)
+    for step in range(10):
+        rows = sampler.batch(step)
+        anchors, photos = SKETCHES[rows.sketches], PHOTOS[rows.photos]
+        assert (photos[0::2] == anchors).all()
+        assert (photos[1::2] != anchors).all()
+
+
+def test_a_pass_takes_every_sketch_once() -> None:
+    sampler = PairSampler(SKETCHES, PHOTOS, WEIGHTS, batch=20, seed=1)
+    rows = np.concatenate([sampler.batch(step).sketches for step in range(9)])
+    assert sorted(Counter(rows.tolist()).items()) == [(row, 2) for row in range(90)]
+    assert not np.array_equal(rows[:90], rows[90:])
+
+
+def test_balanced_batches_weigh_classes_and_give_sketches_photos_of_their_class() -> None:
+    sampler = BalancedSampler(
+        SKETCHES, PHOTOS, WEIGHTS, batch=40, photos=30, unlabelled=(7, 5), seed=1
+    )
+    drawn: Counter[int] = Counter()
+    matched = []
+    for step in range(100):
+        rows = sampler.batch(step)
+        assert (len(rows.sketches), len(rows.photos), len(rows.unlabelled)) == (40, 30, 5)
+        assert rows.unlabelled.max() < 7
+        drawn.update(PHOTOS[rows.photos].tolist())
+        matched.append(np.isin(SKETCHES[rows.sketches], PHOTOS[rows.photos]).mean())
+    expected = np.sqrt([10, 4, 2]) / np.sqrt([10, 4, 2]).sum()
+    shares = [drawn[c] / drawn.total() for c in range(3)]
+    assert shares == pytest.approx(expected.tolist(), abs=0.03)
+    assert np.mean(matched) > 0.9
+
+
+@pytest.mark.parametrize("kind", [PairSampler, TripletSampler])
+def test_a_batch_depends_on_seed_and_step_alone(kind: type[PairSampler]) -> None:
+    def batch(seed: int, steps: list[int]) -> Rows:
+        sampler = kind(SKETCHES, PHOTOS, WEIGHTS, batch=16, seed=seed)
+        return [sampler.batch(step) for step in steps][-1]
+
+    straight, jumped = batch(1, list(range(20))), batch(1, [19])
+    assert np.array_equal(straight.sketches, jumped.sketches)
+    assert np.array_equal(straight.photos, jumped.photos)
+    assert not np.array_equal(batch(2, [19]).sketches, jumped.sketches)
+
+
+def test_parts_of_all_ranks_are_the_batch_and_keep_triplets_together() -> None:
+    rows = TripletSampler(SKETCHES, PHOTOS, WEIGHTS, batch=12, seed=1).batch(0)
+    parts = [rows.part(rank, 3) for rank in range(3)]
+    assert np.array_equal(np.concatenate([p.sketches for p in parts]), rows.sketches)
+    assert np.array_equal(np.concatenate([p.photos for p in parts]), rows.photos)
+    assert [(len(p.sketches), len(p.photos)) for p in parts] == [(4, 8)] * 3

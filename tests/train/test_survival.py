@@ -1,0 +1,158 @@
+"""Runs that are killed, that run out of disk, and that diverge."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from train.__main__ import main
+from train.config import FitConfig
+from train.data import DataError
+from train.fit import Trainer
+from train.material import Sources, load_material
+from train.runs import save_last
+
+SETTINGS = [
+    *("--backbone", "resnet18", "--embedding-size", "8", "--input-size", "32", "--classes", "all"),
+    *("--sketch-batch", "6", "--photo-batch", "6", "--validation", "0.5", "--device", "cpu"),
+    *("--steps", "24", "--eval-every", "4", "--loss", "contrastive", "--no-normalise"),
+]
+
+
+def command(sketchy: Path, run: Path, *more: str) -> list[str]:
+    folders = ["--sketchy", str(sketchy), "--run", str(run), "--cache", str(run.parent / "cache")]
+    return ["fit", *folders, *SETTINGS, *more]
+
+
+def read_log(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(sketchy: Path, tmp_path: Path) -> None:
+    unbroken, killed = tmp_path / "unbroken", tmp_path / "killed"
+    assert main(command(sketchy, unbroken)) == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "train", *command(sketchy, killed)],
+        cwd=Path(__file__).parents[2],
+        stderr=subprocess.DEVNULL,
+    )
+    while not (killed / "step-00000008.pt").exists():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    stopped = torch.load(killed / "last.pt", weights_only=True)["step"]
+    assert 8 <= stopped < 24
+    assert main(command(sketchy, killed, "--resume")) == 0
+    expected, found = read_log(unbroken), read_log(killed)
+    assert [line["step"] for line in found] == [4, 8, 12, 16, 20, 24]
+    for one, other in zip(expected, found, strict=True):
+        for key in ("contrastive", "precision_at_12", "map"):
+            assert other[key] == pytest.approx(one[key], rel=1e-5), (one["step"], key)
+    weights = [
+        torch.load(run / "last.pt", weights_only=True)["average"] for run in (unbroken, killed)
+    ]
+    for key, value in weights[0].items():
+        torch.testing.assert_close(weights[1][key], value, rtol=1e-4, atol=1e-5, msg=key)
+
+
+def test_a_full_disk_is_reported_and_the_last_checkpoint_survives(tmp_path: Path) -> None:
+    """A limit on file size stands for the full disk: the write fails half way."""
+    save_last({"step": 1, "weights": torch.zeros(10)}, tmp_path, keep=2)
+    before = (tmp_path / "last.pt").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        with pytest.raises(DataError, match=r"last\.pt could not be written.*the one before is"):
+            save_last({"step": 2, "weights": torch.zeros(1_000_000)}, tmp_path, keep=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert (tmp_path / "last.pt").read_bytes() == before
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_training_goes_on_when_a_checkpoint_cannot_be_written(
+    sketchy: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    process = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import resource, signal, sys; from train.__main__ import main; "
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, -1)); "
+            "sys.exit(main(sys.argv[1:]))",
+            *command(sketchy, run, "--steps", "6"),
+        ],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    assert "last.pt could not be written" in process.stderr + process.stdout
+    assert [line["step"] for line in read_log(run)] == [4, 6]
+    assert not list(run.glob("*.tmp"))
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_says_at_which_step(
+    sketchy: Path, tmp_path: Path
+) -> None:
+    config = FitConfig(
+        backbone="resnet18",
+        classes="all",
+        embedding_size=8,
+        input_size=32,
+        steps=5,
+        sketch_batch=6,
+        photo_batch=6,
+        validation=0.5,
+        eval_every=2,
+    )
+    material = load_material(config, Sources(sketchy, cache=tmp_path / "cache"))
+    trainer = Trainer(config, material, tmp_path / "run", torch.device("cpu"))
+    trainer.prepare()
+    original = trainer._batch
+
+    def poisoned(rows: object) -> object:
+        batch = original(rows)  # type: ignore[arg-type]
+        if trainer.step == 3:
+            batch.images[0] = float("nan")
+        return batch
+
+    trainer._batch = poisoned  # type: ignore[method-assign, assignment]
+    with pytest.raises(DataError, match=r"loss became nan.* at step 3\. The last good checkpoint"):
+        trainer.train()
+    last = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
+    assert last["step"] == 2
+    assert all(bool(torch.isfinite(v).all()) for v in last["network"].values())
+
+
+def test_a_damaged_checkpoint_names_the_one_to_take_instead(
+    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(command(sketchy, run, "--steps", "8")) == 0
+    (run / "last.pt").write_bytes((run / "last.pt").read_bytes()[:1000])
+    assert main(command(sketchy, run, "--steps", "8", "--resume")) == 1
+    error = capsys.readouterr().err
+    assert "last.pt is damaged. Put step-00000004.pt in its place" in error
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_named(
+    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [*command(sketchy, tmp_path / "run"), "--device", "cuda"]
+    assert main(asked) == 1
+    assert "sees no GPU. Use --device cpu" in capsys.readouterr().err

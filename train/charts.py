@@ -1,0 +1,172 @@
+"""Pictures of data, runs and results, drawn with Matplotlib."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+matplotlib.use("Agg")
+
+SKETCH, PHOTO = "#d1495b", "#00798c"
+QUIET = "#6b7280"
+matplotlib.rcParams.update(
+    {
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": QUIET,
+        "axes.titlelocation": "left",
+        "figure.dpi": 110,
+    }
+)
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure with one set of axes; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Writes a PNG, or what the ending of `path` says, under a temporary name first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.tmp")
+    figure.savefig(unfinished, format=path.suffix.lstrip(".") or "png")
+    unfinished.replace(path)
+    return path
+
+
+def counts(numbers: Mapping[str, int], title: str, colour: str) -> Figure:
+    """Horizontal bars, one a class, largest first."""
+    ordered = sorted(numbers.items(), key=lambda item: (item[1], item[0]))
+    figure, axes = new_figure(7, max(2.2, 0.2 * len(ordered) + 1))
+    axes.barh([name for name, _ in ordered], [count for _, count in ordered], color=colour)
+    for place, (_, count) in enumerate(ordered):
+        axes.text(count, place, f" {count}", va="center", fontsize=8, color=QUIET)
+    axes.set_title(title)
+    axes.margins(y=0.01)
+    return figure
+
+
+def against(photos: Mapping[str, int], sketches: Mapping[str, int]) -> Figure:
+    """Photos against sketches, one point a class."""
+    figure, axes = new_figure(7, 5)
+    for name in photos:
+        axes.plot(photos[name], sketches.get(name, 0), "o", color=PHOTO, alpha=0.6)
+        axes.annotate(name, (photos[name], sketches.get(name, 0)), fontsize=7, color=QUIET)
+    axes.set_xlabel("photos")
+    axes.set_ylabel("sketches")
+    axes.set_title("Photos against sketches, one point a class")
+    return figure
+
+
+def sheet(rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]]]], title: str) -> Figure:
+    """Rows of pictures, each with its name on the left."""
+    columns = max(len(pictures) for _, pictures in rows)
+    figure = Figure(figsize=(1 + columns, 0.4 + len(rows)), layout="constrained")
+    figure.suptitle(title, x=0.01, ha="left")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for row, (name, pictures) in enumerate(rows):
+        grid[row, 0].text(
+            -0.1, 0.5, name, ha="right", va="center", fontsize=8, transform=grid[row, 0].transAxes
+        )
+        for column, picture in enumerate(pictures):
+            grid[row, column].imshow(picture, cmap="gray", vmin=0, vmax=255)
+    return figure
+
+
+def grouped_bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> Figure:
+    """Bars in groups: group name to series name to height, 0 to 1."""
+    series = sorted({name for bars in groups.values() for name in bars})
+    figure, axes = new_figure(max(5.0, 1.3 * len(groups) + 2), 3.6)
+    width = 0.8 / len(series)
+    for i, name in enumerate(series):
+        places = [g + (i - (len(series) - 1) / 2) * width for g in range(len(groups))]
+        heights = [bars.get(name, float("nan")) for bars in groups.values()]
+        drawn = axes.bar(places, heights, width * 0.92, label=name, color=_COLOURS[i % 6])
+        axes.bar_label(drawn, [f"{h:.2f}" if h == h else "" for h in heights], fontsize=8)
+    axes.set_xticks(range(len(groups)), list(groups))
+    axes.set_ylabel(label)
+    axes.set_ylim(0, 1)
+    axes.set_title(title)
+    axes.legend(frameon=False, ncols=len(series), fontsize=8)
+    return figure
+
+
+_COLOURS = (PHOTO, SKETCH, "#edae49", "#66a182", "#2e4057", "#8d96a3")
+
+
+def trade_off(points: Sequence[tuple[str, float, float]], label: str) -> Figure:
+    """Name, milliseconds a sketch and precision of each run."""
+    figure, axes = new_figure(7, 4.2)
+    for name, milliseconds, precision in points:
+        axes.plot(milliseconds, precision, "o", color=PHOTO)
+        axes.annotate(
+            name, (milliseconds, precision), (4, 3), textcoords="offset points", fontsize=7
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("milliseconds to embed one sketch (log scale)")
+    axes.set_ylabel(label)
+    axes.set_ylim(0, 1)
+    axes.set_title("Precision against time")
+    return figure
+
+
+def scatter(
+    sketches: NDArray[np.float32],
+    photos: NDArray[np.float32],
+    sketch_labels: NDArray[np.str_],
+    photo_labels: NDArray[np.str_],
+    title: str,
+) -> Figure:
+    """Two-dimensional points: sketches as crosses, photos as circles, a colour a class."""
+    figure, axes = new_figure(7, 6)
+    colours = matplotlib.colormaps[
+        "tab10" if len(set(photo_labels.tolist())) <= 10 else "gist_ncar"
+    ]
+    labels = sorted({*photo_labels.tolist(), *sketch_labels.tolist()})
+    for i, label in enumerate(labels):
+        colour = colours(i if len(labels) <= 10 else i / len(labels))
+        drawn = sketches[sketch_labels == label]
+        seen = photos[photo_labels == label]
+        axes.plot(*drawn.T, "x", color=colour, alpha=0.35, markersize=4)
+        axes.plot(*seen.T, "o", color=colour, markeredgecolor="white", label=label)
+    axes.set_aspect("equal", "datalim")
+    axes.set_title(title)
+    axes.legend(
+        frameon=False,
+        fontsize=7,
+        ncols=1 + len(labels) // 20,
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+    )
+    return figure
+
+
+def confusion(shares: NDArray[np.float64], classes: Sequence[str]) -> Figure:
+    """What came back (columns) for sketches of a class (rows)."""
+    side = max(4.0, 0.16 * len(classes) + 1.5)
+    figure, axes = new_figure(side + 1, side)
+    image = axes.imshow(shares, cmap="magma_r", vmin=0, vmax=1)
+    axes.set_xticks(range(len(classes)), classes, rotation=90, fontsize=7)
+    axes.set_yticks(range(len(classes)), classes, fontsize=7)
+    axes.set_xlabel("photos among the first 12")
+    axes.set_ylabel("sketches of")
+    figure.colorbar(image, ax=axes, shrink=0.6)
+    return figure
+
+
+def precision_curve(precision: Mapping[int, float]) -> Figure:
+    """P@k over k."""
+    figure, axes = new_figure(5, 3)
+    axes.plot(list(precision), list(precision.values()), "o-", color=PHOTO)
+    axes.set_xlabel("k")
+    axes.set_ylabel("precision at k")
+    axes.set_ylim(0, 1)
+    return figure

@@ -1,0 +1,121 @@
+"""Runs side by side: precision by loss, backbone and embedding size, and against time."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from model.encoder import Encoder
+from train import charts
+from train.config import FitConfig
+from train.runs import load_run
+
+TIMED = 30
+"""Times that each encoder embeds one sketch; the median counts."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run: settings, precision on its validation set, and time to embed one sketch."""
+
+    run: str
+    backbone: str
+    loss: str
+    embedding_size: int
+    input_size: int
+    precision_at_12: float
+    precision_at_1: float
+    map: float
+    milliseconds: float
+    minutes: float
+    steps: int
+
+
+def compare(runs: Sequence[Path], out: Path | None) -> list[Row]:
+    """Measures runs, and draws charts into `out`.
+
+    Encoders are timed in turns in one process, so that their times can be compared.
+
+    Raises:
+        DataError: a folder is no run, or has not been evaluated yet.
+    """
+    loaded = [load_run(run) for run in runs]
+    encoders = [Encoder(run.network, run.config.input_size) for run in loaded]
+    milliseconds = _time(encoders)
+    rows = [
+        Row(
+            run=run.folder.name,
+            backbone=run.config.backbone,
+            loss=_loss_name(run.config),
+            embedding_size=run.config.embedding_size,
+            input_size=run.config.input_size,
+            precision_at_12=run.metrics["precision_at_12"],
+            precision_at_1=run.metrics["precision_at_1"],
+            map=run.metrics["map"],
+            milliseconds=spent,
+            minutes=run.metrics["minutes"],
+            steps=run.step,
+        )
+        for run, spent in zip(loaded, milliseconds, strict=True)
+    ]
+    if out:
+        _draw(rows, out)
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as lines of Markdown, which a terminal shows well too."""
+    head = ["run", "backbone", "loss", "embedding", "pixels"]
+    head += ["P@12", "P@1", "mAP", "ms/sketch", "minutes", "steps"]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        values = [f"{v:.3f}" if isinstance(v, float) else str(v) for v in asdict(row).values()]
+        values[8], values[9] = f"{row.milliseconds:.1f}", f"{row.minutes:.1f}"
+        lines.append(values)
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    )
+
+
+def _loss_name(config: FitConfig) -> str:
+    if config.loss == "triplet":
+        return f"triplet, {config.mining}"
+    return config.loss
+
+
+def _time(encoders: Sequence[Encoder]) -> list[float]:
+    """Median milliseconds to embed one framed sketch, with each encoder."""
+    frames = [np.full((e.input_size, e.input_size), 255, np.uint8) for e in encoders]
+    spent: list[list[float]] = [[] for _ in encoders]
+    with torch.inference_mode():
+        for turn in tqdm(range(TIMED + 3), "timing", unit="turn"):
+            for encoder, frame, times in zip(encoders, frames, spent, strict=True):
+                began = time.perf_counter()
+                encoder.embed_frame(frame)
+                if turn >= 3:
+                    times.append(1000 * (time.perf_counter() - began))
+    return [float(np.median(times)) for times in spent]
+
+
+def _draw(rows: Sequence[Row], out: Path) -> None:
+    """A bar chart for each setting that differs between runs, and precision against time."""
+    label = "P@12 on unseen photos and sketches"
+    for name, title in (
+        ("loss", "Precision by loss"),
+        ("backbone", "Precision by backbone"),
+        ("embedding_size", "Precision by embedding size"),
+    ):
+        others = [n for n in ("loss", "backbone", "embedding_size") if n != name]
+        groups: dict[str, dict[str, float]] = {}
+        for row in rows:
+            series = ", ".join(str(getattr(row, other)) for other in others)
+            groups.setdefault(str(getattr(row, name)), {})[series] = row.precision_at_12
+        charts.save(charts.grouped_bars(groups, title, label), out / f"precision_by_{name}.png")
+    points = [(row.run, row.milliseconds, row.precision_at_12) for row in rows]
+    charts.save(charts.trade_off(points, label), out / "precision_against_time.png")

@@ -1,0 +1,175 @@
+"""What a run learns from and what it is measured on."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from train import ranks
+from train.classes import SETS, choose_classes
+from train.config import FitConfig
+from train.data import DataError, Picture, Split, list_pictures, make_split, sketchy_folders
+from train.frames import Frames, Indices, load_frames
+
+CACHED_ABOVE = 1.25
+"""Frames are cached this much larger than the input, so that augmentation has room."""
+
+VALIDATION_SKETCHES = 2000
+"""Held-out sketches that are embedded at each evaluation during training."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the inputs of a run are.
+
+    Attributes:
+        sketchy: the unpacked Sketchy Database.
+        more_photos: folders with one folder of further photos a class.
+        unlabelled: folders of photos that a teacher explains.
+        split: a `split.json` to use instead of drawing one.
+        teacher: the run of an encoder to learn from.
+        start: a checkpoint folder to begin with.
+        cache: where frames and the teacher's outputs are kept.
+    """
+
+    sketchy: Path
+    more_photos: tuple[Path, ...] = ()
+    unlabelled: tuple[Path, ...] = ()
+    split: Path | None = None
+    teacher: Path | None = None
+    start: Path | None = None
+    cache: Path = Path("cache")
+
+
+@dataclass
+class Domain:
+    """One kind of picture: frames, class numbers (-1: unknown), and what the teacher says."""
+
+    frames: Frames
+    labels: Indices
+    targets: torch.Tensor | None = None
+
+
+@dataclass
+class Material:
+    """All pictures of a run.
+
+    Attributes:
+        photo_weights: how often each photo is drawn, relative to the others.
+        unlabelled: photos without a class, where they are asked for.
+        held_photos, held_sketches: the validation set.
+    """
+
+    classes: list[str]
+    split: Split
+    sketches: Domain
+    photos: Domain
+    photo_weights: NDArray[np.float64]
+    unlabelled: Domain | None
+    held_photos: Domain
+    held_sketches: Domain
+
+    def domains(self) -> dict[str, Domain]:
+        """What is trained on, by name, in the order of a batch."""
+        found = {"sketches": self.sketches, "photos": self.photos}
+        return found | ({"unlabelled": self.unlabelled} if self.unlabelled else {})
+
+
+def load_material(config: FitConfig, sources: Sources) -> Material:
+    """Lists, splits and decodes the pictures of a run.
+
+    Raises:
+        DataError: a folder is missing, empty, or of another layout.
+    """
+    photo_folder, sketch_folder = sketchy_folders(sources.sketchy)
+    own = list_pictures(photo_folder, sketches=False)
+    more = [p for folder in sources.more_photos for p in list_pictures(folder, sketches=False)]
+    sketches = list_pictures(sketch_folder, sketches=True)
+    classes = _choose(config.classes, own, sketches)
+    own, more, sketches = (
+        [p for p in pictures if p.label in classes] for pictures in (own, more, sketches)
+    )
+    if sources.split:
+        split = Split.load(sources.split)
+    else:
+        fraction, most = config.validation, config.validation_photos
+        split = make_split(own + more, sketches, fraction=fraction, most=most, seed=config.seed)
+    return _decode(config, sources, classes, split, own, more, sketches)
+
+
+def _choose(wanted: str, own: Sequence[Picture], sketches: Sequence[Picture]) -> list[str]:
+    photographed, drawn = {p.label for p in own}, {p.label for p in sketches}
+    classes = choose_classes(wanted, photographed & drawn)
+    asked = set(SETS.get(wanted, ())) or photographed | drawn
+    for lacking, label_set in (
+        ("sketches", photographed - drawn),
+        ("photos", drawn - photographed),
+    ):
+        for label in sorted(label_set & asked):
+            tqdm.write(f"left out: class {label} has no {lacking}. Add some, or remove its folder.")
+    return classes
+
+
+def _decode(
+    config: FitConfig,
+    sources: Sources,
+    classes: list[str],
+    split: Split,
+    own: Sequence[Picture],
+    more: Sequence[Picture],
+    sketches: Sequence[Picture],
+) -> Material:
+    number = {label: i for i, label in enumerate(classes)}
+
+    def domain(pictures: Sequence[Picture], size: int, drawn: bool) -> Domain:
+        frames = load_frames(pictures, size, sketches=drawn, cache=sources.cache)
+        return Domain(frames, np.array([number.get(p.label, -1) for p in frames.pictures]))
+
+    large = round(config.input_size * CACHED_ABOVE)
+    train_sketches, train_photos = split.train(sketches), split.train([*own, *more])
+    held_sketches, held_photos = split.validation(sketches), split.validation([*own, *more])
+    for name, pictures in (("training", train_sketches), ("validation", held_sketches)):
+        missing = set(classes) - {p.label for p in pictures}
+        if missing:
+            raise DataError(
+                f"The split leaves no {name} sketches of {', '.join(sorted(missing))}. Add "
+                "sketches of other photos, or change --validation."
+            )
+    if len(held_photos) < 12:
+        raise DataError(
+            f"The split holds out {len(held_photos)} photos; P@12 needs 12. Add photos, or raise "
+            "--validation."
+        )
+    chosen = np.random.default_rng(0).permutation(len(held_sketches))[:VALIDATION_SKETCHES]
+    held_sketches = [held_sketches[i] for i in sorted(chosen)]
+    unlabelled = [p for f in sources.unlabelled for p in list_pictures(f, sketches=False)]
+    photos = domain(train_photos, large, False)
+    material = Material(
+        classes,
+        split,
+        domain(train_sketches, large, True),
+        photos,
+        _weights(photos.frames.pictures, {p.path for p in own}),
+        domain(split.train(unlabelled), large, False) if config.unlabelled_batch else None,
+        domain(held_photos, config.input_size, False),
+        domain(held_sketches, config.input_size, True),
+    )
+    if ranks.rank() == 0:
+        tqdm.write(
+            f"{len(classes)} classes; training on {len(material.photos.labels)} photos and "
+            f"{len(material.sketches.labels)} sketches; held out "
+            f"{len(material.held_photos.labels)} photos and "
+            f"{len(material.held_sketches.labels)} sketches"
+        )
+    return material
+
+
+def _weights(photos: Sequence[Picture], own: set[Path]) -> NDArray[np.float64]:
+    """Classes by the square root of their size, the database's own photos twice as often."""
+    size = Counter(p.label for p in photos)
+    return np.array([(2.0 if p.path in own else 1.0) / size[p.label] ** 0.5 for p in photos])

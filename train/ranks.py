@@ -1,0 +1,153 @@
+"""One process, or many that train one network together.
+
+Everything here works alike without a process group, where there is one rank.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional as across
+from torch import nn
+
+from train.data import DataError
+
+T = TypeVar("T")
+
+
+def rank() -> int:
+    """Number of this process, from 0; rank 0 writes."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def first() -> bool:
+    """Whether this process is the one that writes and prints, with or without a group."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def world() -> int:
+    """Number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+@contextmanager
+def process_group(device: str) -> Iterator[torch.device]:
+    """Joins the processes that torchrun has started, and yields this one's device.
+
+    Args:
+        device: `cpu`, `cuda`, or `auto` for a GPU where there is one.
+
+    Raises:
+        DataError: there is no GPU, or less GPUs than processes on this host.
+    """
+    chosen = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and chosen == "cpu":
+        raise DataError(
+            "This PyTorch sees no GPU. Use --device cpu, or install the driver and a PyTorch "
+            "built for it."
+        )
+    where = torch.device(chosen if device == "auto" else device)
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if where.type == "cuda":
+        if local >= torch.cuda.device_count():
+            raise DataError(
+                f"There are {torch.cuda.device_count()} GPUs on this host, fewer than processes. "
+                "Lower --nproc-per-node."
+            )
+        where = torch.device("cuda", local)
+        torch.cuda.set_device(where)
+    many = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if many:
+        dist.init_process_group("nccl" if where.type == "cuda" else "gloo")
+    try:
+        yield where
+    finally:
+        if many:
+            dist.destroy_process_group()
+
+
+def gather(rows: torch.Tensor) -> torch.Tensor:
+    """The rows of all ranks, in the order of ranks, with gradients to each rank's own.
+
+    Every rank computes the same loss on the joined rows, so the gradient that comes back to a
+    rank's rows is the sum over ranks, `world()` times what one process would get. The mean that
+    DistributedDataParallel takes over ranks undoes just that.
+
+    Args:
+        rows: `(n, ...)`, the same n on all ranks.
+
+    Returns:
+        `(n * world(), ...)`.
+    """
+    if world() == 1:
+        return rows
+    return torch.cat(across.all_gather(rows.contiguous()))
+
+
+def gather_objects(mine: T) -> list[T]:
+    """What each rank holds, in the order of ranks."""
+    if world() == 1:
+        return [mine]
+    found: list[Any] = [None] * world()
+    dist.all_gather_object(found, mine)
+    return found
+
+
+def from_first(mine: T) -> T:
+    """What rank 0 holds."""
+    if world() == 1:
+        return mine
+    box: list[Any] = [mine]
+    dist.broadcast_object_list(box)
+    shared: T = box[0]
+    return shared
+
+
+def wait() -> None:
+    """Until all ranks are here."""
+    if world() > 1:
+        dist.barrier()
+
+
+def join_batch_norms(network: nn.Module, device: torch.device) -> nn.Module:
+    """Batch norms that take their statistics over the batches of all ranks."""
+    if world() == 1:
+        return network
+    if device.type == "cuda":
+        joined: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        return joined
+    return _replace_batch_norms(network)
+
+
+def _replace_batch_norms(module: nn.Module) -> nn.Module:
+    if type(module) is nn.BatchNorm2d:
+        joined = JoinedBatchNorm2d(module.num_features, module.eps, module.momentum)
+        joined.load_state_dict(module.state_dict())
+        joined.to(module.weight.dtype)
+        return joined
+    for name, child in module.named_children():
+        setattr(module, name, _replace_batch_norms(child))
+    return module
+
+
+class JoinedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over the batches of all ranks on CPUs, where PyTorch's SyncBatchNorm has none."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return super().forward(input)
+        batch = input.to(self.weight.dtype)
+        count = batch.numel() // batch.shape[1] * world()
+        mean = across.all_reduce(batch.sum((0, 2, 3))) / count
+        centred = batch - mean[None, :, None, None]
+        variance = across.all_reduce(centred.square().sum((0, 2, 3))) / count
+        with torch.no_grad():
+            unbiased = variance * count / max(count - 1, 1)
+            for kept, new in ((self.running_mean, mean), (self.running_var, unbiased)):
+                kept.lerp_(new, self.momentum or 0.1)  # type: ignore[union-attr]
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        placed: torch.Tensor = centred * scale[None, :, None, None]
+        return (placed + self.bias[None, :, None, None]).to(input.dtype)

@@ -1,0 +1,164 @@
+"""Which pictures make a batch.
+
+A batch depends on the seed and on the number of its step alone. A run that was stopped therefore
+goes on with the very batches it would have had, and all ranks agree on a batch without a word;
+each takes its own part.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.config import FitConfig
+from train.frames import Indices
+from train.material import Material
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the pictures of a batch."""
+
+    sketches: Indices
+    photos: Indices
+    unlabelled: Indices
+
+    def part(self, rank: int, world: int) -> "Rows":
+        """What one of `world` ranks embeds; the parts of all ranks in order are the whole."""
+        return Rows(
+            *(
+                rows[rank * len(rows) // world : (rank + 1) * len(rows) // world]
+                for rows in (self.sketches, self.photos, self.unlabelled)
+            )
+        )
+
+
+class Sampler(Protocol):
+    """Draws the batch of a step."""
+
+    def batch(self, step: int) -> Rows:
+        """The rows of step 0, 1, ..."""
+
+
+class _Drawer:
+    """What all samplers share: sketches in passes, photos by class and weight."""
+
+    def __init__(
+        self,
+        sketch_labels: NDArray[np.int64],
+        photo_labels: NDArray[np.int64],
+        photo_weights: NDArray[np.float64],
+        *,
+        batch: int,
+        seed: int,
+    ) -> None:
+        self.sketch_labels, self.photo_labels = sketch_labels, photo_labels
+        self.photo_weights = photo_weights / photo_weights.sum()
+        self.size, self.seed = batch, seed
+        self.classes = np.unique(photo_labels)
+        self._of_class = {c: np.flatnonzero(photo_labels == c) for c in self.classes}
+        self._order: tuple[int, Indices] = (-1, np.empty(0, np.int64))
+
+    def generator(self, step: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, step))
+
+    def sketches(self, step: int) -> Indices:
+        """The next rows of an endless series of passes, each over all sketches in a new order."""
+        places = np.arange(step * self.size, (step + 1) * self.size)
+        passes, within = np.divmod(places, len(self.sketch_labels))
+        return np.array([self._shuffled(p)[i] for p, i in zip(passes, within, strict=True)])
+
+    def _shuffled(self, number: int) -> Indices:
+        if self._order[0] != number:
+            generator = np.random.default_rng((self.seed, number, 1))
+            self._order = (number, generator.permutation(len(self.sketch_labels)))
+        return self._order[1]
+
+    def photo_of(self, label: int, generator: np.random.Generator) -> int:
+        rows = self._of_class[label]
+        weights = self.photo_weights[rows]
+        return int(generator.choice(rows, p=weights / weights.sum()))
+
+    def other_than(self, label: int, generator: np.random.Generator) -> int:
+        others = self.classes[self.classes != label]
+        return int(generator.choice(others))
+
+
+class PairSampler(_Drawer):
+    """Sketch i with photo i; each pair is of the same class with a chance of one half."""
+
+    def batch(self, step: int) -> Rows:
+        generator = self.generator(step)
+        sketches = self.sketches(step)
+        photos = []
+        for label in self.sketch_labels[sketches]:
+            if generator.random() >= 0.5:
+                label = self.other_than(label, generator)
+            photos.append(self.photo_of(label, generator))
+        return Rows(sketches, np.array(photos), np.empty(0, np.int64))
+
+
+class TripletSampler(_Drawer):
+    """Anchor sketch i, its positive photo 2i, and its negative photo 2i + 1."""
+
+    def batch(self, step: int) -> Rows:
+        generator = self.generator(step)
+        sketches = self.sketches(step)
+        photos = []
+        for label in self.sketch_labels[sketches]:
+            photos.append(self.photo_of(label, generator))
+            photos.append(self.photo_of(self.other_than(label, generator), generator))
+        return Rows(sketches, np.array(photos), np.empty(0, np.int64))
+
+
+class BalancedSampler(_Drawer):
+    """Photos by weight, half of the sketches of the same classes, and the rest in passes.
+
+    Args:
+        photos: labelled photos in a batch.
+        unlabelled: number of unlabelled photos that there are, and in a batch.
+    """
+
+    def __init__(
+        self,
+        sketch_labels: NDArray[np.int64],
+        photo_labels: NDArray[np.int64],
+        photo_weights: NDArray[np.float64],
+        *,
+        batch: int,
+        photos: int,
+        unlabelled: tuple[int, int] = (0, 0),
+        seed: int,
+    ) -> None:
+        super().__init__(sketch_labels, photo_labels, photo_weights, batch=batch, seed=seed)
+        self.photos, self.unlabelled = photos, unlabelled
+        self._sketched = {c: np.flatnonzero(sketch_labels == c) for c in self.classes}
+
+    def batch(self, step: int) -> Rows:
+        generator = self.generator(step)
+        photos = generator.choice(len(self.photo_labels), self.photos, p=self.photo_weights)
+        sketches = self.sketches(step)
+        half = self.size // 2
+        labels = np.resize(self.photo_labels[photos], half)
+        sketches[:half] = [generator.choice(self._sketched[label]) for label in labels]
+        there, wanted = self.unlabelled
+        unlabelled = generator.integers(there, size=wanted) if wanted else np.empty(0, np.int64)
+        return Rows(generator.permutation(sketches), photos, unlabelled)
+
+
+def make_sampler(config: FitConfig, material: Material) -> Sampler:
+    """The sampler that the loss needs."""
+    labels = material.sketches.labels, material.photos.labels, material.photo_weights
+    if config.loss == "contrastive":
+        return PairSampler(*labels, batch=config.sketch_batch, seed=config.seed)
+    if config.loss == "triplet" and config.mining == "random":
+        return TripletSampler(*labels, batch=config.sketch_batch, seed=config.seed)
+    unlabelled = len(material.unlabelled.labels) if material.unlabelled else 0
+    return BalancedSampler(
+        *labels,
+        batch=config.sketch_batch,
+        photos=config.photo_batch,
+        unlabelled=(unlabelled, config.unlabelled_batch),
+        seed=config.seed,
+    )
