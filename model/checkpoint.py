@@ -1,6 +1,7 @@
 """A checkpoint folder: weights, manifest, and, over photos, an index with thumbnails.
 
     encoder.safetensors   weights of the shared network, fp16
+    photos.safetensors    weights of a stronger network for photos, fp16, where there is one
     manifest.json         what they are, and the sha256 of the other files
     index.ann             Annoy index over photo embeddings   } where photos
     thumbnails/<n>.webp   photo n of the manifest, made small } are indexed
@@ -29,6 +30,7 @@ SHIPPED = Path(__file__).parent.parent / "checkpoints" / "sketchzoo"
 
 FORMAT = 1
 WEIGHTS = "encoder.safetensors"
+PHOTO_WEIGHTS = "photos.safetensors"
 INDEX = "index.ann"
 MANIFEST = "manifest.json"
 THUMBNAILS = "thumbnails"
@@ -57,6 +59,15 @@ class IndexInfo:
 
 
 @dataclass(frozen=True)
+class PhotoEncoderInfo:
+    """A network that embeds photos, into the space of the shared one, while they are indexed."""
+
+    backbone: str
+    input_size: int
+    standardise: bool = False
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a checkpoint folder holds."""
 
@@ -75,6 +86,13 @@ class Manifest:
     photos: list[Photo] = field(default_factory=list)
     format: int = FORMAT
     normalise: bool = True
+    standardise: bool = False
+    photo_encoder: PhotoEncoderInfo | None = None
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The files of weights."""
+        return (WEIGHTS, PHOTO_WEIGHTS) if self.photo_encoder else (WEIGHTS,)
 
     @property
     def metric(self) -> Metric:
@@ -114,7 +132,13 @@ class Manifest:
             _check_types(data)
             index = data.pop("index")
             photos = [Photo(**photo) for photo in data.pop("photos")]
-            return cls(**data, index=IndexInfo(**index) if index else None, photos=photos)
+            other = data.pop("photo_encoder", None)
+            return cls(
+                **data,
+                index=IndexInfo(**index) if index else None,
+                photos=photos,
+                photo_encoder=PhotoEncoderInfo(**other) if other else None,
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"{path} lacks a field or has one too many. {_RESTORE}"
@@ -128,7 +152,8 @@ class Manifest:
 
     def with_index(self, folder: Path, index: IndexInfo, photos: Sequence[Photo]) -> "Manifest":
         """The manifest of `folder`, which holds the same weights and an index over `photos`."""
-        hashes = {WEIGHTS: self.sha256[WEIGHTS], INDEX: sha256(folder / INDEX)}
+        hashes = {name: self.sha256[name] for name in self.weights}
+        hashes[INDEX] = sha256(folder / INDEX)
         return replace(self, index=index, photos=list(photos), sha256=hashes)
 
 
@@ -172,37 +197,53 @@ class Checkpoint:
                 f"{folder / MANIFEST} lists {len(manifest.photos)} photos for an index over "
                 f"{manifest.index.photos}. {_RESTORE}"
             )
-        for name in (WEIGHTS, INDEX) if manifest.index else (WEIGHTS,):
+        for name in (*manifest.weights, INDEX) if manifest.index else manifest.weights:
             _check_file(folder / name, manifest.sha256.get(name, ""))
         return cls(folder, manifest)
 
     def encoder_manifest(self) -> Manifest:
         """The manifest as it is without any photos."""
-        weights = {WEIGHTS: self.manifest.sha256[WEIGHTS]}
+        weights = {name: self.manifest.sha256[name] for name in self.manifest.weights}
         return replace(self.manifest, index=None, photos=[], sha256=weights)
 
     def encoder(self, device: str = "cpu") -> Encoder:
-        """Builds the network and loads its weights, as fp32.
+        """Builds the network and loads its weights, as fp32; that for photos when it is needed.
 
         Raises:
             CheckpointError: the weights are not those of the network in the manifest.
         """
+        manifest, other = self.manifest, self.manifest.photo_encoder
+
+        def photo_encoder() -> Encoder:
+            assert other is not None
+            network = self._network(PHOTO_WEIGHTS, other.backbone, other.standardise)
+            return Encoder(network, other.input_size, device)
+
+        return Encoder(
+            self._network(WEIGHTS, manifest.backbone, manifest.standardise),
+            manifest.input_size,
+            device,
+            photo_encoder if other else None,
+        )
+
+    def _network(self, weights: str, backbone: str, standardise: bool) -> SiameseNetwork:
         manifest = self.manifest
         try:
             network = SiameseNetwork(
-                manifest.backbone,
+                backbone,
                 manifest.projection_size,
                 manifest.prototypes,
                 scale=manifest.scale,
                 normalise=manifest.normalise,
+                standardise=standardise,
             )
-            network.load_state_dict(load_file(self.folder / WEIGHTS))
+            network.load_state_dict(load_file(self.folder / weights))
         except (SafetensorError, RuntimeError, ValueError, OSError) as error:
             raise CheckpointError(
-                f"{self.folder / WEIGHTS} does not fit the {manifest.backbone} that {MANIFEST} "
+                f"{self.folder / weights} does not fit the {backbone} that {MANIFEST} "
                 f"describes. {_RESTORE}"
             ) from error
-        return Encoder(network, manifest.input_size, device)
+        return network
 
 
 def save_checkpoint(
@@ -215,24 +256,22 @@ def save_checkpoint(
     classes: Sequence[str],
     training: dict[str, Any],
     metrics: dict[str, Any],
+    photo_network: SiameseNetwork | None = None,
+    photo_encoder: PhotoEncoderInfo | None = None,
 ) -> Checkpoint:
     """Writes weights in fp16 and a manifest without photos.
+
+    Args:
+        photo_network: a stronger network for photos, with the same prototypes, and
+        photo_encoder: what it is.
 
     Raises:
         CheckpointError: a weight does not fit into fp16.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {
-        key: value.half().contiguous() if value.is_floating_point() else value
-        for key, value in network.state_dict().items()
-    }
-    for key, value in weights.items():
-        if not bool(torch.isfinite(value).all()):
-            raise CheckpointError(f"{key} is not finite in fp16; the training has diverged.")
-    unfinished = folder / (WEIGHTS + ".tmp")
-    save_file(weights, unfinished)
-    unfinished.chmod(0o644)
-    os.replace(unfinished, folder / WEIGHTS)
+    hashes = {WEIGHTS: _save_weights(network, folder / WEIGHTS)}
+    if photo_network is not None:
+        hashes[PHOTO_WEIGHTS] = _save_weights(photo_network, folder / PHOTO_WEIGHTS)
     projection_size = network.projection.out_features
     manifest = Manifest(
         name=name,
@@ -242,13 +281,31 @@ def save_checkpoint(
         input_size=input_size,
         scale=network.scale,
         normalise=network.normalise,
+        standardise=network.standardise,
         classes=list(classes),
         training=training,
         metrics=metrics,
-        sha256={WEIGHTS: sha256(folder / WEIGHTS)},
+        sha256=hashes,
+        photo_encoder=photo_encoder,
     )
     manifest.save(folder)
     return Checkpoint.open(folder)
+
+
+def _save_weights(network: SiameseNetwork, path: Path) -> str:
+    """Writes weights in fp16 under a temporary name first; returns the sha256 of the file."""
+    weights = {
+        key: value.half().contiguous() if value.is_floating_point() else value
+        for key, value in network.state_dict().items()
+    }
+    for key, value in weights.items():
+        if not bool(torch.isfinite(value).all()):
+            raise CheckpointError(f"{key} is not finite in fp16; the training has diverged.")
+    unfinished = path.with_name(path.name + ".tmp")
+    save_file(weights, unfinished)
+    unfinished.chmod(0o644)
+    os.replace(unfinished, path)
+    return sha256(path)
 
 
 def sha256(path: Path) -> str:
@@ -287,8 +344,9 @@ _TYPES: dict[str, type] = {
 
 def _check_types(data: dict[str, Any]) -> None:
     """Raises TypeError where a field of a parsed manifest is of another type."""
-    if not isinstance(data.get("normalise", True), bool):
-        raise TypeError("normalise is not of type bool")
+    for key in ("normalise", "standardise"):
+        if not isinstance(data.get(key, True), bool):
+            raise TypeError(f"{key} is not of type bool")
     for key, expected in _TYPES.items():
         if not isinstance(data[key], expected):
             raise TypeError(f"{key} is not of type {expected.__name__}")

@@ -1,6 +1,7 @@
 """The Siamese encoder: one shared network for sketches and photos."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from model.backbones import build_backbone
 from model.preprocess import Pixels, frame_photo, frame_sketch, to_input
 
 Embeddings = NDArray[np.float32]
+
+LEAST_SPREAD = 1e-3
+"""Added to the deviation of an image, so that blank paper does not divide by zero."""
 
 
 class SiameseNetwork(nn.Module):
@@ -29,6 +33,9 @@ class SiameseNetwork(nn.Module):
         scale: inverse temperature of the class posterior.
         normalise: put projections on the unit sphere; without it they are points anywhere,
             compared by Euclidean distance, and there are no prototypes.
+        standardise: shift and scale every image to zero mean and unit variance first. Dark lines
+            on white paper and photos then differ less before the first layer, so that training
+            from random weights finds what they share sooner.
         pretrained: start from ImageNet weights.
     """
 
@@ -40,6 +47,7 @@ class SiameseNetwork(nn.Module):
         *,
         scale: float = 16.0,
         normalise: bool = True,
+        standardise: bool = False,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
@@ -49,10 +57,13 @@ class SiameseNetwork(nn.Module):
         self.projection = nn.Linear(channels, projection_size)
         prototypes = torch.randn(num_classes, projection_size)
         self.prototypes = nn.Parameter(prototypes, requires_grad=num_classes > 0)
-        self.scale, self.normalise = scale, normalise
+        self.scale, self.normalise, self.standardise = scale, normalise, standardise
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """`(n, 3, h, w)` images to `(n, projection_size)` rows, in the type of the weights."""
+        if self.standardise:
+            spread, mean = torch.std_mean(batch, dim=(1, 2, 3), keepdim=True)
+            batch = (batch - mean) / (spread + LEAST_SPREAD)
         pooled = self.backbone(batch).to(self.projection.weight.dtype).mean(dim=(2, 3))
         with torch.autocast(batch.device.type, enabled=False):
             return self.place(self.projection(pooled))
@@ -115,16 +126,24 @@ class Encoder:
         network: a trained network; it is put into evaluation mode.
         input_size: side in pixels of the frames that the network was trained on.
         device: where to run it.
+        photo_encoder: makes a stronger encoder into the same space (asymmetric metric learning,
+            Budnik and Avrithis 2021). It is called when photos are first embedded, and never
+            for a sketch.
     """
 
     BATCH = 32
 
     def __init__(
-        self, network: SiameseNetwork, input_size: int, device: torch.device | str = "cpu"
+        self,
+        network: SiameseNetwork,
+        input_size: int,
+        device: torch.device | str = "cpu",
+        photo_encoder: "Callable[[], Encoder] | None" = None,
     ) -> None:
         self.network = network.to(device).to(memory_format=torch.channels_last).eval()
         self.input_size = input_size
         self.device = torch.device(device)
+        self._photo_encoder = cache(photo_encoder) if photo_encoder else None
 
     @property
     def size(self) -> int:
@@ -148,8 +167,11 @@ class Encoder:
 
         return self._embed(images, frame, mirror=False)
 
-    def embed_photos(self, images: Sequence[Image.Image]) -> Embeddings:
+    def embed_photos(self, images: Sequence[Image.Image], *, shared: bool = False) -> Embeddings:
         """Embeddings of photos, each the mean of the photo and its mirror image.
+
+        Args:
+            shared: use the network that embeds sketches, even where there is another for photos.
 
         Returns:
             `(n, size)` float32.
@@ -157,6 +179,8 @@ class Encoder:
         Raises:
             ImageError: a photo is too large or too small.
         """
+        if self._photo_encoder and not shared:
+            return self._photo_encoder().embed_photos(images)
 
         def frame(image: Image.Image) -> Pixels:
             return frame_photo(image, self.input_size)

@@ -66,7 +66,7 @@ def _download(commands: Commands) -> None:
         commands,
         "download",
         "fetch the Sketchy Database",
-        "About 1.5 GB. A download that broke off goes on when the command is given again.",
+        "A download that broke off goes on when the command is given again.",
     )
     parser.add_argument("data", choices=["sketchy"], help="what to fetch")
     parser.add_argument("--out", type=Path, required=True, help="folder to put it into")
@@ -212,6 +212,9 @@ def _evaluate(commands: Commands) -> None:
         help="sketches <photo id>-<k>.png, one folder a class",
     )
     parser.add_argument("--split", type=Path, help="use only what this split.json holds out")
+    parser.add_argument(
+        "--shared", action="store_true", help="embed photos with the network for sketches too"
+    )
     parser.add_argument("--all-pictures", action="store_true", help="use every picture")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
@@ -237,7 +240,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> None:
     own_split = arguments.checkpoint / SPLIT
     if split is None and own_split.is_file() and not arguments.all_pictures:
         split = own_split
-    evaluation = evaluate(arguments.checkpoint, photos, sketches, split)
+    evaluation = evaluate(arguments.checkpoint, photos, sketches, split, shared=arguments.shared)
     print(table(evaluation), end="\n\n")
     figures = evaluation.figures()
     for name in dataclasses.asdict(evaluation.metrics):
@@ -314,11 +317,22 @@ def _export(commands: Commands) -> None:
         "--photos", type=Path, nargs="*", default=[], help="folders of photos to index as well"
     )
 
+    parser.add_argument(
+        "--photo-encoder",
+        type=Path,
+        metavar="RUN",
+        help="a stronger encoder with the same prototypes, to embed photos when they are indexed",
+    )
+
     def run(arguments: argparse.Namespace) -> None:
         from train.export import export
 
         checkpoint = export(
-            arguments.run, arguments.out, name=arguments.name, photos=arguments.photos
+            arguments.run,
+            arguments.out,
+            name=arguments.name,
+            photos=arguments.photos,
+            photo_encoder=arguments.photo_encoder,
         )
         size = sum(f.stat().st_size for f in checkpoint.folder.rglob("*") if f.is_file())
         photos = len(checkpoint.manifest.photos)

@@ -25,6 +25,8 @@ class FitConfig:
     """Numbers in the embedding; cosface appends the posterior, one number a class."""
     normalise: bool = True
     """Put embeddings on the unit sphere; without, they are compared by Euclidean distance."""
+    standardise: bool = True
+    """Shift and scale each image to zero mean and unit variance, so that modalities differ less."""
     input_size: int = 64
     """Side in pixels of the images the encoder sees."""
     grow_from: int = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,12 @@ class Evaluation:
 
 
 def evaluate(
-    checkpoint: Path, photos: Sequence[Path], sketches: Sequence[Path], split: Path | None
+    checkpoint: Path,
+    photos: Sequence[Path],
+    sketches: Sequence[Path],
+    split: Path | None,
+    *,
+    shared: bool = False,
 ) -> Evaluation:
     """Ranks all photos for every sketch.
 
@@ -103,6 +109,7 @@ def evaluate(
         split: the `split.json` of a run: only photos and sketches whose photo id it holds out
             are used, so that neither a training photo nor a sketch of one counts. Only classes
             that the checkpoint was trained on are used then.
+        shared: embed photos with the network for sketches, even where there is another.
 
     Raises:
         DataError: a folder holds no pictures, or the split none of them.
@@ -123,7 +130,7 @@ def evaluate(
             f"There are {len(gallery)} photos and {len(queries)} sketches to evaluate with; "
             f"{FIRST} photos and a sketch are the least."
         )
-    photo_rows, gallery = _embed(encoder.embed_photos, gallery, "photos")
+    photo_rows, gallery = _embed(partial(encoder.embed_photos, shared=shared), gallery, "photos")
     sketch_rows, queries = _embed(encoder.embed_sketches, queries, "sketches")
     ranking = rank_photos(
         sketch_rows,

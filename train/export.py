@@ -7,13 +7,23 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from model.checkpoint import MANIFEST, Checkpoint, save_checkpoint
+import torch
+
+from model.checkpoint import MANIFEST, Checkpoint, PhotoEncoderInfo, save_checkpoint
+from model.encoder import SiameseNetwork
 from model.gallery import build_gallery, photos_in
-from train.data import DataError
+from train.data import DataError, Split
 from train.runs import SPLIT, load_run
 
 
-def export(run: Path, out: Path, *, name: str, photos: Sequence[Path] = ()) -> Checkpoint:
+def export(
+    run: Path,
+    out: Path,
+    *,
+    name: str,
+    photos: Sequence[Path] = (),
+    photo_encoder: Path | None = None,
+) -> Checkpoint:
     """Writes the averaged weights of the run's best evaluation, with the run's split beside.
 
     Args:
@@ -22,10 +32,24 @@ def export(run: Path, out: Path, *, name: str, photos: Sequence[Path] = ()) -> C
         name: what the checkpoint calls itself.
         photos: folders of photos to index; without any the folder holds the encoder alone.
 
+        photo_encoder: a run with the same prototypes, whose network embeds photos when they are
+            indexed; its split has to hold out what that of `run` does.
+
     Raises:
-        DataError: `run` holds no finished evaluation, or `out` something else.
+        DataError: a run holds no finished evaluation, both do not fit, or `out` holds something
+            else.
     """
     trained = load_run(run)
+    other = load_run(photo_encoder) if photo_encoder else None
+    if other:
+        if not _same_prototypes(other.network, trained.network):
+            raise DataError(
+                f"{other.folder} embeds into another space than {run}. Train one of both with the "
+                "other as --teacher, or with its checkpoint as --start."
+            )
+        held, known = (Split.load(r.folder / SPLIT).validation_ids for r in (trained, other))
+        if not held <= known:
+            raise DataError(f"{other.folder} was trained on pictures that {run} holds out.")
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
     gallery = [photo for folder in photos for photo in photos_in(folder)]
@@ -38,6 +62,14 @@ def export(run: Path, out: Path, *, name: str, photos: Sequence[Path] = ()) -> C
         classes=trained.classes,
         training={**asdict(trained.config), "steps_done": trained.step},
         metrics=trained.metrics,
+        photo_network=other.network if other else None,
+        photo_encoder=(
+            PhotoEncoderInfo(
+                other.config.backbone, other.config.input_size, other.config.standardise
+            )
+            if other
+            else None
+        ),
     )
     if gallery:
         checkpoint = build_gallery(checkpoint, gallery, out)
@@ -45,6 +77,11 @@ def export(run: Path, out: Path, *, name: str, photos: Sequence[Path] = ()) -> C
     shutil.copyfile(run / SPLIT, unfinished)
     os.replace(unfinished, out / SPLIT)
     return checkpoint
+
+
+def _same_prototypes(one: SiameseNetwork, other: SiameseNetwork) -> bool:
+    """Whether prototypes are equal as checkpoints keep them, in fp16."""
+    return torch.equal(one.prototypes.half(), other.prototypes.half())
 
 
 def write_json(path: Path, data: object) -> None:

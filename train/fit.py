@@ -17,22 +17,22 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from model.checkpoint import Checkpoint
 from model.encoder import SiameseNetwork
 from train import ranks
 from train.augment import photo_views, sketch_views
 from train.config import FitConfig
-from train.data import DataError, Split
+from train.data import DataError
+from train.depthwise import speed_up_depthwise
+from train.journal import Journal, say
 from train.material import Material, Sources, load_material
 from train.metrics import Metrics, evaluate_embeddings
 from train.objective import Batch, loss_terms
-from train.runs import LAST, SPLIT, Log, build_network, load_run, read, save_best, save_last
-from train.sampling import Rows, make_sampler
+from train.runs import LAST, SPLIT, build_network, load_run, read, save_best, save_last
+from train.sampling import make_sampler
 from train.schedule import image_size, learning_rate_share, moving_average
-from train.teacher import project, teacher_targets
+from train.teacher import begin_with, learn_from, project
 
 SAVE_EVERY = 180
 """Seconds between saves of `last.pt` at the most."""
@@ -69,9 +69,11 @@ def fit(
                 )
         trainer = Trainer(config, load_material(config, sources), run, where)
         if sources.start:
-            trainer.start_from(Checkpoint.open(sources.start))
+            begin_with(trainer.network, Checkpoint.open(sources.start), trainer.material.classes)
         if sources.teacher:
-            trainer.learn_from(sources.teacher, sources.cache)
+            learn_from(
+                load_run(sources.teacher), trainer.network, trainer.material, where, sources.cache
+            )
         elif config.unlabelled_batch:
             raise DataError("Unlabelled photos teach nothing without a teacher: add --teacher RUN.")
         trainer.prepare()
@@ -99,58 +101,14 @@ class Trainer:
         self.best = Metrics(0, 0, 0, 0, 0, 0)
         self.running: dict[str, float] = {}
 
-    def start_from(self, checkpoint: Checkpoint) -> None:
-        """Takes the checkpoint's weights; of another backbone its prototypes, and keeps those.
-
-        Two encoders with the same prototypes embed into one space.
-        """
-        manifest = checkpoint.manifest
-        if manifest.classes != self.material.classes:
-            raise DataError(f"{checkpoint.folder} knows other classes than this run.")
-        if manifest.projection_size != self.config.embedding_size or not manifest.prototypes:
-            raise DataError(
-                f"{checkpoint.folder} has {manifest.projection_size} numbers and "
-                f"{manifest.prototypes} prototypes; give this run the same --embedding-size, "
-                "and --loss cosface."
-            )
-        given = checkpoint.encoder().network
-        if manifest.backbone == self.config.backbone:
-            self.network.load_state_dict(given.state_dict())
-        else:
-            self._keep_prototypes(given)
-
-    def learn_from(self, teacher: Path, cache: Path) -> None:
-        """Takes the teacher's prototypes, and what it says of every training picture.
-
-        Raises:
-            DataError: the teacher knows other classes, or was trained on held-out pictures.
-        """
-        known = load_run(teacher)
-        if known.classes != self.material.classes:
-            raise DataError(f"The teacher {teacher} knows other classes than this run.")
-        held = self.material.split.validation_ids
-        if not held <= Split.load(teacher / SPLIT).validation_ids:
-            raise DataError(
-                f"The teacher {teacher} has another split, so that it may have seen what is held "
-                f"out here. Add --split {teacher / SPLIT}."
-            )
-        for name, domain in self.material.domains().items():
-            domain.targets = teacher_targets(known, domain.frames, name, self.device, cache)
-        self._keep_prototypes(known.network)
-
-    def _keep_prototypes(self, given: SiameseNetwork) -> None:
-        if given.prototypes.shape != self.network.prototypes.shape:
-            raise DataError("The encoder to learn from has other prototypes than --loss cosface.")
-        with torch.no_grad():
-            self.network.prototypes.copy_(given.prototypes)
-        self.network.prototypes.requires_grad_(False)
-
     def prepare(self) -> None:
         """Puts the network on its device, and makes what depends on its weights."""
         self.network.to(self.device).to(memory_format=torch.channels_last)
         self.average = AveragedModel(
             self.network, multi_avg_fn=moving_average(self.config.ema), use_buffers=True
         )
+        if self.device.type == "cpu":
+            speed_up_depthwise(self.network)
         ranks.join_batch_norms(self.network, self.device)
         self.forward: nn.Module = self.network
         if ranks.world() > 1:
@@ -175,55 +133,49 @@ class Trainer:
     def train(self) -> Metrics:
         """Runs what is left."""
         config = self.config
-        main = ranks.rank() == 0
-        log = Log(self.run, self.step) if main else None
-        board = SummaryWriter(str(self.run / "tensorboard"), purge_step=self.step) if main else None
-        if main:
-            self.material.split.save(self.run / SPLIT)
-        progress = tqdm(
-            total=self.steps, initial=self.step, desc=config.backbone, unit="step", disable=not main
+        images = config.images
+        journal = Journal(
+            self.run, config.backbone, step=self.step, steps=self.steps, images=images
         )
+        if ranks.rank() == 0:
+            self.material.split.save(self.run / SPLIT)
         saved = time.monotonic()
-        while self.done < 1 and not (config.patience and self.without_better >= config.patience):
+        while self.done < 1 and not self.stalled:
             began = time.monotonic()
-            for name, value in self._train_step().items():
+            for name, value in self.learn(self.draw()).items():
                 before = self.running.get(name, value)
                 self.running[name] = SMOOTHED * before + (1 - SMOOTHED) * value
             self.step += 1
             self.elapsed += time.monotonic() - began
             if config.minutes:
                 self.elapsed = ranks.from_first(self.elapsed)
-            progress.update()
-            if board and self.step % 20 == 0:
-                rate = config.images / (time.monotonic() - began)
-                shown = {"images/s": round(rate), "done": f"{self.done:.0%}"}
-                progress.set_postfix({**shown, **{k: round(v, 3) for k, v in self.running.items()}})
-                for name, value in {**self.running, "images/s": rate}.items():
-                    board.add_scalar(f"train/{name}", value, self.step)
+            journal.stepped(self.step, self.done, self.running)
             if self.step % config.eval_every == 0 or self.done >= 1:
                 metrics = self._evaluate()
-                if log and board:
-                    log.add(self.step, self.elapsed, metrics, self.running)
-                    for name, value in asdict(metrics).items():
-                        board.add_scalar(f"validation/{name}", value, self.step)
-                    self._save(keep=config.keep)
-                    saved = time.monotonic()
-            elif main and time.monotonic() - saved > SAVE_EVERY:
+                journal.evaluated(self.step, self.elapsed, metrics, self.running)
+                self._save(keep=config.keep)
+                saved = time.monotonic()
+            elif time.monotonic() - saved > SAVE_EVERY:
                 self._save()
                 saved = time.monotonic()
-        progress.close()
-        if board:
-            board.close()
-        if main and self.without_better >= config.patience > 0:
-            tqdm.write(f"stopped at step {self.step}: P@12 has not risen any more")
+        journal.close()
+        if self.stalled:
+            say(f"stopped at step {self.step}: P@12 has not risen for {config.patience} times")
         return self.best
 
-    def _train_step(self) -> dict[str, float]:
+    @property
+    def stalled(self) -> bool:
+        """Whether so many evaluations were no better that it is time to stop."""
+        return self.without_better >= self.config.patience > 0
+
+    def learn(self, batch: Batch) -> dict[str, float]:
+        """One optimizer step; returns the losses.
+
+        Raises:
+            DataError: a loss or the gradient is not finite; the weights are left as they were.
+        """
         config = self.config
         self.network.train()
-        state = np.random.SeedSequence((config.seed, self.step, ranks.rank())).generate_state(1)
-        torch.manual_seed(int(state[0]))
-        batch = self._batch(self.sampler.batch(self.step))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.amp):
             terms = loss_terms(config, self.forward, batch)
         loss = torch.stack(list(terms.values())).sum()
@@ -242,10 +194,13 @@ class Trainer:
         self.average.update_parameters(self.network)
         return {name: term.item() for name, term in terms.items()}
 
-    def _batch(self, rows: Rows) -> Batch:
-        """Random views of this rank's part, and the labels and targets of all."""
-        config, material = self.config, self.material
-        mine = rows.part(ranks.rank(), ranks.world())
+    def draw(self) -> Batch:
+        """Random views of this rank's part of the next batch, and labels and targets of all."""
+        config, material, rank = self.config, self.material, ranks.rank()
+        seed = np.random.SeedSequence((config.seed, self.step, rank)).generate_state(1)
+        torch.manual_seed(int(seed[0]))
+        rows = self.sampler.batch(self.step)
+        mine = rows.part(rank, ranks.world())
         size = image_size(config, self.done)
         views, targets = [], []
         for name, domain in material.domains().items():
@@ -279,21 +234,10 @@ class Trainer:
         self.without_better = 0 if better else self.without_better + 1
         if better:
             self.best = metrics
-        if ranks.rank() == 0:
-            tqdm.write(
-                f"step {self.step}: P@12 {metrics.precision_at_12:.3f}  "
-                f"P@1 {metrics.precision_at_1:.3f}  mAP {metrics.map:.3f}"
-            )
-            if better:
-                _or_say(
-                    save_best,
-                    self.run,
-                    network,
-                    self.config,
-                    self.material.classes,
-                    {**asdict(metrics), "minutes": self.elapsed / 60},
-                    self.step,
-                )
+            if ranks.rank() == 0:
+                found = {**asdict(metrics), "minutes": self.elapsed / 60}
+                classes = self.material.classes
+                _or_say(save_best, self.run, network, self.config, classes, found, self.step)
         return metrics
 
     def _identity(self) -> dict[str, object]:
@@ -305,6 +249,8 @@ class Trainer:
         return {**config, "classes": self.material.classes, "held-out pictures": held_out}
 
     def _save(self, keep: int = 0) -> None:
+        if ranks.rank() > 0:
+            return
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -329,8 +275,7 @@ class Trainer:
         """
         path = self.run / LAST
         if not path.exists():
-            if ranks.rank() == 0:
-                tqdm.write(f"{path} is not there yet: this run begins anew")
+            say(f"{path} is not there yet: this run begins anew")
             return
         state = read(path)
         before, now = state["identity"], self._identity()
@@ -352,8 +297,7 @@ class Trainer:
         self.step, self.elapsed = state["step"], state["elapsed"]
         self.without_better, self.running = state["without_better"], state["running"]
         self.best = Metrics(**state["best"])
-        if ranks.rank() == 0:
-            tqdm.write(f"going on from step {self.step}")
+        say(f"going on from step {self.step}")
 
 
 def _or_say(save: Callable[..., None], *arguments: object) -> None:
@@ -361,7 +305,7 @@ def _or_say(save: Callable[..., None], *arguments: object) -> None:
     try:
         save(*arguments)
     except DataError as error:
-        tqdm.write(f"warning: {error}")
+        say(f"warning: {error}")
 
 
 def _order(metrics: Metrics) -> tuple[float, float]:

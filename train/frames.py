@@ -53,7 +53,7 @@ def load_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache
     kind = "sketches" if sketches else "photos"
     shape = (len(pictures), size, size) if sketches else (len(pictures), size, size, 3)
     path = cache / f"{kind}-{size}px-{pictures_key(pictures, MARGIN, MIN_LINE)}.npy"
-    decode = partial(_decode, size=size, sketches=sketches)
+    decode = partial(frame_file, size=size, sketches=sketches)
     if ranks.rank() == 0 and not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         needed, free = int(np.prod(shape)), shutil.disk_usage(cache).free
@@ -151,7 +151,12 @@ def _store(
     unfinished.replace(path)
 
 
-def _decode(path: Path, *, size: int, sketches: bool) -> Pixels:
+def frame_file(path: Path, *, size: int, sketches: bool) -> Pixels:
+    """The frame of one picture file.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
     image = open_image(path)
     return frame_sketch(image, size, allow_empty=True) if sketches else frame_photo(image, size)
 

@@ -1,6 +1,5 @@
 """The files of a training run."""
 
-import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
@@ -13,11 +12,9 @@ from tqdm import tqdm
 from model.encoder import SiameseNetwork
 from train.config import FitConfig
 from train.data import DataError
-from train.metrics import Metrics
 
 BEST = "best.pt"
 LAST = "last.pt"
-LOG = "log.jsonl"
 SPLIT = "split.json"
 
 
@@ -70,33 +67,6 @@ def save_best(
     save_atomically(state, folder / BEST)
 
 
-class Log:
-    """`log.jsonl`: one line an evaluation.
-
-    Args:
-        run: the run's folder.
-        step: lines after this step are dropped: they come again.
-    """
-
-    def __init__(self, run: Path, step: int) -> None:
-        self.path = run / LOG
-        run.mkdir(parents=True, exist_ok=True)
-        kept = [line for line in read_log(run) if line["step"] <= step] if step else []
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept))
-
-    def add(self, step: int, elapsed: float, metrics: Metrics, running: dict[str, float]) -> None:
-        """Adds what an evaluation has found."""
-        line = {"step": step, "minutes": elapsed / 60, **asdict(metrics), **running}
-        with self.path.open("a") as log:
-            log.write(json.dumps(line) + "\n")
-
-
-def read_log(run: Path) -> list[dict[str, Any]]:
-    """The evaluations of a run, first to last."""
-    path = run / LOG
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> SiameseNetwork:
     """The network that a configuration describes.
 
@@ -110,6 +80,7 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
             num_classes if config.loss == "cosface" else 0,
             scale=config.scale,
             normalise=config.normalise,
+            standardise=config.standardise,
             pretrained=pretrained,
         )
 

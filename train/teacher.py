@@ -1,4 +1,4 @@
-"""What a trained encoder says of many pictures, computed once and stored."""
+"""What a run takes over from another encoder: weights, prototypes, and what it says of pictures."""
 
 from pathlib import Path
 
@@ -6,15 +6,73 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from model.checkpoint import Checkpoint
 from model.encoder import SiameseNetwork
 from model.preprocess import to_input
 from train import ranks
-from train.data import DataError
+from train.data import DataError, Split
 from train.frames import Frames, load_frames, pictures_key
-from train.runs import BEST, Run, save_atomically
+from train.material import Material
+from train.runs import BEST, SPLIT, Run, save_atomically
 
 BATCH = 128
 """Pictures that are embedded at once."""
+
+
+def begin_with(network: SiameseNetwork, given: Checkpoint, classes: list[str]) -> None:
+    """Takes a checkpoint's weights; of another backbone its prototypes, and keeps those.
+
+    Two encoders with the same prototypes embed into one space.
+
+    Raises:
+        DataError: the checkpoint knows other classes, or embeds into another space.
+    """
+    manifest = given.manifest
+    if manifest.classes != classes:
+        raise DataError(f"{given.folder} knows other classes than this run.")
+    source = given.encoder().network
+    if source.prototypes.shape != network.prototypes.shape:
+        raise DataError(
+            f"{given.folder} has {manifest.prototypes} prototypes of {manifest.projection_size} "
+            "numbers; give this run the same --embedding-size, and --loss cosface."
+        )
+    own = {name: value.shape for name, value in network.state_dict().items()}
+    if own == {name: value.shape for name, value in source.state_dict().items()}:
+        network.load_state_dict(source.state_dict())
+    else:
+        _keep_prototypes(network, source)
+
+
+def learn_from(
+    teacher: Run, network: SiameseNetwork, material: Material, device: torch.device, cache: Path
+) -> None:
+    """Takes a teacher's prototypes, and what it says of every training picture.
+
+    Raises:
+        DataError: the teacher knows other classes, or was trained on held-out pictures.
+    """
+    if teacher.classes != material.classes:
+        raise DataError(f"The teacher {teacher.folder} knows other classes than this run.")
+    split = teacher.folder / SPLIT
+    if not material.split.validation_ids <= Split.load(split).validation_ids:
+        raise DataError(
+            f"The teacher {teacher.folder} has another split, so that it may have seen what is "
+            f"held out here. Add --split {split}."
+        )
+    if teacher.network.prototypes.shape != network.prototypes.shape:
+        raise DataError(
+            f"The teacher {teacher.folder} has other prototypes. Give this run its "
+            "--embedding-size, and both --loss cosface."
+        )
+    for name, domain in material.domains().items():
+        domain.targets = teacher_targets(teacher, domain.frames, name, device, cache)
+    _keep_prototypes(network, teacher.network)
+
+
+def _keep_prototypes(network: SiameseNetwork, given: SiameseNetwork) -> None:
+    with torch.no_grad():
+        network.prototypes.copy_(given.prototypes)
+    network.prototypes.requires_grad_(False)
 
 
 def teacher_targets(

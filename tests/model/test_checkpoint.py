@@ -73,6 +73,9 @@ def test_a_manifest_that_does_not_fit_is_refused(gallery: Path) -> None:
         ({"input_size": "large"}, "lacks a field or has one too many"),
         ({"preprocessing": {**manifest["preprocessing"], "margin": 0.5}}, "preprocessing .margin"),
         ({"format": 99}, "format 99; this version reads format 1"),
+        ({"standardise": 1}, "lacks a field or has one too many"),
+        ({"normalise": False}, "index by angular distance for an encoder that needs euclidean"),
+        ({"photo_encoder": {"backbone": "vgg11"}}, "lacks a field or has one too many"),
         ({"surprise": 1}, "lacks a field or has one too many"),
     ]:
         change_manifest(gallery, **{**manifest, **changes})

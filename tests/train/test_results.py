@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from model import SketchSearch
+from model.encoder import Encoder
 from train.__main__ import main
+from train.runs import load_run
 
 COMMON = [
     *("--input-size", "32", "--classes", "all", "--sketch-batch", "8", "--photo-batch", "8"),
@@ -135,6 +137,36 @@ def test_points_anywhere_are_searched_by_their_euclidean_distance(
     distances = np.linalg.norm(rows - query, axis=1)
     found = search.query(Image.open(sketch), k=12)
     assert [m.distance for m in found] == pytest.approx(sorted(distances)[:12], abs=1e-3)
+
+
+def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos(
+    runs: tuple[Path, Path], sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    assert main(["export", "--run", str(runs[1]), "--out", str(alone)]) == 0
+    other = ["--backbone", "resnet18", "--embedding-size", "16", "--start", str(alone)]
+    fit(sketchy, tmp_path / "other", *other)
+    command = ["export", "--run", str(runs[1]), "--out", str(both), "--photo-encoder"]
+    assert main([*command, str(tmp_path / "other")]) == 0
+    encoder, second = SketchSearch.load(both).encoder, load_run(tmp_path / "other").network
+    photo = Image.new("RGB", (64, 64), "darkgreen")
+    expected = Encoder(second, 32).embed_photos([photo])
+    assert np.abs(encoder.embed_photos([photo]) - expected).max() < 2e-3
+    figures = tmp_path / "figures.json"
+    evaluate = ["evaluate", "--sketchy", str(sketchy), "--json", str(figures), "--checkpoint"]
+    found = {}
+    for name, arguments in {
+        "alone": [str(alone)],
+        "shared": [str(both), "--shared"],
+        "both": [str(both)],
+    }.items():
+        assert main([*evaluate, *arguments]) == 0
+        found[name] = json.loads(figures.read_text())["map"]
+    assert found["shared"] == found["alone"] != found["both"]
+    capsys.readouterr()
+    fit(sketchy, tmp_path / "stranger", "--backbone", "resnet18", "--embedding-size", "16")
+    assert main([*command, str(tmp_path / "stranger")]) == 1
+    assert "embeds into another space" in capsys.readouterr().err
 
 
 def test_comparing_something_else_than_runs_is_an_error(

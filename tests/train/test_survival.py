@@ -17,6 +17,7 @@ from train.config import FitConfig
 from train.data import DataError
 from train.fit import Trainer
 from train.material import Sources, load_material
+from train.objective import Batch
 from train.runs import save_last
 
 SETTINGS = [
@@ -105,6 +106,16 @@ def test_a_training_goes_on_when_a_checkpoint_cannot_be_written(
     assert not list(run.glob("*.tmp"))
 
 
+class Poisoned(Trainer):
+    """A pixel of the batch of step 3 is not a number."""
+
+    def draw(self) -> Batch:
+        batch = super().draw()
+        if self.step == 3:
+            batch.images[0, 0, 0, 0] = float("nan")
+        return batch
+
+
 def test_a_loss_that_is_not_a_number_stops_the_run_and_says_at_which_step(
     sketchy: Path, tmp_path: Path
 ) -> None:
@@ -120,17 +131,8 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_says_at_which_step(
         eval_every=2,
     )
     material = load_material(config, Sources(sketchy, cache=tmp_path / "cache"))
-    trainer = Trainer(config, material, tmp_path / "run", torch.device("cpu"))
+    trainer = Poisoned(config, material, tmp_path / "run", torch.device("cpu"))
     trainer.prepare()
-    original = trainer._batch
-
-    def poisoned(rows: object) -> object:
-        batch = original(rows)  # type: ignore[arg-type]
-        if trainer.step == 3:
-            batch.images[0] = float("nan")
-        return batch
-
-    trainer._batch = poisoned  # type: ignore[method-assign, assignment]
     with pytest.raises(DataError, match=r"loss became nan.* at step 3\. The last good checkpoint"):
         trainer.train()
     last = torch.load(tmp_path / "run" / "last.pt", weights_only=True)

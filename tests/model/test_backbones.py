@@ -1,0 +1,68 @@
+import pytest
+import torch
+from torch import nn
+
+from model.backbones import BACKBONES, build_backbone
+from model.encoder import SiameseNetwork
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_backbone_gives_as_many_channels_as_it_says(name: str) -> None:
+    side = 100 if name == "plain_cnn" else 64
+    backbone, channels = build_backbone(name)
+    with torch.no_grad():
+        maps = backbone.eval()(torch.randn(2, 3, side, side))
+    cells = 1 if name == "plain_cnn" else 2
+    assert maps.shape == (2, channels, cells, cells)
+
+
+def test_the_plain_cnn_is_that_of_the_report() -> None:
+    """Conv-ReLU-BN three times, then Linear-ReLU-Linear-ReLU-Linear, on grey images."""
+    network = SiameseNetwork("plain_cnn", 16, 0, normalise=False).eval()
+    kinds = [type(m).__name__ for m in network.modules() if not list(m.children())]
+    block = ["Conv2d", "ReLU", "BatchNorm2d"]
+    assert kinds == [*block * 3, "Linear", "ReLU", "Linear", "Linear"]
+    first = next(m for m in network.modules() if isinstance(m, nn.Conv2d))
+    assert first.in_channels == 1
+    batch = torch.randn(1, 3, 100, 100)
+    grey = batch.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(network(batch), network(grey), atol=1e-5, rtol=0)
+    seen: list[float] = []
+    network.projection.register_forward_pre_hook(
+        lambda _, given: seen.append(given[0].min().item())
+    )
+    network(batch)
+    assert seen == [0.0], "the second linear layer ends in a ReLU"
+
+
+def test_without_the_sphere_embeddings_have_any_length_and_no_prototypes() -> None:
+    torch.manual_seed(0)
+    network = SiameseNetwork("resnet18", 4, 0, normalise=False).eval()
+    batch = torch.randn(5, 3, 32, 32)
+    rows = network.embed(batch)
+    assert rows.shape == (5, 4)
+    pooled = network.backbone(batch).mean(dim=(2, 3))
+    expected = nn.functional.linear(pooled, network.projection.weight, network.projection.bias)
+    torch.testing.assert_close(rows, expected, atol=1e-6, rtol=0)
+    mirrored = network.embed(batch, mirror=True)
+    torch.testing.assert_close(mirrored, (rows + network.embed(batch.flip(3))) / 2)
+    with pytest.raises(ValueError, match="unit sphere"):
+        SiameseNetwork("resnet18", 4, 3, normalise=False)
+
+
+def test_an_unknown_backbone_is_named() -> None:
+    with pytest.raises(ValueError, match="resnet35"):
+        build_backbone("resnet35")
+
+
+def test_standardising_takes_brightness_and_contrast_away() -> None:
+    torch.manual_seed(0)
+    network = SiameseNetwork("resnet18", 4, 3, standardise=True).eval()
+    batch = torch.rand(3, 3, 32, 32)
+    expected = (batch - batch.mean((1, 2, 3), keepdim=True)) / batch.std((1, 2, 3), keepdim=True)
+    seen: list[torch.Tensor] = []
+    network.backbone.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    before, changed = network(batch), network(0.3 * batch + 2)
+    torch.testing.assert_close(seen[0], expected, atol=0.02, rtol=0)
+    torch.testing.assert_close(changed, before, atol=1e-2, rtol=0)
+    assert torch.isfinite(network(torch.ones(1, 3, 32, 32))).all(), "blank paper"
