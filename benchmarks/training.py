@@ -61,10 +61,11 @@ def measure(size: int, arguments: argparse.Namespace, cache: Path) -> dict[str, 
     config = FitConfig(
         input_size=size, classes=arguments.classes, sketch_batch=sketches, photo_batch=photos
     )
-    material = load_material(config, Sources(arguments.sketchy, cache=cache))
+    sources = Sources(arguments.sketchy, cache=cache)
+    material = load_material(config, sources)
     if not isinstance(material.photos.frames, StoredFrames):
         raise SystemExit("The frames do not fit on the disk, so the cache cannot be measured.")
-    trainer = Trainer(config, material, cache / "run", torch.device("cpu"))
+    trainer = Trainer(config, material, cache / "run", torch.device("cpu"), sources)
     trainer.prepare()
     held = trainer.draw()
     fed, in_memory = [], []

@@ -12,6 +12,7 @@ A folder is only opened when everything in it fits together.
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -238,6 +239,10 @@ class Checkpoint:
                 standardise=standardise,
             )
             network.load_state_dict(load_file(self.folder / weights))
+        except ImportError as error:
+            raise CheckpointError(
+                f"The {backbone} of {self.folder} needs a package: pip install {error.name}."
+            ) from error
         except (SafetensorError, RuntimeError, ValueError, OSError) as error:
             raise CheckpointError(
                 f"{self.folder / weights} does not fit the {backbone} that {MANIFEST} "
@@ -289,6 +294,9 @@ def save_checkpoint(
         photo_encoder=photo_encoder,
     )
     manifest.save(folder)
+    for stale in {PHOTO_WEIGHTS, INDEX} - hashes.keys():
+        (folder / stale).unlink(missing_ok=True)
+    shutil.rmtree(folder / THUMBNAILS, ignore_errors=True)
     return Checkpoint.open(folder)
 
 

@@ -42,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         arguments.run_command(arguments)
+    except ModuleNotFoundError as error:
+        print(f"error: {error}. Run: pip install -r requirements-train.txt", file=sys.stderr)
+        return 1
     except (SketchZooError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -211,11 +214,12 @@ def _evaluate(commands: Commands) -> None:
         default=[],
         help="sketches <photo id>-<k>.png, one folder a class",
     )
-    parser.add_argument("--split", type=Path, help="use only what this split.json holds out")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--split", type=Path, help="use only what this split.json holds out")
+    chosen.add_argument("--all-pictures", action="store_true", help="use every picture")
     parser.add_argument(
         "--shared", action="store_true", help="embed photos with the network for sketches too"
     )
-    parser.add_argument("--all-pictures", action="store_true", help="use every picture")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
     parser.set_defaults(run_command=_run_evaluate)
@@ -248,7 +252,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> None:
         print(f"{name:16} {value:.4f}" if isinstance(value, float) else f"{name:16} {value}")
     for k, share in figures["recall_at"].items():
         if share is not None:
-            print(f"recall_at_{k:6} {share:.4f}  (the very photo, of {len(photos)} folders)")
+            print(f"recall_at_{k:6} {share:.4f}")
     protocol = (
         f"Only pictures whose photo id {split} holds out were used, so that no sketch of a "
         "training photo counts."
@@ -260,7 +264,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> None:
     if arguments.json:
         write_json(arguments.json, figures)
     if arguments.html:
-        write_report(evaluation, arguments.html, protocol)
+        write_report(evaluation, figures, arguments.html, protocol)
 
 
 def _compare(commands: Commands) -> None:
@@ -277,7 +281,10 @@ def _compare(commands: Commands) -> None:
     def run(arguments: argparse.Namespace) -> None:
         from train.compare import compare, table
 
-        print(table(compare(arguments.runs, arguments.out)))
+        rows, comparable = compare(arguments.runs, arguments.out)
+        print(table(rows))
+        if not comparable:
+            print("These runs hold out other pictures, so that their precisions do not compare.")
 
     parser.set_defaults(run_command=run)
 

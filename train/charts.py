@@ -89,7 +89,7 @@ def grouped_bars(groups: Mapping[str, Mapping[str, float]], title: str, label: s
     for i, name in enumerate(series):
         places = [g + (i - (len(series) - 1) / 2) * width for g in range(len(groups))]
         heights = [bars.get(name, float("nan")) for bars in groups.values()]
-        drawn = axes.bar(places, heights, width * 0.92, label=name, color=_COLOURS[i % 6])
+        drawn = axes.bar(places, heights, width * 0.92, label=name, color=f"C{i}")
         axes.bar_label(drawn, [f"{h:.2f}" if h == h else "" for h in heights], fontsize=8)
     axes.set_xticks(range(len(groups)), list(groups))
     axes.set_ylabel(label)
@@ -97,9 +97,6 @@ def grouped_bars(groups: Mapping[str, Mapping[str, float]], title: str, label: s
     axes.set_title(title)
     axes.legend(frameon=False, ncols=len(series), fontsize=8)
     return figure
-
-
-_COLOURS = (PHOTO, SKETCH, "#edae49", "#66a182", "#2e4057", "#8d96a3")
 
 
 def trade_off(points: Sequence[tuple[str, float, float]], label: str) -> Figure:

@@ -12,7 +12,8 @@ from tqdm import tqdm
 from model.encoder import Encoder
 from train import charts
 from train.config import FitConfig
-from train.runs import load_run
+from train.data import Split
+from train.runs import SPLIT, load_run
 
 TIMED = 30
 """Times that each encoder embeds one sketch; the median counts."""
@@ -35,10 +36,13 @@ class Row:
     steps: int
 
 
-def compare(runs: Sequence[Path], out: Path | None) -> list[Row]:
+def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[Row], bool]:
     """Measures runs, and draws charts into `out`.
 
     Encoders are timed in turns in one process, so that their times can be compared.
+
+    Returns:
+        The rows, and whether all runs hold out the same pictures of the same classes.
 
     Raises:
         DataError: a folder is no run, or has not been evaluated yet.
@@ -64,7 +68,8 @@ def compare(runs: Sequence[Path], out: Path | None) -> list[Row]:
     ]
     if out:
         _draw(rows, out)
-    return rows
+    held = {(tuple(run.classes), Split.load(run.folder / SPLIT)) for run in loaded}
+    return rows, len(held) == 1
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -104,7 +109,7 @@ def _time(encoders: Sequence[Encoder]) -> list[float]:
 
 
 def _draw(rows: Sequence[Row], out: Path) -> None:
-    """A bar chart for each setting that differs between runs, and precision against time."""
+    """A bar chart by each of three settings, and precision against time."""
     label = "P@12 on unseen photos and sketches"
     for name, title in (
         ("loss", "Precision by loss"),
@@ -114,8 +119,9 @@ def _draw(rows: Sequence[Row], out: Path) -> None:
         others = [n for n in ("loss", "backbone", "embedding_size") if n != name]
         groups: dict[str, dict[str, float]] = {}
         for row in rows:
+            group = groups.setdefault(str(getattr(row, name)), {})
             series = ", ".join(str(getattr(row, other)) for other in others)
-            groups.setdefault(str(getattr(row, name)), {})[series] = row.precision_at_12
+            group[f"{series}, {row.run}" if series in group else series] = row.precision_at_12
         charts.save(charts.grouped_bars(groups, title, label), out / f"precision_by_{name}.png")
     points = [(row.run, row.milliseconds, row.precision_at_12) for row in rows]
     charts.save(charts.trade_off(points, label), out / "precision_against_time.png")

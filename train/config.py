@@ -1,5 +1,7 @@
 """The configuration of a run: one frozen dataclass, which also makes the command line."""
 
+import math
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,16 +89,15 @@ class FitConfig:
     """Seed of the split, the weights, the batches and the augmentation."""
 
     def __post_init__(self) -> None:
-        for name in (
-            *("embedding_size", "steps", "sketch_batch", "photo_batch", "eval_every", "clip"),
+        for names, least, most, told in (
+            (_COUNTS, 1, math.inf, "1 or more"),
+            (_OPTIONAL, 0, math.inf, "0 or more"),
+            (_POSITIVE, math.ulp(0.0), sys.float_info.max, "above 0"),
+            (_SHARES, 0, 1, "0 to 1"),
         ):
-            if getattr(self, name) <= 0:
-                raise DataError(f"--{_dashed(name)} is above 0.")
-        for name in ("epochs", "minutes", "patience", "unlabelled_batch", "keep", "grow_from"):
-            if getattr(self, name) < 0:
-                raise DataError(f"--{_dashed(name)} is 0 or more.")
-        if not 0 <= self.augment <= 1:
-            raise DataError("--augment is 0 to 1.")
+            for name in names:
+                if not least <= getattr(self, name) <= most:
+                    raise DataError(f"--{name.replace('_', '-')} is {told}.")
         if self.embedding_size > 512:
             raise DataError("--embedding-size is at most 512.")
         if self.input_size < 32 or 0 < self.grow_from < 32:
@@ -107,6 +108,8 @@ class FitConfig:
             raise DataError("--validation is a share between 0 and 1.")
         if self.loss in ("cosface", "supcon") and not self.normalise:
             raise DataError(f"--loss {self.loss} needs embeddings on the unit sphere: --normalise.")
+        if self.unlabelled_batch and self.loss != "cosface":
+            raise DataError("Unlabelled photos are learned by distillation: --loss cosface.")
         if self.backbone == "plain_cnn":
             if self.input_size != PLAIN_CNN_SIDE or self.grow_from:
                 raise DataError(
@@ -139,11 +142,23 @@ class FitConfig:
         return self.photo_batch
 
 
+_COUNTS = (
+    *("embedding_size", "steps", "sketch_batch", "photo_batch", "eval_every"),
+    "validation_photos",
+)
+_OPTIONAL = (
+    *("epochs", "minutes", "patience", "unlabelled_batch", "keep", "grow_from", "seed"),
+    *("weight_decay", "supcon", "labels", "distil"),
+)
+_POSITIVE = ("lr", "clip", "scale")
+_SHARES = ("augment", "smoothing", "ema")
+
 PRESETS: dict[str, dict[str, object]] = {
     "report": {
         **{"backbone": "plain_cnn", "input_size": 100, "classes": "all", "embedding_size": 16},
         **{"normalise": False, "loss": "contrastive", "optimizer": "adam", "lr": 5e-4},
-        **{"sketch_batch": 64, "epochs": 200, "validation": 0.2, "ema": 0.0, "eval_every": 944},
+        **{"sketch_batch": 64, "epochs": 200, "validation": 0.2, "validation_photos": 1000},
+        **{"ema": 0.0, "eval_every": 944},
     },
     "sketchzoo": {
         **{"pretrained": True, "input_size": 224, "embedding_size": 16, "normalise": False},
@@ -152,7 +167,3 @@ PRESETS: dict[str, dict[str, object]] = {
     },
 }
 """Settings of the two earlier systems; what they leave open is our choice."""
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")

@@ -1,5 +1,6 @@
 """Fetches the Sketchy Database."""
 
+import lzma
 import time
 from pathlib import Path
 
@@ -23,6 +24,8 @@ TERMS = (
     f"from ImageNet, whose terms forbid passing them on. See {PAGE} and cite the paper."
 )
 TRIES = 5
+WAIT = 1.0
+"""Seconds to wait before another try; doubled with each that brought nothing."""
 
 
 def download_sketchy(out: Path, *, url: str = URL, sha256: str | None = None) -> Path:
@@ -64,8 +67,12 @@ def download_sketchy(out: Path, *, url: str = URL, sha256: str | None = None) ->
 
 
 def _fetch(url: str, part: Path) -> None:
-    """Downloads to `part`, going on where an earlier try stopped."""
-    for attempt in range(1, TRIES + 1):
+    """Downloads to `part`, going on where an earlier try stopped.
+
+    Gives up after `TRIES` tries in a row that brought nothing.
+    """
+    fruitless = 0
+    while True:
         have = part.stat().st_size if part.exists() else 0
         headers = {"Accept-Encoding": "identity"}
         if have:
@@ -85,13 +92,15 @@ def _fetch(url: str, part: Path) -> None:
                 _receive(answer, part, have if goes_on else 0)
             return
         except httpx.HTTPError as error:
-            if attempt == TRIES:
+            gained = part.exists() and part.stat().st_size > have
+            fruitless = 0 if gained else fruitless + 1
+            if fruitless == TRIES:
                 raise DataError(
                     f"{url} cannot be fetched ({error}). Run the same command again to go on, or "
                     f"download {ARCHIVE} from {PAGE} into {part.parent}."
                 ) from error
             tqdm.write(f"{error}; trying again")
-            time.sleep(min(2**attempt, 10) / 10)
+            time.sleep(WAIT * 2**fruitless)
 
 
 def _receive(answer: httpx.Response, part: Path, have: int) -> None:
@@ -119,7 +128,7 @@ def _unpack(archive: Path, out: Path) -> None:
             inside = [name for name in packed.getnames() if f"/{VARIANT}" in f"/{name}"]
             print(f"unpacking {len(inside)} files of {archive.name}")
             packed.extract(unfinished, targets=inside, recursive=True)
-    except (py7zr.exceptions.ArchiveError, OSError, EOFError) as error:
+    except (py7zr.exceptions.ArchiveError, lzma.LZMAError, OSError, EOFError) as error:
         raise DataError(
             f"{archive} cannot be unpacked ({error}). If it is damaged, delete it to fetch it "
             "again."

@@ -125,13 +125,10 @@ def evaluate(
             [p for p in held_out.validation(pictures) if p.label in known]
             for pictures in (gallery, queries)
         )
-    if len(gallery) < FIRST or not queries:
-        raise DataError(
-            f"There are {len(gallery)} photos and {len(queries)} sketches to evaluate with; "
-            f"{FIRST} photos and a sketch are the least."
-        )
+    _check(gallery, queries, split)
     photo_rows, gallery = _embed(partial(encoder.embed_photos, shared=shared), gallery, "photos")
     sketch_rows, queries = _embed(encoder.embed_sketches, queries, "sketches")
+    _check(gallery, queries, split)
     ranking = rank_photos(
         sketch_rows,
         photo_rows,
@@ -142,6 +139,16 @@ def evaluate(
     )
     metrics = summarise(ranking, _labels(queries), len(gallery))
     return Evaluation(opened.manifest.name, gallery, queries, ranking, metrics)
+
+
+def _check(gallery: Sequence[Picture], queries: Sequence[Picture], split: Path | None) -> None:
+    if len(gallery) >= FIRST and queries:
+        return
+    among = f" among those that {split} holds out; --all-pictures uses all" if split else ""
+    raise DataError(
+        f"There are {len(gallery)} photos and {len(queries)} sketches to evaluate with{among}. "
+        f"{FIRST} photos and a sketch are the least."
+    )
 
 
 def _labels(pictures: Sequence[Picture]) -> NDArray[np.str_]:

@@ -81,7 +81,7 @@ def export(
 
 def _same_prototypes(one: SiameseNetwork, other: SiameseNetwork) -> bool:
     """Whether prototypes are equal as checkpoints keep them, in fp16."""
-    return torch.equal(one.prototypes.half(), other.prototypes.half())
+    return len(one.prototypes) > 0 and torch.equal(one.prototypes.half(), other.prototypes.half())
 
 
 def write_json(path: Path, data: object) -> None:

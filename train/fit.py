@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
@@ -25,8 +26,9 @@ from train.augment import photo_views, sketch_views
 from train.config import FitConfig
 from train.data import DataError
 from train.depthwise import speed_up_depthwise
+from train.frames import pictures_key
 from train.journal import Journal, say
-from train.material import Material, Sources, load_material
+from train.material import Domain, Material, Sources, load_material
 from train.metrics import Metrics, evaluate_embeddings
 from train.objective import Batch, loss_terms
 from train.runs import LAST, SPLIT, build_network, load_run, read, save_best, save_last
@@ -57,7 +59,7 @@ def fit(
         DataError: the data, the run's folder or the device are not as they have to be.
     """
     with ranks.process_group(device) as where:
-        if (run / LAST).exists() and not resume:
+        if ranks.from_first((run / LAST).exists()) and not resume:
             raise DataError(
                 f"{run} holds a run already. Add --resume to go on with it, or name another --run."
             )
@@ -67,28 +69,43 @@ def fit(
                     f"A batch of {getattr(config, name)} ({name}) cannot be shared evenly by "
                     f"{ranks.world()} processes."
                 )
-        trainer = Trainer(config, load_material(config, sources), run, where)
+        _check(config, sources)
+        trainer = Trainer(config, load_material(config, sources), run, where, sources)
         if sources.start:
-            begin_with(trainer.network, Checkpoint.open(sources.start), trainer.material.classes)
+            begin_with(trainer.network, Checkpoint.open(sources.start), trainer.material)
         if sources.teacher:
             learn_from(
                 load_run(sources.teacher), trainer.network, trainer.material, where, sources.cache
             )
-        elif config.unlabelled_batch:
-            raise DataError("Unlabelled photos teach nothing without a teacher: add --teacher RUN.")
         trainer.prepare()
         if resume:
             trainer.resume()
         return trainer.train()
 
 
+def _check(config: FitConfig, sources: Sources) -> None:
+    """Finds what does not go together before anything is decoded."""
+    if bool(config.unlabelled_batch) != bool(sources.unlabelled):
+        raise DataError("--unlabelled-photos and --unlabelled-batch need each other.")
+    if config.unlabelled_batch and not sources.teacher:
+        raise DataError("Unlabelled photos teach nothing without a teacher: add --teacher RUN.")
+    if not config.labels and not sources.teacher:
+        raise DataError("With --labels 0 and no --teacher there is nothing to learn from.")
+
+
 class Trainer:
     """A run: network, optimizer, pictures, and the best evaluation so far."""
 
     def __init__(
-        self, config: FitConfig, material: Material, run: Path, device: torch.device
+        self,
+        config: FitConfig,
+        material: Material,
+        run: Path,
+        device: torch.device,
+        sources: Sources,
     ) -> None:
         torch.manual_seed(config.seed)
+        self.sources = sources
         self.config, self.material, self.run, self.device = config, material, run, device
         self.network = build_network(config, len(material.classes), pretrained=config.pretrained)
         self.sampler = make_sampler(config, material)
@@ -176,8 +193,7 @@ class Trainer:
         """
         config = self.config
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.amp):
-            terms = loss_terms(config, self.forward, batch)
+        terms = loss_terms(config, self.forward, batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -223,21 +239,30 @@ class Trainer:
     @torch.no_grad()
     def _evaluate(self) -> Metrics:
         network: SiameseNetwork = self.average.module  # type: ignore[assignment]
+
+        def embed(domain: Domain, *, mirror: bool) -> NDArray[np.float32]:
+            rows = project(network, domain.frames, self.device, amp=self.config.amp, mirror=mirror)
+            embedded: NDArray[np.float32] = network.extend(rows.to(self.device)).cpu().numpy()
+            return embedded
+
         sketches, photos = self.material.held_sketches, self.material.held_photos
-        metrics = evaluate_embeddings(
-            network.extend(project(network, sketches.frames, self.device)).numpy(),
-            network.extend(project(network, photos.frames, self.device, mirror=True)).numpy(),
-            sketches.labels,
-            photos.labels,
+        metrics = ranks.from_first(
+            evaluate_embeddings(
+                embed(sketches, mirror=False),
+                embed(photos, mirror=True),
+                sketches.labels,
+                photos.labels,
+            )
         )
         better = _order(metrics) > _order(self.best)
-        self.without_better = 0 if better else self.without_better + 1
-        if better:
-            self.best = metrics
-            if ranks.rank() == 0:
-                found = {**asdict(metrics), "minutes": self.elapsed / 60}
-                classes = self.material.classes
-                _or_say(save_best, self.run, network, self.config, classes, found, self.step)
+        if better and ranks.rank() == 0:
+            found = {**asdict(metrics), "minutes": self.elapsed / 60}
+            classes = self.material.classes
+            better = _or_say(save_best, self.run, network, self.config, classes, found, self.step)
+        if ranks.from_first(better):
+            self.best, self.without_better = metrics, 0
+        else:
+            self.without_better += 1
         return metrics
 
     def _identity(self) -> dict[str, object]:
@@ -245,8 +270,17 @@ class Trainer:
         config = asdict(self.config)
         for name in ("steps", "epochs", "minutes", "patience", "keep", "eval_every"):
             del config[name]
-        held_out = sorted(self.material.split.validation_ids)
-        return {**config, "classes": self.material.classes, "held-out pictures": held_out}
+        material = self.material
+        return {
+            **config,
+            "the teacher": str(self.sources.teacher or "none"),
+            "the checkpoint to start from": str(self.sources.start or "none"),
+            "the classes": material.classes,
+            "the held-out pictures": sorted(material.split.validation_ids),
+            "the training pictures": [
+                pictures_key(d.frames.pictures) for d in material.domains().values()
+            ],
+        }
 
     def _save(self, keep: int = 0) -> None:
         if ranks.rank() > 0:
@@ -267,23 +301,25 @@ class Trainer:
     def resume(self) -> None:
         """Goes on from the run's `last.pt`, if there is one.
 
-        Schedule, batches and augmentation depend on the seed and the number of the step alone,
-        so that they go on as if nothing had happened.
+        Batches and augmentation depend on the seed, the number of the step and the rank alone,
+        the schedule on the step or on the minutes of training so far, so that they go on as if
+        nothing had happened.
 
         Raises:
             DataError: it is of a run with another configuration or other data.
         """
         path = self.run / LAST
-        if not path.exists():
+        if not ranks.from_first(path.exists()):
             say(f"{path} is not there yet: this run begins anew")
             return
         state = read(path)
         before, now = state["identity"], self._identity()
         changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
         if changed:
+            short = (str, int, float, bool)
             told = [
-                f"{key} was {before.get(key)!r} and is {now.get(key)!r}"
-                if key in asdict(self.config)
+                f"{key} was {before.get(key)!r} and is {now[key]!r}"
+                if isinstance(now.get(key), short)
                 else f"{key} differ"
                 for key in sorted(changed)
             ]
@@ -300,12 +336,14 @@ class Trainer:
         say(f"going on from step {self.step}")
 
 
-def _or_say(save: Callable[..., None], *arguments: object) -> None:
+def _or_say(save: Callable[..., None], *arguments: object) -> bool:
     """A checkpoint that cannot be written costs a message, not the training."""
     try:
         save(*arguments)
-    except DataError as error:
+    except (DataError, OSError) as error:
         say(f"warning: {error}")
+        return False
+    return True
 
 
 def _order(metrics: Metrics) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -19,26 +19,23 @@ from model.images import open_image
 from model.preprocess import MARGIN, MIN_LINE, Pixels, frame_photo, frame_sketch
 from train import ranks
 from train.data import DataError, Picture
+from train.journal import say
 
 Indices = NDArray[np.int64]
+
+FORMAT = 2
+"""Changes when what is in a cache does."""
 
 SPARE = 0.9
 """Share of the free disk that a cache may take."""
 
 
 class Frames(Protocol):
-    """Framed pictures by row.
-
-    Attributes:
-        pictures: what the rows show; pictures that were found unreadable are not among them.
-        unreadable: number of pictures that could not be read so far.
-    """
+    """Framed pictures by row."""
 
     @property
-    def pictures(self) -> Sequence[Picture]: ...
-
-    @property
-    def unreadable(self) -> int: ...
+    def pictures(self) -> Sequence[Picture]:
+        """What the rows show; pictures that cannot be read are not among them."""
 
     def take(self, rows: Indices) -> Pixels:
         """`(n, size, size)` for sketches, `(n, size, size, 3)` for photos."""
@@ -47,39 +44,50 @@ class Frames(Protocol):
 def load_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache: Path) -> Frames:
     """Frames of all pictures: from the cache, where they fit on its disk, else decoded anew.
 
+    Either way each picture is decoded once first, and those that cannot be read are named and
+    left out. Rank 0 does so for all ranks.
+
     Raises:
-        DataError: none of the pictures can be read.
+        DataError: none of the pictures can be read, or `cache` is not shared by all hosts.
     """
     kind = "sketches" if sketches else "photos"
     shape = (len(pictures), size, size) if sketches else (len(pictures), size, size, 3)
-    path = cache / f"{kind}-{size}px-{pictures_key(pictures, MARGIN, MIN_LINE)}.npy"
+    key = pictures_key(pictures, FORMAT, MARGIN, MIN_LINE)
+    path = cache / f"{kind}-{size}px-{key}.npy"
     decode = partial(frame_file, size=size, sketches=sketches)
-    if ranks.rank() == 0 and not path.exists():
+    broken: list[int] = []
+    if ranks.rank() == 0:
         cache.mkdir(parents=True, exist_ok=True)
         needed, free = int(np.prod(shape)), shutil.disk_usage(cache).free
-        if needed < SPARE * free:
-            _store(pictures, path, shape, decode, kind)
+        if path.exists():
+            broken = json.loads(path.with_suffix(".json").read_text())
+        elif needed < SPARE * free:
+            broken = _store(pictures, path, shape, decode, kind)
         else:
-            tqdm.write(
+            say(
                 f"{needed / 1e9:.1f} GB of {kind} do not fit into {cache} ({free / 1e9:.1f} GB "
                 "free): they are decoded each time they are drawn, which is slower. --cache "
                 "names another folder."
             )
-    ranks.wait()
-    if path.exists():
-        return StoredFrames(pictures, path)
-    return DecodedFrames(pictures, decode)
+            decoded = _decode_all(pictures, decode, kind)
+            broken = [row for row, frame in decoded if frame is None]
+        if len(broken) == len(pictures):
+            raise DataError(f"None of the {len(pictures)} {kind} can be read.")
+    stored, broken = ranks.from_first((path.exists(), broken))
+    if not stored:
+        return DecodedFrames([p for i, p in enumerate(pictures) if i not in set(broken)], decode)
+    if not path.exists():
+        raise DataError(f"{path} is on another host only. --cache has to be a shared folder.")
+    return StoredFrames(pictures, path, broken)
 
 
 class StoredFrames:
     """Frames in a memory-mapped file, without the rows of pictures that could not be read."""
 
-    def __init__(self, pictures: Sequence[Picture], path: Path) -> None:
-        broken = set(json.loads(path.with_suffix(".json").read_text()))
-        self._rows = np.array([i for i in range(len(pictures)) if i not in broken])
+    def __init__(self, pictures: Sequence[Picture], path: Path, broken: Sequence[int]) -> None:
+        self._rows = np.setdiff1d(np.arange(len(pictures)), broken)
         self._frames: Pixels = np.load(path, mmap_mode="r")
         self.pictures: Sequence[Picture] = [pictures[i] for i in self._rows]
-        self.unreadable = len(broken)
 
     def take(self, rows: Indices) -> Pixels:
         """The frames of these rows."""
@@ -90,34 +98,33 @@ class StoredFrames:
 class DecodedFrames:
     """Frames decoded in threads each time.
 
-    A picture that cannot be read is named once, and the next readable one in the list, as a rule
-    of the same class, takes its place from then on.
+    A picture that can no longer be read is named and counted once, and another of its class takes
+    its place from then on.
     """
 
     def __init__(self, pictures: Sequence[Picture], decode: "partial[Pixels]") -> None:
         self.pictures = pictures
         self._decode = decode
-        self._instead = np.arange(len(pictures))
-        self._pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
-
-    @property
-    def unreadable(self) -> int:
-        """Number of pictures that could not be read so far."""
-        return int((self._instead != np.arange(len(self.pictures))).sum())
+        self._broken: set[int] = set()
+        self._pool = ThreadPoolExecutor()
 
     def take(self, rows: Indices) -> Pixels:
         """The frames of these rows."""
         return np.stack(list(self._pool.map(self._frame, rows)))
 
     def _frame(self, row: int) -> Pixels:
-        for _ in range(len(self.pictures)):
-            row = int(self._instead[row])
+        label = self.pictures[row].label
+        for place in range(row, row + len(self.pictures)):
+            candidate = place % len(self.pictures)
+            if candidate in self._broken or self.pictures[candidate].label != label:
+                continue
             try:
-                return self._decode(self.pictures[row].path)
+                return self._decode(self.pictures[candidate].path)
             except ImageError as error:
-                tqdm.write(f"left out: {self.pictures[row].path}: {error}")
-                self._instead[row] = (row + 1) % len(self.pictures)
-        raise DataError("None of the pictures can be read.")
+                self._broken.add(candidate)
+                path = self.pictures[candidate].path
+                tqdm.write(f"left out: {path}: {error} ({len(self._broken)} so far)")
+        raise DataError(f"No picture of {label} can be read any more.")
 
 
 def _store(
@@ -126,29 +133,43 @@ def _store(
     shape: tuple[int, ...],
     decode: "partial[Pixels]",
     kind: str,
-) -> None:
+) -> list[int]:
     """Writes the frames, and beside them the rows of broken pictures; the frames come last."""
-    unfinished = path.with_suffix(".tmp")
+    unfinished = path.with_name(f".{path.name}-{os.getpid()}.tmp")
     frames = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
     broken = []
+    try:
+        for row, frame in _decode_all(pictures, decode, kind):
+            if frame is None:
+                broken.append(row)
+            else:
+                frames[row] = frame
+        frames.flush()
+        path.with_suffix(".json").write_text(json.dumps(broken))
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return broken
+
+
+def _decode_all(
+    pictures: Sequence[Picture], decode: "partial[Pixels]", kind: str
+) -> Iterator[tuple[int, Pixels | None]]:
+    """Row and frame of each picture; None for one that cannot be read, which is named."""
+    broken = 0
     with ProcessPoolExecutor() as pool:
         decoded = pool.map(
             partial(_decode_or_say, decode), [p.path for p in pictures], chunksize=64
         )
         for row, frame in enumerate(tqdm(decoded, f"decoding {kind}", len(pictures), unit="")):
             if isinstance(frame, str):
-                tqdm.write(f"left out: {pictures[row].path}: {frame}")
-                broken.append(row)
+                broken += 1
+                say(f"left out: {pictures[row].path}: {frame}")
+                yield row, None
             else:
-                frames[row] = frame
-    if len(broken) == len(pictures):
-        unfinished.unlink()
-        raise DataError("None of the pictures can be read.")
+                yield row, frame
     if broken:
-        tqdm.write(f"{len(broken)} of {len(pictures)} {kind} cannot be read and are left out.")
-    frames.flush()
-    path.with_suffix(".json").write_text(json.dumps(broken))
-    unfinished.replace(path)
+        say(f"{broken} of {len(pictures)} {kind} cannot be read and are left out.")
 
 
 def frame_file(path: Path, *, size: int, sketches: bool) -> Pixels:

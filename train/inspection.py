@@ -16,7 +16,7 @@ from model.errors import ImageError
 from model.images import ENDINGS, flatten, open_image
 from train import charts
 from train.classes import SETS
-from train.data import Picture, sketchy_folders
+from train.data import DataError, Picture, sketchy_folders
 
 SHEET_CLASSES, SHEET_COLUMNS = 12, 5
 SKETCH_NAME = re.compile(r".+-\d+")
@@ -55,17 +55,22 @@ def inspect(sketchy: Path, more_photos: Sequence[Path], classes: str, out: Path)
         classes: `animals`, `mini`, `all`, or names with commas.
 
     Raises:
-        DataError: `sketchy` has another layout.
+        DataError: `sketchy` has another layout, or no picture of these classes.
     """
     photo_folder, sketch_folder = sketchy_folders(sketchy)
     wanted = None if classes == "all" else set(SETS.get(classes, classes.split(",")))
     findings = Findings()
+    for folder in more_photos:
+        if not folder.is_dir():
+            raise DataError(f"{folder} is not a folder. It should hold one folder a class.")
     photos, sketches = (
         [p for root in roots for p in _pictures(root, drawn, wanted, findings)]
         for roots, drawn in (([photo_folder, *more_photos], False), ([sketch_folder], True))
     )
     findings.photos.update(p.label for p in photos)
     findings.sketches.update(p.label for p in sketches)
+    if not photos and not sketches:
+        raise DataError(f"There are no pictures of {classes}. Name classes that {sketchy} has.")
     for label in sorted(findings.photos.keys() ^ findings.sketches.keys()):
         lacking = "sketches" if label in findings.photos else "photos"
         findings.problems[f"classes without {lacking}: add some, or leave the class out"].append(
@@ -164,4 +169,5 @@ def _samples(
                     row.append(np.asarray(flatten(open_image(path)).resize((96, 96))))
                 except ImageError:
                     continue
-        yield name, row
+        if row:
+            yield name, row

@@ -30,13 +30,14 @@ class Journal:
     def __init__(self, run: Path, name: str, *, step: int, steps: int, images: int) -> None:
         self.log, self.images = run / LOG, images
         self.bar = tqdm(total=steps, initial=step, desc=name, unit="step", disable=ranks.rank() > 0)
-        self.board = None
+        self.board: SummaryWriter | None = None
         if ranks.rank() == 0:
             run.mkdir(parents=True, exist_ok=True)
-            lines = self.log.read_text().splitlines() if step and self.log.exists() else []
-            kept = [line + "\n" for line in lines if json.loads(line)["step"] <= step]
-            self.log.write_text("".join(kept))
-            self.board = SummaryWriter(str(run / "tensorboard"), purge_step=step)
+            kept = [line for line in read_log(run) if line["step"] <= step] if step else []
+            unfinished = self.log.with_suffix(".tmp")
+            unfinished.write_text("".join(json.dumps(line) + "\n" for line in kept))
+            unfinished.replace(self.log)
+            self.board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def stepped(self, step: int, done: float, losses: dict[str, float]) -> None:
         """After each step.
@@ -46,35 +47,58 @@ class Journal:
             losses: running means.
         """
         self.bar.update()
-        if self.board and step % SHOWN_EVERY == 0:
+        if ranks.rank() == 0 and step % SHOWN_EVERY == 0:
             rate = self.images * (self.bar.format_dict["rate"] or 0)
             self.bar.total = max(step, round(step / done))
             shown = {name: round(value, 3) for name, value in losses.items()}
             self.bar.set_postfix({"images/s": round(rate), **shown})
-            for name, value in {**losses, "images/s": rate}.items():
-                self.board.add_scalar(f"train/{name}", value, step)
+            self._plot("train", {**losses, "images/s": rate}, step)
 
     def evaluated(
         self, step: int, elapsed: float, metrics: Metrics, losses: dict[str, float]
     ) -> None:
         """After each evaluation; `elapsed` are seconds of training."""
-        if self.board is None:
+        if ranks.rank() > 0:
             return
         tqdm.write(
             f"step {step}: P@12 {metrics.precision_at_12:.3f}  P@1 {metrics.precision_at_1:.3f}  "
             f"mAP {metrics.map:.3f}"
         )
         line = {"step": step, "minutes": elapsed / 60, **asdict(metrics), **losses}
-        with self.log.open("a") as log:
-            log.write(json.dumps(line) + "\n")
-        for name, value in asdict(metrics).items():
-            self.board.add_scalar(f"validation/{name}", value, step)
+        try:
+            with self.log.open("a") as log:
+                log.write(json.dumps(line) + "\n")
+        except OSError as error:
+            say(f"warning: {self.log} could not be written ({error.strerror}). Free some space.")
+        self._plot("validation", asdict(metrics), step)
+
+    def _plot(self, group: str, values: dict[str, float], step: int) -> None:
+        if self.board is None:
+            return
+        try:
+            for name, value in values.items():
+                self.board.add_scalar(f"{group}/{name}", value, step)
+        except OSError as error:
+            say(f"warning: TensorBoard's files could not be written ({error}); there are no more.")
+            self.board = None
 
     def close(self) -> None:
         """Ends the progress bar and flushes what is written."""
         self.bar.close()
         if self.board:
             self.board.close()
+
+
+def read_log(run: Path) -> list[dict[str, float]]:
+    """The evaluations of a run, first to last; lines that were cut short are left out."""
+    lines = []
+    if (run / LOG).exists():
+        for line in (run / LOG).read_text().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                continue
+    return lines
 
 
 def say(line: str) -> None:

@@ -81,8 +81,8 @@ def supervised_contrastive(
 
     For each sketch the mean over its positives p of
     `-log(exp(s . p / t) / sum over all photos q of exp(s . q / t))`, then the mean over the
-    sketches that have a positive. With one positive a sketch it is InfoNCE (van den Oord et al.
-    2018, formula 4).
+    sketches whose mean is above 0: those that have a positive. With one positive a sketch it is
+    InfoNCE (van den Oord et al. 2018, formula 4).
     """
     loss: torch.Tensor = SupConLoss(temperature)(
         sketches, sketch_labels, ref_emb=photos, ref_labels=photo_labels

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from train import ranks
 from train.classes import SETS, choose_classes
 from train.config import FitConfig
 from train.data import DataError, Picture, Split, list_pictures, make_split, sketchy_folders
 from train.frames import Frames, Indices, load_frames
+from train.journal import say
+from train.metrics import FIRST
 
 CACHED_ABOVE = 1.25
 """Frames are cached this much larger than the input, so that augmentation has room."""
@@ -90,7 +90,7 @@ def load_material(config: FitConfig, sources: Sources) -> Material:
     own = list_pictures(photo_folder, sketches=False)
     more = [p for folder in sources.more_photos for p in list_pictures(folder, sketches=False)]
     sketches = list_pictures(sketch_folder, sketches=True)
-    classes = _choose(config.classes, own, sketches)
+    classes = _choose(config.classes, [*own, *more], sketches)
     own, more, sketches = (
         [p for p in pictures if p.label in classes] for pictures in (own, more, sketches)
     )
@@ -102,16 +102,13 @@ def load_material(config: FitConfig, sources: Sources) -> Material:
     return _decode(config, sources, classes, split, own, more, sketches)
 
 
-def _choose(wanted: str, own: Sequence[Picture], sketches: Sequence[Picture]) -> list[str]:
-    photographed, drawn = {p.label for p in own}, {p.label for p in sketches}
+def _choose(wanted: str, photos: Sequence[Picture], sketches: Sequence[Picture]) -> list[str]:
+    photographed, drawn = {p.label for p in photos}, {p.label for p in sketches}
     classes = choose_classes(wanted, photographed & drawn)
-    asked = set(SETS.get(wanted, ())) or photographed | drawn
-    for lacking, label_set in (
-        ("sketches", photographed - drawn),
-        ("photos", drawn - photographed),
-    ):
-        for label in sorted(label_set & asked):
-            tqdm.write(f"left out: class {label} has no {lacking}. Add some, or remove its folder.")
+    asked = set(SETS.get(wanted, photographed | drawn))
+    for lacking, labels in (("sketches", photographed - drawn), ("photos", drawn - photographed)):
+        for label in sorted(labels & asked):
+            say(f"left out: class {label} has no {lacking}. Add some, or remove its folder.")
     return classes
 
 
@@ -133,18 +130,9 @@ def _decode(
     large = round(config.input_size * CACHED_ABOVE)
     train_sketches, train_photos = split.train(sketches), split.train([*own, *more])
     held_sketches, held_photos = split.validation(sketches), split.validation([*own, *more])
-    for name, pictures in (("training", train_sketches), ("validation", held_sketches)):
-        missing = set(classes) - {p.label for p in pictures}
-        if missing:
-            raise DataError(
-                f"The split leaves no {name} sketches of {', '.join(sorted(missing))}. Add "
-                "sketches of other photos, or change --validation."
-            )
-    if len(held_photos) < 12:
-        raise DataError(
-            f"The split holds out {len(held_photos)} photos; P@12 needs 12. Add photos, or raise "
-            "--validation."
-        )
+    if config.loss in ("contrastive", "triplet") and len(classes) < 2:
+        raise DataError(f"--loss {config.loss} needs two classes or more to tell apart.")
+    _check(classes, train_sketches, train_photos, held_sketches, held_photos)
     chosen = np.random.default_rng(0).permutation(len(held_sketches))[:VALIDATION_SKETCHES]
     held_sketches = [held_sketches[i] for i in sorted(chosen)]
     unlabelled = [p for f in sources.unlabelled for p in list_pictures(f, sketches=False)]
@@ -159,14 +147,42 @@ def _decode(
         domain(held_photos, config.input_size, False),
         domain(held_sketches, config.input_size, True),
     )
-    if ranks.rank() == 0:
-        tqdm.write(
-            f"{len(classes)} classes; training on {len(material.photos.labels)} photos and "
-            f"{len(material.sketches.labels)} sketches; held out "
-            f"{len(material.held_photos.labels)} photos and "
-            f"{len(material.held_sketches.labels)} sketches"
-        )
+    # Once more, now that pictures which cannot be read are left out.
+    domains = material.sketches, material.photos, material.held_sketches, material.held_photos
+    _check(classes, *(domain.frames.pictures for domain in domains))
+    say(
+        f"{len(classes)} classes; training on {len(material.photos.labels)} photos and "
+        f"{len(material.sketches.labels)} sketches; held out "
+        f"{len(material.held_photos.labels)} photos and "
+        f"{len(material.held_sketches.labels)} sketches"
+    )
     return material
+
+
+def _check(
+    classes: Sequence[str],
+    sketches: Sequence[Picture],
+    photos: Sequence[Picture],
+    held_sketches: Sequence[Picture],
+    held_photos: Sequence[Picture],
+) -> None:
+    """Whether the pictures are enough to train on and to measure with."""
+    for name, pictures in (
+        ("training sketches", sketches),
+        ("training photos", photos),
+        ("validation sketches", held_sketches),
+    ):
+        missing = set(classes) - {p.label for p in pictures}
+        if missing:
+            raise DataError(
+                f"The split leaves no {name} of {', '.join(sorted(missing))}. Add pictures that "
+                "can be read, or change --validation."
+            )
+    if len(held_photos) < FIRST:
+        raise DataError(
+            f"The split holds out {len(held_photos)} photos; P@{FIRST} needs {FIRST}. Add photos, "
+            "or raise --validation."
+        )
 
 
 def _weights(photos: Sequence[Picture], own: set[Path]) -> NDArray[np.float64]:

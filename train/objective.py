@@ -35,7 +35,10 @@ def loss_terms(config: FitConfig, network: nn.Module, batch: Batch) -> dict[str,
     Args:
         network: a `SiameseNetwork`, wrapped or not.
     """
-    parts = network(batch.images).split(batch.counts)
+    # Only the network computes in bf16: a cosine of 8 bits, times the scale, is too coarse.
+    with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=config.amp):
+        rows = network(batch.images)
+    parts = rows.split(batch.counts)
     sketches, photos, unlabelled = (ranks.gather(p) if len(p) else p for p in parts)
     of_sketches, of_photos = batch.labels
     bare = network.module if isinstance(network, DistributedDataParallel) else network

@@ -13,6 +13,7 @@ from train.runs import SPLIT, load_run
 from train.teacher import project
 
 MOST_SKETCHES = 1500
+ENDINGS = (".png", ".svg", ".pdf")
 
 
 def plot_embedding(run: Path, sketchy: Path, out: Path, cache: Path) -> Path:
@@ -24,6 +25,8 @@ def plot_embedding(run: Path, sketchy: Path, out: Path, cache: Path) -> Path:
     Raises:
         DataError: the run or the data are missing.
     """
+    if out.suffix not in ENDINGS:
+        raise DataError(f"{out} should end in {', '.join(ENDINGS)}.")
     trained = load_run(run)
     split = Split.load(run / SPLIT)
     rows, labels = [], []
@@ -39,7 +42,9 @@ def plot_embedding(run: Path, sketchy: Path, out: Path, cache: Path) -> Path:
             chosen = np.random.default_rng(0).permutation(len(pictures))[:MOST_SKETCHES]
             pictures = [pictures[i] for i in sorted(chosen)]
         frames = load_frames(pictures, trained.config.input_size, sketches=drawn, cache=cache)
-        projected = project(trained.network, frames, torch.device("cpu"), mirror=not drawn)
+        projected = project(
+            trained.network, frames, torch.device("cpu"), amp=False, mirror=not drawn
+        )
         rows.append(trained.network.extend(projected).detach().numpy())
         labels.append(np.array([p.label for p in frames.pictures]))
     photos, sketches = rows

@@ -112,25 +112,24 @@ def wait() -> None:
         dist.barrier()
 
 
-def join_batch_norms(network: nn.Module, device: torch.device) -> nn.Module:
-    """Batch norms that take their statistics over the batches of all ranks."""
+def join_batch_norms(network: nn.Module, device: torch.device) -> None:
+    """Makes the batch norms inside of `network` take statistics over the batches of all ranks."""
     if world() == 1:
-        return network
+        return
     if device.type == "cuda":
-        joined: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        return joined
-    return _replace_batch_norms(network)
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    else:
+        _replace_batch_norms(network)
 
 
-def _replace_batch_norms(module: nn.Module) -> nn.Module:
-    if type(module) is nn.BatchNorm2d:
-        joined = JoinedBatchNorm2d(module.num_features, module.eps, module.momentum)
-        joined.load_state_dict(module.state_dict())
-        joined.to(module.weight.dtype)
-        return joined
+def _replace_batch_norms(module: nn.Module) -> None:
     for name, child in module.named_children():
-        setattr(module, name, _replace_batch_norms(child))
-    return module
+        if type(child) is nn.BatchNorm2d:
+            joined = JoinedBatchNorm2d(child.num_features, child.eps, child.momentum)
+            joined.to(child.weight.dtype).load_state_dict(child.state_dict())
+            setattr(module, name, joined)
+        else:
+            _replace_batch_norms(child)
 
 
 class JoinedBatchNorm2d(nn.BatchNorm2d):

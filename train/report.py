@@ -4,6 +4,7 @@ import base64
 import io
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader
@@ -35,10 +36,13 @@ def table(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def write_report(evaluation: Evaluation, path: Path, protocol: str) -> None:
+def write_report(
+    evaluation: Evaluation, figures: dict[str, Any], path: Path, protocol: str
+) -> None:
     """Writes the report; every picture is part of the file.
 
     Args:
+        figures: what `evaluation.figures()` has returned.
         protocol: a sentence on which pictures were used.
     """
     ranking, shares = evaluation.ranking, evaluation.confusion()
@@ -50,7 +54,7 @@ def write_report(evaluation: Evaluation, path: Path, protocol: str) -> None:
         name=evaluation.checkpoint,
         metrics=evaluation.metrics,
         protocol=protocol,
-        recall=evaluation.figures()["recall_at"],
+        recall=figures["recall_at"],
         curve=_chart(charts.precision_curve(precision)),
         per_class=_worst_first(evaluation),
         confused=_confused(evaluation),
@@ -77,7 +81,9 @@ def _confused(evaluation: Evaluation) -> list[tuple[str, str, float]]:
     np.fill_diagonal(shares, 0)
     largest = np.dstack(np.unravel_index(np.argsort(-shares, axis=None), shares.shape))[0]
     names = evaluation.classes
-    return [(names[i], names[j], float(shares[i, j])) for i, j in largest[:CONFUSED]]
+    return [
+        (names[i], names[j], float(shares[i, j])) for i, j in largest[:CONFUSED] if shares[i, j] > 0
+    ]
 
 
 def _shown(picture: Picture) -> dict[str, str]:

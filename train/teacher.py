@@ -19,17 +19,19 @@ BATCH = 128
 """Pictures that are embedded at once."""
 
 
-def begin_with(network: SiameseNetwork, given: Checkpoint, classes: list[str]) -> None:
+def begin_with(network: SiameseNetwork, given: Checkpoint, material: Material) -> None:
     """Takes a checkpoint's weights; of another backbone its prototypes, and keeps those.
 
     Two encoders with the same prototypes embed into one space.
 
     Raises:
-        DataError: the checkpoint knows other classes, or embeds into another space.
+        DataError: the checkpoint knows other classes, embeds into another space, or has seen what
+            is held out here.
     """
     manifest = given.manifest
-    if manifest.classes != classes:
+    if manifest.classes != material.classes:
         raise DataError(f"{given.folder} knows other classes than this run.")
+    _check_split(given.folder / SPLIT, material)
     source = given.encoder().network
     if source.prototypes.shape != network.prototypes.shape:
         raise DataError(
@@ -38,7 +40,14 @@ def begin_with(network: SiameseNetwork, given: Checkpoint, classes: list[str]) -
         )
     own = {name: value.shape for name, value in network.state_dict().items()}
     if own == {name: value.shape for name, value in source.state_dict().items()}:
+        if (source.standardise, source.normalise) != (network.standardise, network.normalise):
+            raise DataError(
+                f"{given.folder} has {_flag('standardise', source.standardise)} and "
+                f"{_flag('normalise', source.normalise)}; give this run the same."
+            )
         network.load_state_dict(source.state_dict())
+    elif not len(source.prototypes):
+        raise DataError(f"{given.folder} has another backbone, and no prototypes to take over.")
     else:
         _keep_prototypes(network, source)
 
@@ -53,13 +62,9 @@ def learn_from(
     """
     if teacher.classes != material.classes:
         raise DataError(f"The teacher {teacher.folder} knows other classes than this run.")
-    split = teacher.folder / SPLIT
-    if not material.split.validation_ids <= Split.load(split).validation_ids:
-        raise DataError(
-            f"The teacher {teacher.folder} has another split, so that it may have seen what is "
-            f"held out here. Add --split {split}."
-        )
-    if teacher.network.prototypes.shape != network.prototypes.shape:
+    _check_split(teacher.folder / SPLIT, material)
+    shape = network.prototypes.shape
+    if teacher.network.prototypes.shape != shape or not shape[0]:
         raise DataError(
             f"The teacher {teacher.folder} has other prototypes. Give this run its "
             "--embedding-size, and both --loss cosface."
@@ -67,6 +72,19 @@ def learn_from(
     for name, domain in material.domains().items():
         domain.targets = teacher_targets(teacher, domain.frames, name, device, cache)
     _keep_prototypes(network, teacher.network)
+
+
+def _check_split(split: Path, material: Material) -> None:
+    """Whether an encoder with this split has never seen what is held out here."""
+    if not material.split.validation_ids <= Split.load(split).validation_ids:
+        raise DataError(
+            f"{split.parent} has another split, so that it may have seen what is held out here. "
+            f"Add --split {split}."
+        )
+
+
+def _flag(name: str, value: bool) -> str:
+    return f"--{name}" if value else f"--no-{name}"
 
 
 def _keep_prototypes(network: SiameseNetwork, given: SiameseNetwork) -> None:
@@ -97,12 +115,19 @@ def teacher_targets(
     changed = (teacher.folder / BEST).stat().st_mtime_ns
     key = pictures_key(pictures, size, str(teacher.folder.resolve()), changed)
     path = cache / f"teacher-{kind}-{key}.pt"
-    if not path.exists():
+    if not ranks.from_first(path.exists()):
         seen = load_frames(pictures, size, sketches=kind == "sketches", cache=cache)
         if len(seen.pictures) != len(pictures):
             raise DataError(f"Some {kind} could be read before, and now cannot. Start again.")
         network = teacher.network.to(device).to(memory_format=torch.channels_last)
-        projected = project(network, seen, device, mirror=True, name=f"teacher on {kind}")
+        projected = project(
+            network,
+            seen,
+            device,
+            amp=teacher.config.amp,
+            mirror=True,
+            name=f"teacher on {kind}",
+        )
         if ranks.rank() == 0:
             save_atomically(projected, path)
         ranks.wait()
@@ -116,10 +141,16 @@ def project(
     frames: Frames,
     device: torch.device,
     *,
+    amp: bool,
     mirror: bool = False,
     name: str = "",
 ) -> torch.Tensor:
     """Projections of many frames, in batches; each rank does its share, each gets all.
+
+    Args:
+        amp: compute in bf16.
+        mirror: take the mean of each picture and its mirror image.
+        name: what to show a progress bar as; without it there is none.
 
     Returns:
         `(n, projection_size)` float32 rows, on the CPU, in the order of the frames.
@@ -132,7 +163,7 @@ def project(
     for start in tqdm(starts, name, disable=not name or ranks.rank() > 0):
         batch = to_input(frames.take(mine[start : start + BATCH])).to(device)
         batch = batch.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=amp):
             parts.append(network.project(batch, mirror=mirror).float().cpu())
     rows = torch.empty(count, network.projection.out_features)
     for of_rank, part in enumerate(ranks.gather_objects(torch.cat(parts))):

@@ -57,6 +57,12 @@ def server(sketchy: Path, tmp_path: Path) -> Iterator[tuple[str, type[Archive]]]
     serving.server_close()
 
 
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for as long as a person would between tries."""
+    monkeypatch.setattr("train.download.WAIT", 0.01)
+
+
 def download(out: Path, url: str, *more: str) -> int:
     return main(["download", "sketchy", "--out", str(out), "--url", url, *more])
 
@@ -98,10 +104,15 @@ def test_another_archive_is_refused(
     url, handler = server
     assert download(tmp_path, url, "--sha256", "0" * 64) == 1
     assert "Delete it to fetch it again" in capsys.readouterr().err
-    (tmp_path / "rendered_256x256.7z").write_bytes(handler.content[:-100])
-    assert download(tmp_path, url) == 1
-    assert "cannot be unpacked" in capsys.readouterr().err
-    assert not (tmp_path / "256x256").exists()
+    middle = len(handler.content) // 2
+    for damaged in (
+        handler.content[:-100],
+        handler.content[:middle] + bytes(64) + handler.content[middle + 64 :],
+    ):
+        (tmp_path / "rendered_256x256.7z").write_bytes(damaged)
+        assert download(tmp_path, url) == 1
+        assert "cannot be unpacked" in capsys.readouterr().err
+        assert not (tmp_path / "256x256").exists()
 
 
 def test_a_page_instead_of_the_archive_says_what_to_do(

@@ -1,14 +1,20 @@
 """The way from a data folder to a checkpoint, through the command line."""
 
+import dataclasses
 import json
+import math
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from model import SketchSearch
 from train.__main__ import main
+from train.config import FitConfig
+from train.objective import Batch, loss_terms
+from train.runs import build_network
 
 TINY = [
     *("--backbone", "resnet18", "--embedding-size", "16", "--input-size", "32"),
@@ -58,6 +64,91 @@ def test_a_run_goes_on_where_it_stopped(
     assert sorted(p.name for p in longer.glob("step-*.pt")) == ["step-00000060.pt"]
 
 
+def test_a_run_stops_after_its_minutes_passes_or_patience(
+    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def last_step(name: str, *more: str) -> int:
+        assert run_fit(sketchy, tmp_path / name, *more) == 0
+        return int(torch.load(tmp_path / name / "last.pt", weights_only=True)["step"])
+
+    assert last_step("epochs", "--epochs", "2") == 2 * math.ceil(45 / 12)
+    assert 1 <= last_step("minutes", "--minutes", "0.01") < 30
+    frozen = ["--lr", "1e-12", "--ema", "0", "--steps", "60", "--eval-every", "2"]
+    assert last_step("patience", *frozen, "--patience", "2") < 20
+    assert "P@12 has not risen for 2 times" in "".join(capsys.readouterr())
+
+
+def test_curves_are_there_for_tensorboard(run: Path) -> None:
+    events = EventAccumulator(str(run / "tensorboard")).Reload()
+    logged = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    curve = events.Scalars("validation/precision_at_12")
+    assert [point.step for point in curve] == [20, 40, 60]
+    assert curve[-1].value == pytest.approx(logged["precision_at_12"], abs=1e-6)
+    assert events.Scalars("train/cosface")[-1].step == 60
+
+
+def test_losses_are_computed_in_full_precision_whatever_the_network_does() -> None:
+    config = FitConfig(backbone="resnet18", embedding_size=8, amp=True)
+    torch.manual_seed(0)
+    network = build_network(config, 3, pretrained=False)
+    labels = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 1, 2, 1])
+    targets = torch.nn.functional.normalize(torch.randn(8, 8), dim=1)
+    batch = Batch(torch.randn(8, 3, 32, 32), (4, 4, 0), labels, targets)
+    terms = loss_terms(config, network, batch)
+    assert set(terms) == {"cosface", "supcon", "distil"}
+    assert all(term.dtype == torch.float32 for term in terms.values())
+    precise = loss_terms(dataclasses.replace(config, amp=False), network, batch)
+    assert any(terms[name] != precise[name] for name in terms), "bf16 rounds in the network"
+
+
+def test_a_run_does_not_go_on_without_its_teacher(
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = tmp_path / "student"
+    assert run_fit(sketchy, student, "--steps", "2", "--teacher", str(run)) == 0
+    assert run_fit(sketchy, student, "--steps", "4", "--resume") == 1
+    assert "the teacher was" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--classes", "cow", "--loss", "triplet", "--validation-photos", "12"],
+            "two classes or more",
+        ),
+        (["--validation", "0.2"], "holds out 6 photos; P@12 needs 12"),
+        (["--validation", "0.96"], "leaves no training sketches of bat, cow, eel"),
+        (["--unlabelled-batch", "4"], "--unlabelled-photos and --unlabelled-batch need each other"),
+        (["--labels", "0"], "there is nothing to learn from"),
+        (["--classes", "cow,dodo"], "no photos with sketches of dodo"),
+        (["--start", "{tmp}"], "is no checkpoint"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_named(
+    sketchy: Path,
+    tmp_path: Path,
+    options: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [option.replace("{tmp}", str(tmp_path)) for option in options]
+    assert run_fit(sketchy, tmp_path / "run", "--steps", "2", *given) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_class_without_sketches_is_left_out_and_named(
+    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(sketchy, tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "256x256" / "sketch" / "tx_000000000000" / "eel")
+    given = ["--steps", "1", "--validation-photos", "9", "--validation", "0.6"]
+    assert run_fit(tmp_path / "data", tmp_path / "run", *given) == 0
+    said = "".join(capsys.readouterr())
+    assert "class eel has no sketches. Add some, or remove its folder" in said
+    assert "2 classes" in said
+
+
 def test_a_run_does_not_go_on_with_other_settings(
     sketchy: Path, run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,7 +156,7 @@ def test_a_run_does_not_go_on_with_other_settings(
     for change, said in (
         (["--seed", "1"], "seed was 0 and is 1"),
         (["--embedding-size", "8"], "embedding_size was 16 and is 8"),
-        (["--validation", "0.4"], "held-out pictures differ"),
+        (["--validation", "0.4"], "the held-out pictures differ"),
     ):
         assert run_fit(sketchy, run, "--resume", "--steps", "70", *change) == 1
         assert said in capsys.readouterr().err

@@ -30,41 +30,58 @@ def expected(picture: Picture) -> np.ndarray:
     return frame_sketch(Image.open(picture.path), 48)
 
 
-def test_stored_frames_leave_out_a_broken_file_and_name_it(
-    pictures: list[Picture], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    for _ in range(2):
-        frames = load_frames(pictures, 48, sketches=True, cache=tmp_path / "cache")
-        assert [p.photo_id for p in frames.pictures] == [
-            p.photo_id for p in pictures if p.photo_id != "broken"
-        ]
-        assert frames.unreadable == 1
-        taken = frames.take(np.array([3, 0, 3]))
-        for frame, picture in zip(taken, [pictures[4], pictures[0], pictures[4]], strict=True):
-            assert np.array_equal(frame, expected(picture))
-    said = "".join(capfd.readouterr())
-    assert said.count("left out: ") == 1
-    assert "1 of 5 sketches cannot be read and are left out" in said
+@pytest.fixture(params=["stored", "decoded"])
+def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether the frames fit on the disk."""
+    if request.param == "decoded":
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**6, 10**6 - 9000, 9000))
+    return str(request.param)
 
 
-def test_frames_that_do_not_fit_are_decoded_and_a_broken_file_is_named_once(
-    pictures: list[Picture],
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_frames_leave_out_a_broken_file_and_name_it(
+    pictures: list[Picture], tmp_path: Path, room: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**6, 10**6 - 9000, 9000))
-    frames = load_frames(pictures, 48, sketches=True, cache=tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
-    for _ in range(3):
-        taken = frames.take(np.array([4, 2, 0]))
-        for frame, row in zip(taken, [4, 3, 0], strict=True):
-            assert np.array_equal(frame, expected(pictures[row]))
-    assert frames.unreadable == 1
+    cache = tmp_path / "cache"
+    frames = load_frames(pictures, 48, sketches=True, cache=cache)
     said = "".join(capfd.readouterr())
     assert said.count("left out: ") == 1
     assert str(pictures[2].path) in said
-    assert "do not fit" in said
+    assert "1 of 5 sketches cannot be read and are left out" in said
+    assert ("do not fit" in said) == (room == "decoded")
+    assert any(cache.iterdir()) == (room == "stored")
+    for again in (frames, load_frames(pictures, 48, sketches=True, cache=cache)):
+        readable = [p for p in pictures if p.photo_id != "broken"]
+        assert list(again.pictures) == readable
+        taken = again.take(np.array([3, 0, 3]))
+        for frame, row in zip(taken, [3, 0, 3], strict=True):
+            assert np.array_equal(frame, expected(readable[row]))
+
+
+def test_a_file_that_breaks_in_the_middle_is_named_once_and_replaced_by_one_of_its_class(
+    sketchy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**6, 10**6 - 9000, 9000))
+    shutil.copytree(sketchy_folders(sketchy)[1], tmp_path / "sketches")
+    listed = list_pictures(tmp_path / "sketches", sketches=True)
+    last_bat = max(i for i, p in enumerate(listed) if p.label == "bat")
+    first_bat = next(i for i, p in enumerate(listed) if p.label == "bat")
+    frames = load_frames(listed, 48, sketches=True, cache=tmp_path / "cache")
+    for row in (last_bat, first_bat):
+        listed[row].path.write_bytes(b"cut short")
+    for _ in range(3):
+        found = frames.take(np.array([last_bat, last_bat + 1]))
+        assert np.array_equal(found[0], expected(listed[first_bat + 1]))
+        assert np.array_equal(found[1], expected(listed[last_bat + 1]))
+    said = "".join(capfd.readouterr())
+    assert said.count("left out: ") == 2
+    assert "(2 so far)" in said
+    for row in range(first_bat, last_bat + 1):
+        listed[row].path.unlink()
+    with pytest.raises(DataError, match="No picture of bat can be read any more"):
+        frames.take(np.array([first_bat]))
 
 
 def test_photos_keep_their_colours(sketchy: Path, tmp_path: Path) -> None:
@@ -78,5 +95,5 @@ def test_photos_keep_their_colours(sketchy: Path, tmp_path: Path) -> None:
 def test_a_folder_of_broken_pictures_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     picture = Picture(tmp_path / "broken.png", "bat", "broken")
-    with pytest.raises(DataError, match="None of the pictures"):
+    with pytest.raises(DataError, match="None of the 1 sketches"):
         load_frames([picture], 48, sketches=True, cache=tmp_path / "cache")

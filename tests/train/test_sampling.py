@@ -1,9 +1,10 @@
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from train.sampling import BalancedSampler, PairSampler, Rows, TripletSampler
+from train.sampling import BalancedSampler, PairSampler, Rows, Sampler, TripletSampler
 
 SKETCHES = np.repeat([0, 1, 2], [40, 30, 20])
 PHOTOS = np.repeat([0, 1, 2], [10, 4, 2])
@@ -53,15 +54,25 @@ def test_balanced_batches_weigh_classes_and_give_sketches_photos_of_their_class(
     assert np.mean(matched) > 0.9
 
 
-@pytest.mark.parametrize("kind", [PairSampler, TripletSampler])
-def test_a_batch_depends_on_seed_and_step_alone(kind: type[PairSampler]) -> None:
+KINDS: dict[str, Callable[[int], Sampler]] = {
+    "pairs": lambda seed: PairSampler(SKETCHES, PHOTOS, WEIGHTS, batch=16, seed=seed),
+    "triplets": lambda seed: TripletSampler(SKETCHES, PHOTOS, WEIGHTS, batch=16, seed=seed),
+    "balanced": lambda seed: BalancedSampler(
+        SKETCHES, PHOTOS, WEIGHTS, batch=16, photos=12, unlabelled=(9, 4), seed=seed
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_depends_on_seed_and_step_alone(kind: str) -> None:
     def batch(seed: int, steps: list[int]) -> Rows:
-        sampler = kind(SKETCHES, PHOTOS, WEIGHTS, batch=16, seed=seed)
+        sampler = KINDS[kind](seed)
         return [sampler.batch(step) for step in steps][-1]
 
     straight, jumped = batch(1, list(range(20))), batch(1, [19])
     assert np.array_equal(straight.sketches, jumped.sketches)
     assert np.array_equal(straight.photos, jumped.photos)
+    assert np.array_equal(straight.unlabelled, jumped.unlabelled)
     assert not np.array_equal(batch(2, [19]).sketches, jumped.sketches)
 
 

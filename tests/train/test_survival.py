@@ -130,8 +130,9 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_says_at_which_step(
         validation=0.5,
         eval_every=2,
     )
-    material = load_material(config, Sources(sketchy, cache=tmp_path / "cache"))
-    trainer = Poisoned(config, material, tmp_path / "run", torch.device("cpu"))
+    sources = Sources(sketchy, cache=tmp_path / "cache")
+    material = load_material(config, sources)
+    trainer = Poisoned(config, material, tmp_path / "run", torch.device("cpu"), sources)
     trainer.prepare()
     with pytest.raises(DataError, match=r"loss became nan.* at step 3\. The last good checkpoint"):
         trainer.train()
@@ -151,10 +152,14 @@ def test_a_damaged_checkpoint_names_the_one_to_take_instead(
     assert "last.pt is damaged. Put step-00000004.pt in its place" in error
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_gpu_that_is_not_there_is_named(
-    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    asked = [*command(sketchy, tmp_path / "run"), "--device", "cuda"]
-    assert main(asked) == 1
-    assert "sees no GPU. Use --device cpu" in capsys.readouterr().err
+def test_a_gpu_that_is_not_there_is_named(sketchy: Path, tmp_path: Path) -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "train", *command(sketchy, tmp_path / "run"), "--device", "cuda"],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 1
+    assert "sees no GPU. Use --device cpu" in process.stderr
+    assert "Traceback" not in process.stderr

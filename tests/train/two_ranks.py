@@ -90,7 +90,7 @@ class Recorded(fitting.Trainer):
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "metrics": [best.precision_at_12, best.map, best.sketches, best.photos],
-            "embedded": project(self.network, frames, self.device),
+            "embedded": project(self.network, frames, self.device, amp=True),
         }
         torch.save(found, self.folder / f"fit-{ranks.rank()}.pt")
         return best
