@@ -2,8 +2,9 @@
 
 import { Drawing } from "./drawing.js";
 import { Gallery, part } from "./gallery.js";
+import { Keeper } from "./keep.js";
 import { Live } from "./live.js";
-import { Pad, paintStroke } from "./pad.js";
+import { ERASER, Pad, paintStroke, WIDTHS } from "./pad.js";
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {import("./gallery.js").Match} Match */
@@ -19,7 +20,7 @@ const SAY = {
   credits: (/** @type {string[]} */ terms) => `Photos: ${terms.join("; ")}`,
   found: (/** @type {string} */ labels) => `Nearest: ${labels}.`,
   uploading: "Reading the picture …",
-  lost: "The server does not answer. Your drawing is safe; draw on to try again.",
+  lost: "The server does not answer. Your drawing is safe; photos come when it is back.",
   unreadable: "This file cannot be shown as a picture. Use a PNG, JPEG or WebP.",
   tooLarge: "This file has more than 30 MB. Save it smaller and try again.",
 };
@@ -41,6 +42,7 @@ export function start(root, server, upload) {
   );
   const status = part(root, "status");
   const undo = /** @type {HTMLButtonElement} */ (part(root, "undo"));
+  const redo = /** @type {HTMLButtonElement} */ (part(root, "redo"));
   const clear = /** @type {HTMLButtonElement} */ (part(root, "clear"));
   const file = /** @type {HTMLInputElement} */ (part(root, "file"));
 
@@ -52,9 +54,15 @@ export function start(root, server, upload) {
     (busy) => part(root, "results").setAttribute("aria-busy", String(busy)),
   );
   const pad = new Pad(/** @type {HTMLCanvasElement} */ (part(root, "pad")), drawing, changed);
+  const keeper = new Keeper(localStorage, () => ({
+    strokes: drawing.page.strokes,
+    picture: drawing.page.picture?.path ?? null,
+  }));
 
   function changed() {
+    keeper.changed();
     undo.disabled = !drawing.canUndo;
+    redo.disabled = !drawing.canRedo;
     clear.disabled = drawing.isEmpty;
     root.dataset.state = drawing.isEmpty ? "empty" : "drawn";
     live.changed();
@@ -100,24 +108,86 @@ export function start(root, server, upload) {
     }
   }
 
-  undo.addEventListener("click", () => {
-    drawing.undo();
+  /** Does something to the drawing, and shows it. @param {() => void} act */
+  const then = (act) => () => {
+    act();
     redrawn();
+  };
+  undo.addEventListener("click", then(() => drawing.undo()));
+  redo.addEventListener("click", then(() => drawing.redo()));
+  clear.addEventListener("click", then(() => drawing.clear()));
+  document.addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || isTyping(event.target)) return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    event.preventDefault();
+    then(() => (key === "y" || event.shiftKey ? drawing.redo() : drawing.undo()))();
   });
-  clear.addEventListener("click", () => {
-    drawing.clear();
-    redrawn();
+  choosePen(root, (pen) => {
+    pad.tool = pen === "eraser" ? { width: ERASER, erase: true } : { width: WIDTHS[pen] };
+    part(root, "pad").dataset.pen = pen;
   });
+  window.addEventListener("online", () => live.changed());
+  window.addEventListener("pagehide", () => keeper.write());
   part(root, "upload").addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
     if (file.files?.length) use(file.files[0]);
     file.value = "";
   });
-  showExamples(root, (strokes) => {
-    drawing.load(strokes);
-    redrawn();
-  });
-  redrawn();
+  showExamples(root, (strokes) => then(() => drawing.load(strokes))());
+  restore(keeper.read(), drawing).finally(redrawn);
+}
+
+/**
+ * Puts the page that this browser has kept on the drawing; without the upload, if it is gone.
+ *
+ * @param {import("./keep.js").Kept | null} kept
+ * @param {Drawing} drawing
+ */
+async function restore(kept, drawing) {
+  if (!kept) return;
+  drawing.restore({ picture: null, strokes: kept.strokes });
+  if (!kept.picture) return;
+  const path = kept.picture;
+  const answer = await fetch(new URL(`gradio_api/file=${path}`, document.baseURI));
+  if (!answer.ok) return;
+  const image = await createImageBitmap(await answer.blob());
+  if (!drawing.canUndo) drawing.restore({ picture: { path, image }, strokes: kept.strokes });
+}
+
+/**
+ * The pens and the eraser: one is chosen, by click, or by arrow keys as radio buttons are.
+ *
+ * @param {HTMLElement} root
+ * @param {(pen: "fine" | "medium" | "bold" | "eraser") => void} chosen
+ */
+function choosePen(root, chosen) {
+  /** @type {HTMLElement[]} */
+  const pens = [...root.querySelectorAll("[data-pen]")];
+  /** @param {HTMLElement} pen */
+  const choose = (pen) => {
+    for (const other of pens) {
+      other.setAttribute("aria-checked", String(other === pen));
+      other.tabIndex = other === pen ? 0 : -1;
+    }
+    chosen(/** @type {any} */ (pen.dataset.pen));
+  };
+  for (const [i, pen] of pens.entries()) {
+    pen.addEventListener("click", () => choose(pen));
+    pen.addEventListener("keydown", ({ key }) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
+      if (!step) return;
+      const next = pens[(i + step + pens.length) % pens.length];
+      next.focus();
+      choose(next);
+    });
+  }
+  choose(pens[1]);
+}
+
+/** @param {EventTarget | null} target */
+function isTyping(target) {
+  return target instanceof HTMLElement && target.matches("input, textarea, [contenteditable]");
 }
 
 /**

@@ -1,8 +1,10 @@
 /**
- * What is on the page, and the way back.
+ * What is on the page, and the way back and forth.
  *
- * @typedef {[number, number]} Point  x and y as shares of the page's side, y downwards.
- * @typedef {{width: number, points: Point[]}} Stroke  width as a share of the page's side.
+ * @typedef {[number, number] | [number, number, number]} Point  x and y as shares of the page's
+ *   side, y downwards, and the pressure where the device tells it, 1 for the usual.
+ * @typedef {{width: number, points: Point[], erase?: boolean}} Stroke  width as a share of the
+ *   page's side; `erase` takes ink away.
  * @typedef {{path: string, image: CanvasImageSource & {width: number, height: number}}} Picture
  *   an uploaded sketch: its place on the server, and what to show of it.
  * @typedef {{picture: Picture | null, strokes: Stroke[]}} Page
@@ -13,6 +15,8 @@ export class Drawing {
   page = { picture: null, strokes: [] };
   /** @type {Page[]} */
   #past = [];
+  /** @type {Page[]} */
+  #future = [];
 
   get isEmpty() {
     return !this.page.picture && this.page.strokes.length === 0;
@@ -22,9 +26,14 @@ export class Drawing {
     return this.#past.length > 0;
   }
 
-  /** Starts a stroke. @param {Point} point @param {number} width @returns {Stroke} */
-  begin(point, width) {
-    const stroke = { width, points: [point] };
+  get canRedo() {
+    return this.#future.length > 0;
+  }
+
+  /** Starts a stroke. @param {Point} point @param {{width: number, erase?: boolean}} pen */
+  begin(point, pen) {
+    /** @type {Stroke} */
+    const stroke = { ...pen, points: [point] };
     this.#change({ ...this.page, strokes: [...this.page.strokes, stroke] });
     return stroke;
   }
@@ -39,6 +48,11 @@ export class Drawing {
     if (this.page.strokes.at(-1) === stroke) stroke.points.push(...points);
   }
 
+  /** Forgets a stroke that was none, but the start of a gesture. @param {Stroke} stroke */
+  forget(stroke) {
+    if (this.page.strokes.at(-1) === stroke) this.page = this.#past.pop() ?? this.page;
+  }
+
   /** Puts an uploaded sketch on an empty page. @param {Picture} picture */
   place(picture) {
     this.#change({ picture, strokes: [] });
@@ -46,7 +60,12 @@ export class Drawing {
 
   /** Replaces the page by other strokes. @param {Stroke[]} strokes */
   load(strokes) {
-    this.#change({ picture: null, strokes: strokes.map((s) => ({ ...s, points: [...s.points] })) });
+    this.#change({ picture: null, strokes: copy(strokes) });
+  }
+
+  /** Begins with a page that was kept from before. @param {Page} page */
+  restore({ picture, strokes }) {
+    this.page = { picture, strokes: copy(strokes) };
   }
 
   clear() {
@@ -55,12 +74,29 @@ export class Drawing {
 
   /** Takes back the last stroke, upload, example or clearing. */
   undo() {
-    this.page = this.#past.pop() ?? this.page;
+    const before = this.#past.pop();
+    if (!before) return;
+    this.#future.push(this.page);
+    this.page = before;
+  }
+
+  /** Brings back what was undone last. */
+  redo() {
+    const after = this.#future.pop();
+    if (!after) return;
+    this.#past.push(this.page);
+    this.page = after;
   }
 
   /** @param {Page} page */
   #change(page) {
     this.#past.push(this.page);
+    this.#future = [];
     this.page = page;
   }
+}
+
+/** @param {Stroke[]} strokes @returns {Stroke[]} */
+function copy(strokes) {
+  return strokes.map((stroke) => ({ ...stroke, points: [...stroke.points] }));
 }

@@ -1,12 +1,14 @@
 /**
  * Answers that keep up with a drawing: one request under way at a time, and when it is back,
- * one for the newest state if that has changed meanwhile.
+ * one for the newest state if that has changed meanwhile. A request that failed is made again.
  *
  * @template Question, Answer
  */
 export class Live {
   #busy = false;
   #again = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry;
 
   /**
    * @param {() => Question} question the state to ask about, taken when a request starts.
@@ -14,32 +16,38 @@ export class Live {
    * @param {(answer: Answer) => void} answered
    * @param {(error: unknown) => void} failed
    * @param {(busy: boolean) => void} [busy] whether an answer is still to come.
+   * @param {number} [wait] milliseconds until a request that failed is made again.
    */
-  constructor(question, ask, answered, failed, busy = () => {}) {
+  constructor(question, ask, answered, failed, busy = () => {}, wait = 2000) {
     this.question = question;
     this.ask = ask;
     this.answered = answered;
     this.failed = failed;
     this.busy = busy;
+    this.wait = wait;
   }
 
-  /** Says that the state has changed. */
+  /** Says that the state has changed, or that the server may be back. */
   async changed() {
+    clearTimeout(this.#retry);
     if (this.#busy) {
       this.#again = true;
       return;
     }
     this.#busy = true;
     this.busy(true);
+    let failure = false;
     do {
-      this.#again = false;
+      this.#again = failure = false;
       try {
         this.answered(await this.ask(this.question()));
       } catch (error) {
+        failure = true;
         this.failed(error);
       }
     } while (this.#again);
     this.#busy = false;
     this.busy(false);
+    if (failure) this.#retry = setTimeout(() => this.changed(), this.wait);
   }
 }

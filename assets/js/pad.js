@@ -6,12 +6,22 @@
 
 const INK = "#1b1a17";
 
-/** Width of the pen as a share of the page's side; lines of the training sketches look alike. */
-export const PEN_WIDTH = 0.012;
+/** Widths of the pen as shares of the page's side; the lines of training sketches are medium. */
+export const WIDTHS = { fine: 0.007, medium: 0.012, bold: 0.024 };
+
+/** Width of the eraser as a share of the page's side. */
+export const ERASER = 0.06;
+
+/** Points up to which a touch that turns into a gesture of the browser was no stroke. */
+const GESTURE = 12;
 
 export class Pad {
   /** The pointer that draws, and its stroke. @type {{id: number, stroke: Stroke} | null} */
-  #pen = null;
+  #active = null;
+  /** Whether a pen was seen: fingers and palms beside it draw nothing. */
+  #hasPen = false;
+  /** What the next stroke is drawn with. @type {{width: number, erase?: boolean}} */
+  tool = { width: WIDTHS.medium };
 
   /**
    * @param {HTMLCanvasElement} canvas
@@ -24,9 +34,8 @@ export class Pad {
     this.changed = changed;
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
-    for (const name of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(name, (event) => this.#up(/** @type {PointerEvent} */ (event)));
-    }
+    canvas.addEventListener("pointerup", (event) => this.#up(event));
+    canvas.addEventListener("pointercancel", (event) => this.#cancel(event));
     new ResizeObserver(() => this.repaint()).observe(canvas);
   }
 
@@ -49,29 +58,41 @@ export class Pad {
 
   /** @param {PointerEvent} event */
   #down(event) {
-    if (this.#pen || event.button > 0) return;
+    this.#hasPen ||= event.pointerType === "pen";
+    const palm = this.#hasPen && event.pointerType === "touch";
+    if (this.#active || palm || event.button > 0) return;
     event.preventDefault();
     this.canvas.setPointerCapture(event.pointerId);
-    const stroke = this.drawing.begin(this.#point(event), PEN_WIDTH);
-    this.#pen = { id: event.pointerId, stroke };
+    const stroke = this.drawing.begin(this.#point(event), this.tool);
+    this.#active = { id: event.pointerId, stroke };
     this.repaint();
     this.changed();
   }
 
   /** @param {PointerEvent} event */
   #move(event) {
-    if (event.pointerId !== this.#pen?.id) return;
+    if (event.pointerId !== this.#active?.id) return;
     const fine = event.getCoalescedEvents?.() ?? [];
     const points = (fine.length ? fine : [event]).map((e) => this.#point(e));
-    this.drawing.extend(this.#pen.stroke, points);
+    this.drawing.extend(this.#active.stroke, points);
     this.repaint();
     this.changed();
   }
 
   /** @param {PointerEvent} event */
   #up(event) {
-    if (event.pointerId !== this.#pen?.id) return;
-    this.#pen = null;
+    if (event.pointerId !== this.#active?.id) return;
+    this.#active = null;
+    this.changed();
+  }
+
+  /** The browser has taken a touch over, as it does for two fingers. @param {PointerEvent} event */
+  #cancel(event) {
+    if (event.pointerId !== this.#active?.id) return;
+    const { stroke } = this.#active;
+    this.#active = null;
+    if (stroke.points.length <= GESTURE) this.drawing.forget(stroke);
+    this.repaint();
     this.changed();
   }
 
@@ -79,10 +100,10 @@ export class Pad {
   #point(event) {
     const box = this.canvas.getBoundingClientRect();
     const share = (/** @type {number} */ value) => Math.round(value * 1e4) / 1e4;
-    return [
-      share((event.clientX - box.left) / box.width),
-      share((event.clientY - box.top) / box.height),
-    ];
+    const x = share((event.clientX - box.left) / box.width);
+    const y = share((event.clientY - box.top) / box.height);
+    // A pen that is held as usual tells a pressure of about 0.5; a mouse always does.
+    return event.pointerType === "pen" ? [x, y, share(0.4 + 1.2 * event.pressure)] : [x, y];
   }
 }
 
@@ -94,17 +115,27 @@ export class Pad {
  * @param {number} side of the page in device pixels.
  */
 export function paintStroke(context, stroke, side) {
-  const points = stroke.points.map(([x, y]) => [x * side, y * side]);
-  const [first, last] = [points[0], points[points.length - 1]];
+  const points = stroke.points.map(([x, y, pressure = 1]) => ({ x: x * side, y: y * side, pressure }));
   context.lineCap = context.lineJoin = "round";
-  context.lineWidth = stroke.width * side;
   context.strokeStyle = INK;
+  context.globalCompositeOperation = stroke.erase ? "destination-out" : "source-over";
+  let from = points[0];
   context.beginPath();
-  context.moveTo(first[0], first[1]);
-  for (let i = 1; i < points.length - 1; i++) {
-    const [x, y] = points[i];
-    context.quadraticCurveTo(x, y, (x + points[i + 1][0]) / 2, (y + points[i + 1][1]) / 2);
+  context.moveTo(from.x, from.y);
+  context.lineWidth = stroke.width * from.pressure * side;
+  for (let i = 1; i < points.length; i++) {
+    const [at, next] = [points[i], points[i + 1] ?? points[i]];
+    const middle = { x: (at.x + next.x) / 2, y: (at.y + next.y) / 2, pressure: at.pressure };
+    context.quadraticCurveTo(at.x, at.y, middle.x, middle.y);
+    if (at.pressure !== from.pressure) {
+      context.stroke();
+      context.beginPath();
+      context.moveTo(middle.x, middle.y);
+      context.lineWidth = stroke.width * at.pressure * side;
+    }
+    from = middle;
   }
-  context.lineTo(last[0], last[1]);
+  if (points.length === 1) context.lineTo(from.x, from.y);
   context.stroke();
+  context.globalCompositeOperation = "source-over";
 }

@@ -6,9 +6,9 @@ import { Drawing } from "../../assets/js/drawing.js";
 test("undo goes back through strokes, pictures and clearing", () => {
   const drawing = new Drawing();
   assert.ok(drawing.isEmpty && !drawing.canUndo);
-  const stroke = drawing.begin([0.1, 0.2], 0.01);
+  const stroke = drawing.begin([0.1, 0.2], { width: 0.01 });
   drawing.extend(stroke, [[0.3, 0.4], [0.5, 0.6]]);
-  drawing.begin([0.9, 0.9], 0.01);
+  drawing.begin([0.9, 0.9], { width: 0.01 });
   drawing.clear();
   assert.ok(drawing.isEmpty);
   drawing.undo();
@@ -25,6 +25,45 @@ test("undo goes back through strokes, pictures and clearing", () => {
   assert.ok(drawing.isEmpty && !drawing.canUndo);
   drawing.undo();
   assert.ok(drawing.isEmpty);
+});
+
+test("redo brings back what was undone, until something new is drawn", () => {
+  const drawing = new Drawing();
+  drawing.begin([0, 0], { width: 0.01 });
+  drawing.begin([1, 1], { width: 0.06, erase: true });
+  drawing.clear();
+  drawing.undo();
+  drawing.undo();
+  assert.equal(drawing.page.strokes.length, 1);
+  drawing.redo();
+  assert.deepEqual(drawing.page.strokes.at(-1), { width: 0.06, erase: true, points: [[1, 1]] });
+  drawing.redo();
+  assert.ok(drawing.isEmpty && !drawing.canRedo);
+  drawing.undo();
+  drawing.begin([0.5, 0.5], { width: 0.01 });
+  assert.equal(drawing.canRedo, false);
+  drawing.redo();
+  assert.equal(drawing.page.strokes.length, 3);
+});
+
+test("the start of a gesture is forgotten and cannot be redone", () => {
+  const drawing = new Drawing();
+  drawing.begin([0, 0], { width: 0.01 });
+  const gesture = drawing.begin([0.5, 0.5], { width: 0.01 });
+  drawing.forget(gesture);
+  assert.deepEqual(drawing.page.strokes.map((s) => s.points), [[[0, 0]]]);
+  assert.equal(drawing.canRedo, false);
+  drawing.forget(gesture);
+  assert.equal(drawing.page.strokes.length, 1);
+});
+
+test("a page that was kept is there again, with nothing to undo", () => {
+  const kept = { picture: null, strokes: [{ width: 0.01, points: /** @type {any} */ ([[0, 0]]) }] };
+  const drawing = new Drawing();
+  drawing.restore(kept);
+  assert.ok(!drawing.isEmpty && !drawing.canUndo);
+  drawing.page.strokes[0].points.push([1, 1]);
+  assert.equal(kept.strokes[0].points.length, 1);
 });
 
 test("clearing an empty page is nothing to undo", () => {
@@ -44,8 +83,8 @@ test("drawing on an example leaves the example as it was", () => {
 
 test("a stroke that was undone while it was drawn stays away", () => {
   const drawing = new Drawing();
-  drawing.begin([0, 0], 0.01);
-  const stroke = drawing.begin([0.5, 0.5], 0.01);
+  drawing.begin([0, 0], { width: 0.01 });
+  const stroke = drawing.begin([0.5, 0.5], { width: 0.01 });
   drawing.undo();
   drawing.extend(stroke, [[0.6, 0.6]]);
   assert.deepEqual(drawing.page.strokes.map((s) => s.points), [[[0, 0]]]);

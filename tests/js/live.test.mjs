@@ -49,3 +49,29 @@ test("a failure is reported and does not stop what follows", async () => {
   await pause();
   assert.deepEqual(answers, ["back"]);
 });
+
+test("a request that failed is made again on its own, for the newest state", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const settle = () => new Promise((done) => setImmediate(done));
+  const { asked, ask } = server();
+  const answers = [];
+  let state = 1;
+  const live = new Live(() => state, ask, (a) => answers.push(a), () => {}, () => {}, 2000);
+  live.changed();
+  asked[0].fail();
+  await settle();
+  state = 2;
+  context.mock.timers.tick(1999);
+  assert.equal(asked.length, 1);
+  context.mock.timers.tick(1);
+  assert.equal(asked[1].question, 2);
+  asked[1].fail();
+  await settle();
+  live.changed();
+  assert.equal(asked.length, 3, "a change asks at once");
+  asked[2].answer("back");
+  await settle();
+  context.mock.timers.tick(10_000);
+  assert.equal(asked.length, 3, "and the retry is not made as well");
+  assert.deepEqual(answers, ["back"]);
+});

@@ -22,6 +22,28 @@ def test_a_tap_leaves_a_round_dot() -> None:
     assert area == pytest.approx(np.pi * 0.05**2, rel=0.1)
 
 
+def test_pressure_makes_a_stroke_wider_along_its_way() -> None:
+    points = [[0.1, 0.5, 0.5], [0.5, 0.5, 1.0], [0.9, 0.5, 1.5]]
+    page = np.asarray(render_strokes(parse_strokes([{"width": 0.08, "points": points}])))
+    side = page.shape[0]
+    thickness = [(page[:, round(x * side)] < 128).sum() / side for x in (0.15, 0.5, 0.85)]
+    assert thickness[1] == pytest.approx(0.08, abs=0.012)
+    assert thickness[0] < 0.065 < 0.095 < thickness[2]
+
+
+def test_the_eraser_takes_ink_away_and_leaves_what_comes_later() -> None:
+    line = {"width": 0.05, "points": [[0.1, 0.5], [0.9, 0.5]]}
+    wipe = {"width": 0.2, "points": [[0.5, 0.1], [0.5, 0.9]], "erase": True}
+    page = np.asarray(render_strokes(parse_strokes([line, wipe])))
+    side = page.shape[0]
+    assert page[side // 2, side // 2] == 255
+    assert page[side // 2, side // 4] == page[side // 2, 3 * side // 4] == 0
+    again = np.asarray(render_strokes(parse_strokes([line, wipe, line])))
+    assert again[side // 2, side // 2] == 0
+    grey = render_strokes(parse_strokes([line, wipe]), Image.new("L", (50, 50), 180))
+    assert grey.getpixel((side // 2, side // 2)) == (180, 180, 180)
+
+
 LINE = [{"width": 0.02, "points": [[0, 0.5], [1, 0.5]]}]
 
 
@@ -52,7 +74,8 @@ def test_a_transparent_upload_stays_paper_and_grey_paper_gets_no_edge() -> None:
         [1],
         [{"width": 0.1}],
         [{"width": "thick", "points": [[0, 0]]}],
-        [{"width": 0.1, "points": [[0, 0, 0]]}],
+        [{"width": 0.1, "points": [[0, 0, 1, 1]]}],
+        [{"width": 0.1, "points": [[0, 0, "hard"]]}],
         [{"width": 0.1, "points": [[0, "a"]]}],
         [{"width": 0.1, "points": [[0, float("nan")]]}],
         [{"width": float("nan"), "points": [[0, 0]]}],
@@ -68,5 +91,5 @@ def test_other_payloads_are_refused(payload: object) -> None:
 
 def test_far_coordinates_and_widths_are_bounded() -> None:
     (stroke,) = parse_strokes([{"width": 1e9, "points": [[1e300, float("-inf")]]}])
-    assert stroke.points == ((2.0, -1.0),)
+    assert stroke.points == ((2.0, -1.0, 1.0),)
     assert stroke.width == 0.2

@@ -1,0 +1,57 @@
+/** The page as this browser keeps it, so that a reload or a crash loses nothing. */
+
+/** @typedef {import("./drawing.js").Stroke} Stroke */
+/** @typedef {{strokes: Stroke[], picture: string | null}} Kept  strokes and the upload's path. */
+
+const KEY = "sketchzoo.page";
+const AFTER = 250;
+
+export class Keeper {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {Pick<Storage, "getItem" | "setItem">} storage
+   * @param {() => Kept} page what is on the page now.
+   */
+  constructor(storage, page) {
+    this.storage = storage;
+    this.page = page;
+  }
+
+  /** Says that the page has changed; it is written once no more changes come. */
+  changed() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.write(), AFTER);
+  }
+
+  /** Writes the page now. A browser that keeps nothing, or is full, costs the reload, no more. */
+  write() {
+    clearTimeout(this.#timer);
+    try {
+      this.storage.setItem(KEY, JSON.stringify(this.page()));
+    } catch {
+      return;
+    }
+  }
+
+  /** The page that was written last; null without one, or when it is damaged. @returns {Kept | null} */
+  read() {
+    try {
+      const kept = JSON.parse(this.storage.getItem(KEY) ?? "null");
+      return Array.isArray(kept?.strokes) && kept.strokes.every(isStroke) ? kept : null;
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** @param {any} stroke @returns {stroke is Stroke} */
+function isStroke(stroke) {
+  return (
+    Number.isFinite(stroke?.width) &&
+    Array.isArray(stroke.points) &&
+    stroke.points.length > 0 &&
+    stroke.points.every((/** @type {any} */ p) => Array.isArray(p) && p.every(Number.isFinite))
+  );
+}

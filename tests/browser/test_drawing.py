@@ -1,0 +1,197 @@
+"""Pens, eraser, the way back and forth, and what survives a reload or a lost server."""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from model.strokes import parse_strokes, render_strokes
+from tests.browser.test_board import PHOTOS, STATUS, draw, found
+
+LINE: dict[str, Any] = {"points": [[0.2, 0.5], [0.8, 0.5]]}
+CROSS: dict[str, Any] = {"points": [[0.5, 0.2], [0.5, 0.8]]}
+
+
+def dark_pixels(page: Page) -> int:
+    """Inked pixels of the canvas."""
+    count: int = page.locator('[data-part="pad"]').evaluate(
+        "c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
+        ".reduce((n, v, i) => n + (i % 4 === 3 && v > 128), 0)"
+    )
+    return count
+
+
+def choose(page: Page, pen: str) -> None:
+    page.get_by_role("radio", name=pen).click()
+
+
+def test_pens_draw_lines_of_their_width(page: Page) -> None:
+    counts = []
+    for pen in ("Fine pen", "Medium pen", "Bold pen"):
+        choose(page, pen)
+        expect(page.get_by_role("radio", name=pen)).to_be_checked()
+        draw(page, [LINE])
+        counts.append(dark_pixels(page))
+        page.get_by_role("button", name="Clear").click()
+    side = page.locator('[data-part="pad"]').evaluate("c => c.width")
+    for count, width in zip(counts, (0.007, 0.012, 0.024), strict=True):
+        assert abs(count / side**2 - 0.6 * width) < 0.0035, (counts, side)
+
+
+def test_the_eraser_takes_ink_away_and_the_search_follows(page: Page) -> None:
+    draw(page, [LINE, CROSS])
+    crossed, before = dark_pixels(page), found(page)
+    choose(page, "Eraser")
+    draw(page, [{"points": [[0.5, 0.1], [0.5, 0.45]]}])
+    assert dark_pixels(page) < 0.9 * crossed
+    assert found(page) != before
+    page.get_by_role("button", name="Undo").click()
+    assert dark_pixels(page) == crossed
+    assert found(page) == before
+    draw(page, [{"points": [[0.1, y / 20], [0.9, y / 20]]} for y in range(2, 19)])
+    expect(page.locator(STATUS)).to_contain_text("nothing on the page")
+
+
+def test_undo_and_redo_by_button_and_keyboard(page: Page) -> None:
+    draw(page, [LINE])
+    one = dark_pixels(page)
+    draw(page, [CROSS])
+    two, answer = dark_pixels(page), found(page)
+    redo = page.get_by_role("button", name="Redo")
+    expect(redo).to_be_disabled()
+    page.keyboard.press("Control+z")
+    assert dark_pixels(page) == one
+    redo.click()
+    assert dark_pixels(page) == two
+    assert found(page) == answer
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    assert dark_pixels(page) == 0
+    page.keyboard.press("Control+Shift+Z")
+    page.keyboard.press("Control+y")
+    assert dark_pixels(page) == two
+    expect(redo).to_be_disabled()
+
+
+def test_pens_are_radio_buttons_for_the_keyboard(page: Page) -> None:
+    page.get_by_role("radio", name="Medium pen").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Bold pen")).to_be_checked()
+    expect(page.get_by_role("radio", name="Bold pen")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Fine pen")).to_be_checked()
+
+
+def test_a_reload_loses_nothing(
+    page: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    draw(page, examples["fish"])
+    answer, ink = found(page), dark_pixels(page)
+    page.reload()
+    expect(page.locator(PHOTOS)).to_have_count(12)
+    assert dark_pixels(page) == ink
+    assert found(page) == answer
+    render_strokes(parse_strokes(examples["owl"])).save(tmp_path / "owl.png")
+    page.locator('[data-part="file"]').set_input_files(tmp_path / "owl.png")
+    page.wait_for_function("document.querySelector('[data-part=undo]').disabled === false")
+    draw(page, [LINE])
+    answer = found(page)
+    page.reload()
+    expect(page.locator(PHOTOS)).to_have_count(12)
+    assert found(page) == answer
+
+
+def test_photos_come_on_their_own_when_the_server_is_back(page: Page) -> None:
+    draw(page, [LINE])
+    before = found(page)
+    page.context.set_offline(True)
+    draw(page, [CROSS])
+    expect(page.locator(STATUS)).to_contain_text("photos come when it is back")
+    page.context.set_offline(False)
+    expect(page.locator(STATUS)).to_contain_text("Nearest", timeout=8000)
+    assert found(page) != before
+
+
+def test_two_fingers_zoom_and_leave_no_stroke(browser: Browser, address: str) -> None:
+    phone = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = phone.new_page()
+    page.goto(address)
+    page.wait_for_selector('[data-part="examples"] button')
+    box = page.locator('[data-part="pad"]').bounding_box()
+    assert box
+    touch = phone.new_cdp_session(page)
+
+    def fingers(kind: str, *places: tuple[float, float]) -> None:
+        points = [
+            {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"], "id": i}
+            for i, (x, y) in enumerate(places)
+        ]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", (0.4, 0.5))
+    fingers("touchStart", (0.4, 0.5), (0.6, 0.5))
+    for step in range(1, 8):
+        fingers("touchMove", (0.4 - 0.03 * step, 0.5), (0.6 + 0.03 * step, 0.5))
+    fingers("touchEnd")
+    page.wait_for_timeout(200)
+    assert dark_pixels(page) == 0
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    phone.close()
+
+
+def test_a_pen_draws_by_its_pressure_and_the_hand_beside_it_draws_nothing(page: Page) -> None:
+    pad = page.locator('[data-part="pad"]')
+    script = """(canvas, [type, pressure, y]) => {
+        const box = canvas.getBoundingClientRect();
+        const at = (x) => ({pointerId: 7, pointerType: type, pressure, bubbles: true, button: 0,
+            clientX: box.left + x * box.width, clientY: box.top + y * box.height});
+        canvas.setPointerCapture = () => {};
+        canvas.dispatchEvent(new PointerEvent("pointerdown", at(0.2)));
+        for (let x = 0.25; x < 0.8; x += 0.05) canvas.dispatchEvent(new PointerEvent("pointermove", at(x)));
+        canvas.dispatchEvent(new PointerEvent("pointerup", at(0.8)));
+    }"""
+    counts = []
+    for pressure in (0.1, 0.5, 0.9):
+        pad.evaluate(script, ["pen", pressure, 0.5])
+        counts.append(dark_pixels(page))
+        page.get_by_role("button", name="Clear").click()
+    assert counts[0] < 0.7 * counts[1] < 0.55 * counts[2]
+    pad.evaluate(script, ["touch", 0.5, 0.3])
+    assert dark_pixels(page) == 0
+
+
+def test_the_canvas_is_sharp_on_a_dense_screen(browser: Browser, address: str) -> None:
+    dense = browser.new_context(viewport={"width": 800, "height": 700}, device_scale_factor=3)
+    page = dense.new_page()
+    page.goto(address)
+    page.wait_for_selector('[data-part="examples"] button')
+    pad = page.locator('[data-part="pad"]')
+    box = pad.bounding_box()
+    assert box
+    assert abs(pad.evaluate("c => c.width") - 3 * box["width"]) <= 4
+    dense.close()
+
+
+def test_erasers_reach_the_server_as_they_look(
+    page: Page, examples: dict[str, list[dict[str, Any]]]
+) -> None:
+    """The canvas and the server's own rendering of the same strokes agree."""
+    draw(page, examples["rabbit"])
+    choose(page, "Eraser")
+    draw(page, [{"points": [[0.3, 0.3], [0.7, 0.7]]}])
+    page.wait_for_timeout(400)
+    kept = page.evaluate("JSON.parse(localStorage['sketchzoo.page'])")
+    rendered = render_strokes(parse_strokes(kept["strokes"])).resize((96, 96))
+    shot = page.locator('[data-part="pad"]').evaluate(
+        "c => { const s = document.createElement('canvas'); s.width = s.height = 384;"
+        "const x = s.getContext('2d'); x.fillStyle = '#fff'; x.fillRect(0, 0, 384, 384);"
+        "x.drawImage(c, 0, 0, 384, 384); return [...x.getImageData(0, 0, 384, 384).data]; }"
+    )
+    shown = Image.frombytes("RGBA", (384, 384), bytes(shot)).convert("L").resize((96, 96))
+    apart = [abs(a - b) for a, b in zip(rendered.tobytes(), shown.tobytes(), strict=True)]
+    assert sum(apart) / len(apart) < 3
+    assert max(255 - v for v in rendered.tobytes()) > 100

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Keeper } from "../../assets/js/keep.js";
+
+function storage() {
+  /** @type {Map<string, string>} */
+  const kept = new Map();
+  return {
+    writes: 0,
+    getItem: (/** @type {string} */ key) => kept.get(key) ?? null,
+    setItem(/** @type {string} */ key, /** @type {string} */ value) {
+      this.writes += 1;
+      kept.set(key, value);
+    },
+    spoil: () => kept.forEach((_, key) => kept.set(key, "{")),
+  };
+}
+
+const page = { strokes: [{ width: 0.01, points: [[0.1, 0.2]] }], picture: "upload/a.png" };
+
+test("what was written last is read again", () => {
+  const place = storage();
+  const keeper = new Keeper(place, () => /** @type {any} */ (page));
+  assert.equal(keeper.read(), null);
+  keeper.write();
+  assert.deepEqual(new Keeper(place, () => /** @type {any} */ (page)).read(), page);
+});
+
+test("many changes in a row are written once", (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const place = storage();
+  const keeper = new Keeper(place, () => /** @type {any} */ (page));
+  for (let i = 0; i < 50; i++) {
+    keeper.changed();
+    context.mock.timers.tick(20);
+  }
+  assert.equal(place.writes, 0);
+  context.mock.timers.tick(300);
+  assert.equal(place.writes, 1);
+});
+
+test("a damaged page, or a browser that keeps nothing, is an empty page", () => {
+  const place = storage();
+  const keeper = new Keeper(place, () => /** @type {any} */ (page));
+  keeper.write();
+  place.spoil();
+  assert.equal(keeper.read(), null);
+  for (const odd of [{}, { strokes: [{}] }, { strokes: [{ width: 1, points: [["x", 0]] }] }]) {
+    const other = new Keeper(storage(), () => /** @type {any} */ (odd));
+    other.write();
+    assert.equal(other.read(), null);
+  }
+  const full = { getItem: () => null, setItem: () => { throw new Error("full"); } };
+  new Keeper(full, () => /** @type {any} */ (page)).write();
+});
