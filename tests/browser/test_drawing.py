@@ -151,7 +151,9 @@ def test_a_pen_draws_by_its_pressure_and_the_hand_beside_it_draws_nothing(page: 
             clientX: box.left + x * box.width, clientY: box.top + y * box.height});
         canvas.setPointerCapture = () => {};
         canvas.dispatchEvent(new PointerEvent("pointerdown", at(0.2)));
-        for (let x = 0.25; x < 0.8; x += 0.05) canvas.dispatchEvent(new PointerEvent("pointermove", at(x)));
+        for (let x = 0.25; x < 0.8; x += 0.05) {
+            canvas.dispatchEvent(new PointerEvent("pointermove", at(x)));
+        }
         canvas.dispatchEvent(new PointerEvent("pointerup", at(0.8)));
     }"""
     counts = []
