@@ -199,7 +199,7 @@ def build_page(search: SketchSearch) -> gr.Blocks:
             picture = query.get("picture")
             paper = open_image(uploaded(picture)) if picture else None
             drawing = paper if paper and not strokes else render_strokes(strokes, paper)
-            return {"matches": found(search.query(drawing))}
+            return {"matches": found(search.query(drawing, wanted(query.get("k", 12))))}
         except SketchZooError as error:
             return {"error": str(error)}
 
@@ -207,10 +207,8 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         """Finds the k photos nearest to a sketch in an image file, best first."""
         if not file:
             raise gr.Error("Send an image file of a sketch.", print_exception=False)
-        if k is None or not 1 <= k <= MAX_K or k != int(k):
-            raise gr.Error(f"k is a whole number from 1 to {MAX_K}.", print_exception=False)
         try:
-            return found(search.query(open_image(Path(file), "the sketch"), int(k)))
+            return found(search.query(open_image(Path(file), "the sketch"), wanted(k)))
         except SketchZooError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -226,6 +224,17 @@ def build_page(search: SketchSearch) -> gr.Blocks:
             file, k = gr.File(type="filepath"), gr.Number(12)
             gr.Button().click(search_file, [file, k], gr.JSON(), api_name="search", queue=False)
     return page
+
+
+def wanted(k: Any) -> int:
+    """The number of photos that a query asks for.
+
+    Raises:
+        SketchZooError: it is no whole number from 1 to `MAX_K`.
+    """
+    if not isinstance(k, (int, float)) or not 1 <= k <= MAX_K or k != int(k):
+        raise SketchZooError(f"k is a whole number from 1 to {MAX_K}.")
+    return int(k)
 
 
 def uploaded(path: Any) -> Path:

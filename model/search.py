@@ -24,6 +24,8 @@ class Match:
         label: what it shows.
         distance: Euclidean, between embeddings. On the unit sphere, where most encoders put
             them, it is 0 (same) to 2 (opposite): sqrt(2 - 2 * dot product).
+        similarity: 1 for the same. On the unit sphere the dot product, -1 to 1, else
+            1 / (1 + distance).
         credit: who made it; empty where unknown.
         licence: its terms; empty where unknown.
         rank: 1 for the nearest.
@@ -33,6 +35,7 @@ class Match:
     photo: str
     label: str
     distance: float
+    similarity: float
     credit: str
     licence: str
     rank: int
@@ -106,6 +109,7 @@ class SketchSearch:
                 photo=photo.path,
                 label=photo.label,
                 distance=distance,
+                similarity=self._similarity(distance),
                 credit=photo.credit,
                 licence=photo.licence,
                 rank=rank,
@@ -114,6 +118,9 @@ class SketchSearch:
             for rank, (number, distance) in enumerate(zip(numbers, distances, strict=True), 1)
             for photo in (self.photos[number],)
         ]
+
+    def _similarity(self, distance: float) -> float:
+        return 1 - distance**2 / 2 if self.manifest.normalise else 1 / (1 + distance)
 
 
 def _load_index(checkpoint: Checkpoint) -> AnnoyIndex | None:

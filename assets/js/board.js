@@ -5,12 +5,13 @@ import { Gallery, part } from "./gallery.js";
 import { Keeper } from "./keep.js";
 import { Live } from "./live.js";
 import { ERASER, Pad, paintStroke, WIDTHS } from "./pad.js";
+import { listen, readable } from "./sources.js";
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {import("./gallery.js").Match} Match */
 /**
  * @typedef {{matches?: Match[], error?: string}} Answer
- * @typedef {{strokes: Stroke[], picture: string | null}} Query
+ * @typedef {{strokes: Stroke[], picture: string | null, k: number}} Query
  * @typedef {{search: (query: Query) => Promise<Answer>}} Server
  * @typedef {(file: File) => Promise<{path: string}>} Upload
  */
@@ -21,11 +22,14 @@ const SAY = {
   found: (/** @type {string} */ labels) => `Nearest: ${labels}.`,
   uploading: "Reading the picture …",
   lost: "The server does not answer. Your drawing is safe; photos come when it is back.",
-  unreadable: "This file cannot be shown as a picture. Use a PNG, JPEG or WebP.",
+  unreadable: "This file cannot be shown as a picture. Use a PNG, JPEG, WebP or SVG.",
   tooLarge: "This file has more than 30 MB. Save it smaller and try again.",
 };
 
 const MAX_BYTES = 30e6;
+
+/** Where the browser keeps how many photos are wanted. */
+const COUNT = "sketchzoo.count";
 
 /**
  * Brings the board to life.
@@ -46,8 +50,15 @@ export function start(root, server, upload) {
   const clear = /** @type {HTMLButtonElement} */ (part(root, "clear"));
   const file = /** @type {HTMLInputElement} */ (part(root, "file"));
 
+  const count = /** @type {HTMLSelectElement} */ (part(root, "count"));
+  count.value = localStorage.getItem(COUNT) ?? count.value;
+
   const live = new Live(
-    () => ({ strokes: drawing.page.strokes, picture: drawing.page.picture?.path ?? null }),
+    () => ({
+      strokes: drawing.page.strokes,
+      picture: drawing.page.picture?.path ?? null,
+      k: Number(count.value),
+    }),
     (query) => (drawing.isEmpty ? Promise.resolve({}) : server.search(query)),
     show,
     () => say(SAY.lost, true),
@@ -94,12 +105,14 @@ export function start(root, server, upload) {
   async function use(chosen) {
     if (chosen.size > MAX_BYTES) return say(SAY.tooLarge, true);
     say(SAY.uploading);
+    const picture = await readable(chosen).catch(() => null);
+    if (!picture) return say(SAY.unreadable, true);
     try {
       const [{ path }, image] = await Promise.all([
-        upload(chosen),
-        createImageBitmap(chosen).catch(() => null),
+        upload(picture),
+        createImageBitmap(picture).catch(() => null),
       ]);
-      const { error } = await server.search({ strokes: [], picture: path });
+      const { error } = await server.search({ strokes: [], picture: path, k: 1 });
       if (error || !image) return say(error ?? SAY.unreadable, true);
       drawing.place({ path, image });
       redrawn();
@@ -127,13 +140,14 @@ export function start(root, server, upload) {
     pad.tool = pen === "eraser" ? { width: ERASER, erase: true } : { width: WIDTHS[pen] };
     part(root, "pad").dataset.pen = pen;
   });
+  count.addEventListener("change", () => {
+    localStorage.setItem(COUNT, count.value);
+    live.changed();
+  });
   window.addEventListener("online", () => live.changed());
   window.addEventListener("pagehide", () => keeper.write());
   part(root, "upload").addEventListener("click", () => file.click());
-  file.addEventListener("change", () => {
-    if (file.files?.length) use(file.files[0]);
-    file.value = "";
-  });
+  listen(root, file, use);
   showExamples(root, (strokes) => then(() => drawing.load(strokes))());
   restore(keeper.read(), drawing).finally(redrawn);
 }
@@ -214,4 +228,9 @@ async function showExamples(root, chosen) {
     return button;
   });
   part(root, "examples").replaceChildren(...buttons);
+  let last = -1;
+  part(root, "surprise").addEventListener("click", () => {
+    last = (last + 1 + Math.floor(Math.random() * (examples.length - 1))) % examples.length;
+    chosen(examples[last].strokes);
+  });
 }

@@ -1,9 +1,12 @@
 /** The photos that were found, as tiles that are kept while their order changes. */
 
 /**
- * @typedef {{number: number, label: string, distance: number, rank: number, credit: string,
+ * @typedef {{number: number, label: string, similarity: number, rank: number, credit: string,
  *   licence: string, thumbnail: string}} Match
  */
+
+/** Milliseconds that a photo takes to its new place. */
+const MOVE = 260;
 
 export class Gallery {
   /** @type {Map<string, HTMLElement>} */
@@ -15,11 +18,29 @@ export class Gallery {
     this.template = template;
   }
 
-  /** Shows these photos in this order. @param {Match[]} matches */
+  /**
+   * Shows these photos in this order. Those that are there already move to their new place.
+   *
+   * @param {Match[]} matches
+   */
   show(matches) {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const before = new Map([...this.#tiles.values()].map((t) => [t, t.getBoundingClientRect()]));
     const shown = matches.map((match) => this.#tile(match));
     this.list.replaceChildren(...shown);
     this.#tiles = new Map(matches.map((match, i) => [match.thumbnail, shown[i]]));
+    if (still) return;
+    for (const tile of shown) {
+      const [from, to] = [before.get(tile), tile.getBoundingClientRect()];
+      if (!from) tile.animate([{ opacity: 0 }, { opacity: 1 }], MOVE);
+      else if (from.x !== to.x || from.y !== to.y) {
+        const there = `translate(${from.x - to.x}px, ${from.y - to.y}px)`;
+        tile.animate([{ transform: there }, { transform: "none" }], {
+          duration: MOVE,
+          easing: "cubic-bezier(.2, .8, .2, 1)",
+        });
+      }
+    }
   }
 
   /** @param {Match} match */
@@ -27,7 +48,7 @@ export class Gallery {
     const known = this.#tiles.get(match.thumbnail);
     const tile = known ?? this.#newTile(match);
     part(tile, "rank").textContent = String(match.rank);
-    part(tile, "distance").textContent = match.distance.toFixed(2);
+    part(tile, "similarity").textContent = `${Math.round(100 * match.similarity)} %`;
     return tile;
   }
 

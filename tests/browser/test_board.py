@@ -55,8 +55,10 @@ def test_an_animal_drawn_stroke_by_stroke_finds_photos_that_follow_the_drawing(
     assert min(loaded) > 40
     ranks = page.locator(f'{PHOTOS} [data-part="rank"]').all_inner_texts()
     assert ranks == [str(rank) for rank in range(1, 13)]
-    distances = [float(d) for d in page.locator('[data-part="distance"]').all_inner_texts()]
-    assert distances == sorted(distances)
+    shown = page.locator('[data-part="similarity"]').all_inner_texts()
+    similarities = [int(s.removesuffix(" %")) for s in shown]
+    assert similarities == sorted(similarities, reverse=True)
+    assert -100 <= similarities[-1] <= similarities[0] <= 100
     assert all(page.locator(f'{PHOTOS} [data-part="label"]').all_inner_texts())
     expect(page.locator('[data-part="credits"]')).to_contain_text("Tux Paint stamps, ")
 
@@ -113,7 +115,7 @@ def test_an_uploaded_sketch_gives_the_answer_of_the_api(
     answer = Client(address, verbose=False).predict(handle_file(file), 12, api_name="/search")
     assert [f"{address}/{match['thumbnail']}" for match in answer] == shown
     assert [match["rank"] for match in answer] == list(range(1, 13))
-    assert {"label", "distance", "credit", "licence"} <= set(answer[0])
+    assert {"label", "distance", "similarity", "credit", "licence"} <= set(answer[0])
     draw(page, examples["rabbit"][:1])
     draw(page, [{"points": [[0.1, 0.1], [0.9, 0.9]]}])
     assert found(page) != shown
