@@ -6,9 +6,11 @@ python app.py --photos DIR    serve your own photos instead
 
 import argparse
 import hashlib
+import io
 import os
 import socket
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,14 +27,17 @@ from gradio.utils import get_upload_folder
 from model import Checkpoint, Match, SketchSearch, SketchZooError
 from model.checkpoint import SHIPPED
 from model.gallery import build_gallery, gallery_is_current, photos_in
-from model.images import MAX_BYTES, open_image
+from model.images import MAX_BYTES, flatten, open_image
+from model.preprocess import frame_sketch
+from model.query import parse_count, parse_query
 from model.starter import starter_photos
-from model.strokes import StrokeError, parse_strokes, render_strokes
+from model.strokes import StrokeError, render_strokes
 
 ROOT = Path(__file__).parent
 ASSETS = ROOT / "assets"
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
-MAX_K = 48
+LARGE_SIDE = 1280
+"""Pixels. Photos are shown no larger, and without the metadata of their files."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -149,6 +154,19 @@ def build_app(search: SketchSearch) -> FastAPI:
             raise HTTPException(404, "There is no such photo.")
         return FileResponse(search.thumbnail(number), headers=FOR_EVER)
 
+    @app.get("/photos/{number}")
+    def photo(number: int) -> Response:
+        if not 0 <= number < len(search.photos):
+            raise HTTPException(404, "There is no such photo.")
+        try:
+            image = flatten(open_image(Path(search.photos[number].path)))
+        except SketchZooError as error:
+            raise HTTPException(404, "This photo cannot be read any more.") from error
+        image.thumbnail((LARGE_SIDE, LARGE_SIDE), reducing_gap=3.0)
+        data = io.BytesIO()
+        image.save(data, "JPEG", quality=88)
+        return Response(data.getvalue(), media_type="image/jpeg", headers=FOR_EVER)
+
     app.mount("/sketchzoo", Assets(directory=ASSETS))
     gr.mount_gradio_app(
         app,
@@ -191,24 +209,34 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         ]
 
     def search_drawing(query: dict[str, Any]) -> dict[str, Any]:
-        """Answers the board: strokes, on an uploaded picture or not, to matches or a message."""
+        """Answers the board: what was drawn, and how the search is narrowed, to matches."""
         try:
-            if not isinstance(query, dict):
-                raise StrokeError("A query holds strokes, and the path of an upload or none.")
-            strokes = parse_strokes(query.get("strokes"))
-            picture = query.get("picture")
-            paper = open_image(uploaded(picture)) if picture else None
-            drawing = paper if paper and not strokes else render_strokes(strokes, paper)
-            return {"matches": found(search.query(drawing, wanted(query.get("k", 12))))}
+            asked = parse_query(query)
+            if asked.photo is None:
+                paper = open_image(uploaded(asked.picture)) if asked.picture else None
+                drawing = (
+                    paper if paper and not asked.strokes else render_strokes(asked.strokes, paper)
+                )
+                frame = frame_sketch(drawing, search.encoder.input_size)
+                embedding = search.encoder.embed_frame(frame)
+            else:
+                embedding = search.embedding_of(asked.photo)
+            steered = search.steer(embedding, asked.like, asked.unlike)
+            matches = search.nearest(steered, asked.k, only=asked.only, without=asked.without)
+            return {"matches": found(matches)}
         except SketchZooError as error:
             return {"error": str(error)}
+
+    def describe_gallery() -> dict[str, int]:
+        """Tells the board how many photos of what there are."""
+        return dict(sorted(Counter(photo.label for photo in search.photos).items()))
 
     def search_file(file: str | None, k: float | None) -> list[dict[str, Any]]:
         """Finds the k photos nearest to a sketch in an image file, best first."""
         if not file:
             raise gr.Error("Send an image file of a sketch.", print_exception=False)
         try:
-            return found(search.query(open_image(Path(file), "the sketch"), wanted(k)))
+            return found(search.query(open_image(Path(file), "the sketch"), parse_count(k)))
         except SketchZooError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -217,24 +245,13 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         gr.HTML(
             html_template=(ASSETS / "board.html").read_text(encoding="utf-8"),
             js_on_load=(ASSETS / "js" / "start.js").read_text(encoding="utf-8"),
-            server_functions=[search_drawing],
+            server_functions=[search_drawing, describe_gallery],
             apply_default_css=False,
         )
         with gr.Row(visible=False):
             file, k = gr.File(type="filepath"), gr.Number(12)
             gr.Button().click(search_file, [file, k], gr.JSON(), api_name="search", queue=False)
     return page
-
-
-def wanted(k: Any) -> int:
-    """The number of photos that a query asks for.
-
-    Raises:
-        SketchZooError: it is no whole number from 1 to `MAX_K`.
-    """
-    if not isinstance(k, (int, float)) or not 1 <= k <= MAX_K or k != int(k):
-        raise SketchZooError(f"k is a whole number from 1 to {MAX_K}.")
-    return int(k)
 
 
 def uploaded(path: Any) -> Path:

@@ -1,8 +1,10 @@
 """From a drawing to the nearest photos."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from annoy import AnnoyIndex
 from PIL import Image
 
@@ -13,6 +15,9 @@ from model.preprocess import frame_sketch
 
 SEARCH_K = 2000
 """Least number of nodes that Annoy looks at; its default, trees * k, is 240 for 12 photos."""
+
+LIKE, UNLIKE = 0.75, 0.25
+"""Weights of the photos that a query is moved towards and away from."""
 
 
 @dataclass(frozen=True)
@@ -90,20 +95,35 @@ class SketchSearch:
             self.encoder.embed_frame(frame_sketch(image, self.encoder.input_size)), k
         )
 
-    def nearest(self, embedding: Embeddings, k: int = 12) -> list[Match]:
+    def nearest(
+        self,
+        embedding: Embeddings,
+        k: int = 12,
+        *,
+        only: Collection[str] = (),
+        without: Collection[str] = (),
+    ) -> list[Match]:
         """The `k` photos nearest to an embedding of shape `(d,)`, best first.
 
         In large galleries Annoy may miss a few (see `SEARCH_K`).
+
+        Args:
+            only: labels to search among; all of them if empty.
+            without: labels to leave out.
         """
         if k < 1:
             raise ValueError("k is at least 1")
-        if self._index is None:
-            raise GalleryError(
-                "No photos are indexed. Start the app with --photos DIR to search your own."
-            )
-        numbers, distances = self._index.get_nns_by_vector(
-            embedding, k, search_k=max(SEARCH_K, 20 * k), include_distances=True
+        index = self._filled_index()
+        asked = len(self.photos) if only or without else k
+        numbers, distances = index.get_nns_by_vector(
+            embedding, asked, search_k=max(SEARCH_K, 20 * asked), include_distances=True
         )
+        kept = [
+            (number, distance)
+            for number, distance in zip(numbers, distances, strict=True)
+            if (not only or self.photos[number].label in only)
+            and self.photos[number].label not in without
+        ]
         return [
             Match(
                 photo=photo.path,
@@ -115,9 +135,49 @@ class SketchSearch:
                 rank=rank,
                 number=number,
             )
-            for rank, (number, distance) in enumerate(zip(numbers, distances, strict=True), 1)
+            for rank, (number, distance) in enumerate(kept[:k], 1)
             for photo in (self.photos[number],)
         ]
+
+    def embedding_of(self, number: int) -> Embeddings:
+        """The embedding of a photo of the gallery, `(d,)`.
+
+        Raises:
+            GalleryError: there is no such photo.
+        """
+        index = self._filled_index()
+        if not 0 <= number < len(self.photos):
+            raise GalleryError("There is no such photo any more. Reload the page.")
+        return np.array(index.get_item_vector(number), np.float32)
+
+    def steer(
+        self, embedding: Embeddings, like: Sequence[int], unlike: Sequence[int]
+    ) -> Embeddings:
+        """A query moved towards some photos of the gallery and away from others.
+
+        `q + 0.75 * mean(liked) - 0.25 * mean(disliked)` (Rocchio 1971, with the usual weights), put
+        back on the unit sphere where embeddings lie there.
+
+        Args:
+            embedding: `(d,)`.
+            like, unlike: numbers of photos.
+
+        Raises:
+            GalleryError: there is no such photo.
+        """
+        moved = embedding.copy()
+        for numbers, weight in ((like, LIKE), (unlike, -UNLIKE)):
+            if numbers:
+                rows = np.stack([self.embedding_of(number) for number in numbers])
+                moved += weight * rows.mean(axis=0)
+        return moved / np.linalg.norm(moved) if self.manifest.normalise else moved
+
+    def _filled_index(self) -> AnnoyIndex:
+        if self._index is None:
+            raise GalleryError(
+                "No photos are indexed. Start the app with --photos DIR to search your own."
+            )
+        return self._index
 
     def _similarity(self, distance: float) -> float:
         return 1 - distance**2 / 2 if self.manifest.normalise else 1 / (1 + distance)

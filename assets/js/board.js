@@ -1,30 +1,25 @@
 /** The page: pad, buttons, uploads, examples and gallery put together. */
 
+import { Closer } from "./closer.js";
 import { Drawing } from "./drawing.js";
 import { Gallery, part } from "./gallery.js";
 import { Keeper } from "./keep.js";
 import { Live } from "./live.js";
+import { Narrowing } from "./narrow.js";
 import { ERASER, Pad, paintStroke, WIDTHS } from "./pad.js";
 import { listen, readable } from "./sources.js";
+import { SAY } from "./strings.js";
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {import("./gallery.js").Match} Match */
 /**
  * @typedef {{matches?: Match[], error?: string}} Answer
- * @typedef {{strokes: Stroke[], picture: string | null, k: number}} Query
- * @typedef {{search: (query: Query) => Promise<Answer>}} Server
+ * @typedef {{strokes: Stroke[], picture: string | null, k: number}} Drawn
+ * @typedef {Drawn & Partial<import("./narrow.js").Narrowed>} Query
+ * @typedef {{search: (query: Query) => Promise<Answer>,
+ *   describe: () => Promise<Record<string, number>>}} Server
  * @typedef {(file: File) => Promise<{path: string}>} Upload
  */
-
-const SAY = {
-  empty: "Start with a line, or take one of these.",
-  credits: (/** @type {string[]} */ terms) => `Photos: ${terms.join("; ")}`,
-  found: (/** @type {string} */ labels) => `Nearest: ${labels}.`,
-  uploading: "Reading the picture …",
-  lost: "The server does not answer. Your drawing is safe; photos come when it is back.",
-  unreadable: "This file cannot be shown as a picture. Use a PNG, JPEG, WebP or SVG.",
-  tooLarge: "This file has more than 30 MB. Save it smaller and try again.",
-};
 
 const MAX_BYTES = 30e6;
 
@@ -43,7 +38,10 @@ export function start(root, server, upload) {
   const gallery = new Gallery(
     part(root, "results"),
     /** @type {HTMLTemplateElement} */ (part(root, "tile")),
+    (match) => closer.show(match),
   );
+  const narrowing = new Narrowing();
+  const closer = new Closer(/** @type {HTMLDialogElement} */ (part(root, "closer")), narrow);
   const status = part(root, "status");
   const undo = /** @type {HTMLButtonElement} */ (part(root, "undo"));
   const redo = /** @type {HTMLButtonElement} */ (part(root, "redo"));
@@ -58,24 +56,63 @@ export function start(root, server, upload) {
       strokes: drawing.page.strokes,
       picture: drawing.page.picture?.path ?? null,
       k: Number(count.value),
+      ...narrowing.query,
     }),
-    (query) => (drawing.isEmpty ? Promise.resolve({}) : server.search(query)),
+    (query) => (isIdle() ? Promise.resolve({}) : server.search(query)),
     show,
     () => say(SAY.lost, true),
     (busy) => part(root, "results").setAttribute("aria-busy", String(busy)),
   );
-  const pad = new Pad(/** @type {HTMLCanvasElement} */ (part(root, "pad")), drawing, changed);
+  const canvas = /** @type {HTMLCanvasElement} */ (part(root, "pad"));
+  const pad = new Pad(canvas, drawing, () => {
+    if (!narrowing.byPhoto) return changed();
+    narrowing.searchBy(null);
+    narrowed();
+  });
   const keeper = new Keeper(localStorage, () => ({
     strokes: drawing.page.strokes,
     picture: drawing.page.picture?.path ?? null,
   }));
+
+  /** Whether there is nothing to search by. */
+  const isIdle = () => drawing.isEmpty && !narrowing.byPhoto;
+
+  /**
+   * @param {import("./closer.js").Action} action
+   * @param {Match} match
+   */
+  function narrow(action, match) {
+    if (action === "similar") narrowing.searchBy(match);
+    if (action === "like") narrowing.moreLike(match);
+    if (action === "unlike") narrowing.lessLike(match);
+    if (action === "only") narrowing.only(match.label);
+    if (action === "without") narrowing.without(match.label);
+    narrowed();
+  }
+
+  function narrowed() {
+    const chips = narrowing.chips.map(({ text, remove }) => {
+      const chip = document.createElement("button");
+      chip.type = "button";
+      chip.textContent = text;
+      chip.setAttribute("aria-label", SAY.remove(text));
+      chip.addEventListener("click", () => {
+        remove();
+        narrowed();
+      });
+      return chip;
+    });
+    part(root, "chips").replaceChildren(...chips);
+    changed();
+  }
 
   function changed() {
     keeper.changed();
     undo.disabled = !drawing.canUndo;
     redo.disabled = !drawing.canRedo;
     clear.disabled = drawing.isEmpty;
-    root.dataset.state = drawing.isEmpty ? "empty" : "drawn";
+    root.dataset.state = isIdle() ? "empty" : "drawn";
+    root.dataset.page = drawing.isEmpty ? "blank" : "inked";
     live.changed();
   }
 
@@ -92,7 +129,8 @@ export function start(root, server, upload) {
     part(root, "credits").textContent = terms.size ? SAY.credits([...terms]) : "";
     const labels = [...new Set(matches.map((match) => match.label))].slice(0, 3);
     if (error) say(error, true);
-    else say(labels.length ? SAY.found(labels.join(", ")) : SAY.empty);
+    else if (labels.length) say(SAY.found(labels.join(", ")));
+    else say(isIdle() ? SAY.empty : SAY.none);
   }
 
   /** @param {string} text @param {boolean} [isError] */
@@ -129,6 +167,17 @@ export function start(root, server, upload) {
   undo.addEventListener("click", then(() => drawing.undo()));
   redo.addEventListener("click", then(() => drawing.redo()));
   clear.addEventListener("click", then(() => drawing.clear()));
+  const animals = /** @type {HTMLSelectElement} */ (part(root, "animals"));
+  server.describe().then((labels) => {
+    for (const [label, photos] of Object.entries(labels)) {
+      animals.add(new Option(`${label} (${photos})`, label));
+    }
+  });
+  animals.addEventListener("change", () => {
+    narrowing.only(animals.value);
+    animals.value = "";
+    narrowed();
+  });
   document.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.altKey || isTyping(event.target)) return;
     const key = event.key.toLowerCase();
@@ -138,7 +187,7 @@ export function start(root, server, upload) {
   });
   choosePen(root, (pen) => {
     pad.tool = pen === "eraser" ? { width: ERASER, erase: true } : { width: WIDTHS[pen] };
-    part(root, "pad").dataset.pen = pen;
+    canvas.dataset.pen = pen;
   });
   count.addEventListener("change", () => {
     localStorage.setItem(COUNT, count.value);
@@ -218,7 +267,7 @@ async function showExamples(root, chosen) {
   const buttons = examples.map(({ name, strokes }) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.setAttribute("aria-label", `Draw the example: ${name}`);
+    button.setAttribute("aria-label", SAY.example(name));
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = 240;
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));

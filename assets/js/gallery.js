@@ -1,5 +1,7 @@
 /** The photos that were found, as tiles that are kept while their order changes. */
 
+import { SAY } from "./strings.js";
+
 /**
  * @typedef {{number: number, label: string, similarity: number, rank: number, credit: string,
  *   licence: string, thumbnail: string}} Match
@@ -12,10 +14,15 @@ export class Gallery {
   /** @type {Map<string, HTMLElement>} */
   #tiles = new Map();
 
-  /** @param {HTMLElement} list @param {HTMLTemplateElement} template */
-  constructor(list, template) {
+  /**
+   * @param {HTMLElement} list
+   * @param {HTMLTemplateElement} template
+   * @param {(match: Match) => void} opened when a photo is clicked.
+   */
+  constructor(list, template, opened) {
     this.list = list;
     this.template = template;
+    this.opened = opened;
   }
 
   /**
@@ -48,7 +55,10 @@ export class Gallery {
     const known = this.#tiles.get(match.thumbnail);
     const tile = known ?? this.#newTile(match);
     part(tile, "rank").textContent = String(match.rank);
-    part(tile, "similarity").textContent = `${Math.round(100 * match.similarity)} %`;
+    part(tile, "similarity").textContent = SAY.similar(match.similarity);
+    const open = part(tile, "open");
+    open.setAttribute("aria-label", SAY.open(match.label, match.rank));
+    open.onclick = () => this.opened(match);
     return tile;
   }
 

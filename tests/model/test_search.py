@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import EmptySketchError, SketchSearch
+from model import EmptySketchError, GalleryError, SketchSearch
 from model.checkpoint import SHIPPED, Checkpoint
 from model.gallery import build_gallery
 from model.images import open_image
@@ -75,3 +75,45 @@ def test_every_photo_has_a_label_credit_licence_and_thumbnail(search: SketchSear
     terms = {Path(photo.path).stem: (photo.credit, photo.licence) for photo in search.photos}
     assert terms["pelican"] == ("Tux Paint stamps, Erinn Lynch", "CC BY-SA 2.5")
     assert terms["rhino_black"] == ("Tux Paint stamps, © 2002-2022 by Bill Kendrick", "GPL-2")
+
+
+def test_labels_narrow_the_search_to_what_a_full_search_finds(
+    search: SketchSearch, examples: dict[str, list[dict[str, Any]]]
+) -> None:
+    query = search.encoder.embed_sketches([render_strokes(parse_strokes(examples["horse"]))])[0]
+    everything = search.nearest(query, len(search.photos))
+    assert len(everything) == len(search.photos)
+    chosen = {everything[0].label, everything[40].label}
+    only = search.nearest(query, 5, only=chosen)
+    assert [m.number for m in only] == [m.number for m in everything if m.label in chosen][:5]
+    assert [m.rank for m in only] == list(range(1, len(only) + 1))
+    without = search.nearest(query, 12, without=chosen)
+    assert [m.number for m in without] == [m.number for m in everything if m.label not in chosen][
+        :12
+    ]
+    assert search.nearest(query, 12, only=chosen, without=chosen) == []
+
+
+def test_a_photo_is_nearest_to_itself(search: SketchSearch) -> None:
+    row = search.embedding_of(7)
+    photo = search.encoder.embed_photos([open_image(Path(search.photos[7].path))])[0]
+    np.testing.assert_allclose(row, photo, atol=1e-5)
+    assert search.nearest(row, 1)[0].number == 7
+    for number in (-1, len(search.photos)):
+        with pytest.raises(GalleryError, match="no such photo"):
+            search.embedding_of(number)
+
+
+def test_a_query_is_steered_by_rocchios_formula(
+    search: SketchSearch, examples: dict[str, list[dict[str, Any]]]
+) -> None:
+    query = search.encoder.embed_sketches([render_strokes(parse_strokes(examples["fish"]))])[0]
+    rows = np.stack([search.embedding_of(number) for number in (3, 50, 90)])
+    moved = query + 0.75 * (rows[0] + rows[1]) / 2 - 0.25 * rows[2]
+    steered = search.steer(query, [3, 50], [90])
+    np.testing.assert_allclose(steered, moved / np.linalg.norm(moved), atol=1e-6)
+    ranks = {m.number: m.rank for m in search.nearest(query, len(search.photos))}
+    after = {m.number: m.rank for m in search.nearest(steered, len(search.photos))}
+    assert after[3] <= ranks[3]
+    assert after[50] <= ranks[50]
+    np.testing.assert_allclose(search.steer(query, [], []), query, atol=1e-6)

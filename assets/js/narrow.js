@@ -1,0 +1,89 @@
+/**
+ * How a search is narrowed: by animals, and by photos it should be like or unlike.
+ *
+ * @typedef {{number: number, label: string}} Photo
+ * @typedef {{photo: number | null, like: number[], unlike: number[], only: string[],
+ *   without: string[]}} Narrowed
+ * @typedef {{text: string, remove: () => void}} Chip
+ */
+
+import { SAY } from "./strings.js";
+
+export class Narrowing {
+  /** @type {Photo | null} */
+  #photo = null;
+  /** Photos by number, in two lists. @type {Map<number, Photo>} */
+  #like = new Map();
+  /** @type {Map<number, Photo>} */
+  #unlike = new Map();
+  /** @type {Set<string>} */
+  #only = new Set();
+  /** @type {Set<string>} */
+  #without = new Set();
+
+  /** What the server is asked. @returns {Narrowed} */
+  get query() {
+    return {
+      photo: this.#photo?.number ?? null,
+      like: [...this.#like.keys()],
+      unlike: [...this.#unlike.keys()],
+      only: [...this.#only],
+      without: [...this.#without],
+    };
+  }
+
+  /** Whether a photo is searched by instead of the drawing. */
+  get byPhoto() {
+    return this.#photo !== null;
+  }
+
+  /** Searches by a photo instead of the drawing. @param {Photo | null} photo */
+  searchBy(photo) {
+    this.#photo = photo;
+  }
+
+  /** @param {Photo} photo */
+  moreLike(photo) {
+    this.#unlike.delete(photo.number);
+    this.#like.set(photo.number, photo);
+  }
+
+  /** @param {Photo} photo */
+  lessLike(photo) {
+    this.#like.delete(photo.number);
+    this.#unlike.set(photo.number, photo);
+  }
+
+  /** Searches among one animal more. @param {string} label */
+  only(label) {
+    this.#without.delete(label);
+    this.#only.add(label);
+  }
+
+  /** Leaves an animal out. @param {string} label */
+  without(label) {
+    this.#only.delete(label);
+    this.#without.add(label);
+  }
+
+  /** What narrows the search, in words, each with the way to take it back. @returns {Chip[]} */
+  get chips() {
+    const by = this.#photo;
+    return [
+      ...(by ? [{ text: SAY.byPhoto(by.label), remove: () => this.searchBy(null) }] : []),
+      ...[...this.#only].map((l) => ({ text: SAY.only(l), remove: () => this.#only.delete(l) })),
+      ...[...this.#without].map((l) => ({
+        text: SAY.without(l),
+        remove: () => this.#without.delete(l),
+      })),
+      ...[...this.#like.values()].map((p) => ({
+        text: SAY.like(p.label),
+        remove: () => this.#like.delete(p.number),
+      })),
+      ...[...this.#unlike.values()].map((p) => ({
+        text: SAY.unlike(p.label),
+        remove: () => this.#unlike.delete(p.number),
+      })),
+    ];
+  }
+}
