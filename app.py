@@ -227,7 +227,7 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         except SketchZooError as error:
             return {"error": str(error)}
 
-    def describe_gallery() -> dict[str, int]:
+    def describe_gallery(_: Any = None) -> dict[str, int]:
         """Tells the board how many photos of what there are."""
         return dict(sorted(Counter(photo.label for photo in search.photos).items()))
 

@@ -39,6 +39,27 @@ def test_other_thumbnails_are_not_found(client: TestClient, name: str) -> None:
     assert client.get(f"/thumbnails/{name}").status_code in (404, 422)
 
 
+def test_a_large_photo_is_shown_smaller_and_without_its_metadata(
+    tiny_checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    large = Image.new("RGB", (2000, 1000), "navy")
+    exif = Image.Exif()
+    exif[0x010E] = "taken at home"
+    (tmp_path / "photos").mkdir()
+    large.save(tmp_path / "photos" / "sea.jpg", exif=exif)
+    search = app.open_search(tiny_checkpoint.folder, tmp_path / "photos", tmp_path / "galleries")
+    client = TestClient(app.build_app(search))
+    answer = client.get("/photos/0")
+    shown = Image.open(io.BytesIO(answer.content))
+    assert shown.size == (1280, 640)
+    assert not shown.getexif()
+    assert b"taken at home" not in answer.content
+    for name in ("1", "-1", "x", "..%2f..%2fsea.jpg"):
+        assert client.get(f"/photos/{name}").status_code in (404, 422)
+    (tmp_path / "photos" / "sea.jpg").unlink()
+    assert client.get("/photos/0").status_code == 404
+
+
 def test_an_upload_is_taken_from_the_upload_folder_alone(tmp_path: Path) -> None:
     fish().save(tmp_path / "private.png")
     for path in (tmp_path / "private.png", "/etc/passwd", "../app.py", 7, "\0"):

@@ -17,7 +17,7 @@ import { SAY } from "./strings.js";
  * @typedef {{strokes: Stroke[], picture: string | null, k: number}} Drawn
  * @typedef {Drawn & Partial<import("./narrow.js").Narrowed>} Query
  * @typedef {{search: (query: Query) => Promise<Answer>,
- *   describe: () => Promise<Record<string, number>>}} Server
+ *   describe: (nothing: null) => Promise<Record<string, number>>}} Server
  * @typedef {(file: File) => Promise<{path: string}>} Upload
  */
 
@@ -168,7 +168,7 @@ export function start(root, server, upload) {
   redo.addEventListener("click", then(() => drawing.redo()));
   clear.addEventListener("click", then(() => drawing.clear()));
   const animals = /** @type {HTMLSelectElement} */ (part(root, "animals"));
-  server.describe().then((labels) => {
+  server.describe(null).then((labels) => {
     for (const [label, photos] of Object.entries(labels)) {
       animals.add(new Option(`${label} (${photos})`, label));
     }

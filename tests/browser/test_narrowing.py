@@ -37,7 +37,7 @@ def test_a_click_shows_the_photo_large_with_its_credit(horse: Page) -> None:
     expect(image).to_have_attribute("alt", label)
     horse.wait_for_function(
         "() => { const i = document.querySelector('[data-part=large]');"
-        "return i.src.includes('/photos/') && i.naturalWidth > 200; }"
+        "return i.src.includes('/photos/') && i.naturalWidth > 100; }"
     )
     horse.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
