@@ -42,7 +42,7 @@ def test_a_click_shows_the_photo_large_with_its_credit(horse: Page) -> None:
     horse.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     look_closer(horse, 1)
-    horse.get_by_role("button", name="Close").click()
+    horse.get_by_role("button", name="Close", exact=True).click()
     expect(horse.locator("dialog")).to_be_hidden()
 
 

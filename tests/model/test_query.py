@@ -9,7 +9,8 @@ LINE = [{"width": 0.01, "points": [[0, 0], [1, 1]]}]
 def test_a_drawing_alone_asks_for_12_photos_of_anything() -> None:
     query = parse_query({"strokes": LINE})
     assert (len(query.strokes), query.k, query.picture, query.photo) == (1, 12, None, None)
-    assert (query.like, query.unlike, query.only, query.without) == ([], [], set(), set())
+    assert query.like == query.unlike == []
+    assert query.only == query.without == frozenset()
 
 
 def test_everything_else_is_taken_over() -> None:
@@ -21,7 +22,7 @@ def test_everything_else_is_taken_over() -> None:
     )
     assert (query.picture, query.photo, query.k) == ("a/b.png", 4, 24)
     assert (query.like, query.unlike) == ([1, 2], [3])
-    assert (query.only, query.without) == ({"cat"}, {"dog"})
+    assert (query.only, query.without) == (frozenset({"cat"}), frozenset({"dog"}))
 
 
 @pytest.mark.parametrize(
