@@ -298,14 +298,15 @@ def _plot(commands: Commands) -> None:
     )
     parser.add_argument("what", choices=["embedding"], help="what to draw")
     parser.add_argument("--run", type=Path, required=True, help="the run's folder")
-    parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
+    _add_data(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png or .svg")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
 
     def run(arguments: argparse.Namespace) -> None:
         from train.plot import plot_embedding
 
-        print(plot_embedding(arguments.run, arguments.sketchy, arguments.out, arguments.cache))
+        given = arguments.sketchy, arguments.photos, arguments.out, arguments.cache
+        print(plot_embedding(arguments.run, *given))
 
     parser.set_defaults(run_command=run)
 

@@ -82,20 +82,24 @@ def sheet(rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]]]], title: str) -
 
 
 def grouped_bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> Figure:
-    """Bars in groups: group name to series name to height, 0 to 1."""
-    series = sorted({name for bars in groups.values() for name in bars})
-    figure, axes = new_figure(max(5.0, 1.3 * len(groups) + 2), 3.6)
-    width = 0.8 / len(series)
-    for i, name in enumerate(series):
-        places = [g + (i - (len(series) - 1) / 2) * width for g in range(len(groups))]
-        heights = [bars.get(name, float("nan")) for bars in groups.values()]
-        drawn = axes.bar(places, heights, width * 0.92, label=name, color=f"C{i}")
-        axes.bar_label(drawn, [f"{h:.2f}" if h == h else "" for h in heights], fontsize=8)
-    axes.set_xticks(range(len(groups)), list(groups))
-    axes.set_ylabel(label)
-    axes.set_ylim(0, 1)
+    """Horizontal bars in groups: group name to name of the bar to its length, 0 to 1."""
+    rows = sum(len(bars) for bars in groups.values()) + len(groups)
+    figure, axes = new_figure(7, 0.26 * rows + 0.9)
+    place, places, names = 0.0, [], []
+    for i, (group, bars) in enumerate(groups.items()):
+        axes.text(0.0, place, group, fontweight="bold", va="center")
+        for name, length in bars.items():
+            place += 1
+            axes.barh(place, length, 0.8, color=f"C{i % 10}")
+            axes.text(length, place, f" {length:.2f}", va="center", fontsize=8, color=QUIET)
+            places.append(place)
+            names.append(name)
+        place += 1.2
+    axes.set_yticks(places, names, fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(label)
     axes.set_title(title)
-    axes.legend(frameon=False, ncols=len(series), fontsize=8)
     return figure
 
 
@@ -107,8 +111,9 @@ def trade_off(points: Sequence[tuple[str, float, float]], label: str) -> Figure:
         axes.annotate(
             name, (milliseconds, precision), (4, 3), textcoords="offset points", fontsize=7
         )
-    axes.set_xscale("log")
-    axes.set_xlabel("milliseconds to embed one sketch (log scale)")
+    axes.set_xlim(left=0)
+    axes.margins(x=0.25)
+    axes.set_xlabel("milliseconds to embed one sketch")
     axes.set_ylabel(label)
     axes.set_ylim(0, 1)
     axes.set_title("Precision against time")

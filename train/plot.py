@@ -1,5 +1,6 @@
 """The embeddings of a run as points in two dimensions."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ MOST_SKETCHES = 1500
 ENDINGS = (".png", ".svg", ".pdf")
 
 
-def plot_embedding(run: Path, sketchy: Path, out: Path, cache: Path) -> Path:
+def plot_embedding(
+    run: Path, sketchy: Path, more_photos: Sequence[Path], out: Path, cache: Path
+) -> Path:
     """Draws the held-out photos and sketches of a run.
 
     An embedding of two numbers is drawn as it is, a larger one as its first two principal
@@ -30,14 +33,12 @@ def plot_embedding(run: Path, sketchy: Path, out: Path, cache: Path) -> Path:
     trained = load_run(run)
     split = Split.load(run / SPLIT)
     rows, labels = [], []
-    for folder, drawn in zip(sketchy_folders(sketchy), (False, True), strict=True):
-        pictures = [
-            p
-            for p in split.validation(list_pictures(folder, sketches=drawn))
-            if p.label in trained.classes
-        ]
+    photo_folder, sketch_folder = sketchy_folders(sketchy)
+    for folders, drawn in (((photo_folder, *more_photos), False), ((sketch_folder,), True)):
+        listed = [p for folder in folders for p in list_pictures(folder, sketches=drawn)]
+        pictures = [p for p in split.validation(listed) if p.label in trained.classes]
         if not pictures:
-            raise DataError(f"{folder} holds none of the pictures that {run} has held out.")
+            raise DataError(f"{sketchy} holds none of the pictures that {run} has held out.")
         if len(pictures) > MOST_SKETCHES:
             chosen = np.random.default_rng(0).permutation(len(pictures))[:MOST_SKETCHES]
             pictures = [pictures[i] for i in sorted(chosen)]
