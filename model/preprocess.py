@@ -10,7 +10,7 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from model.errors import EmptySketchError
 from model.images import check_size, flatten
@@ -35,6 +35,24 @@ _INK = 80
 _FAINTEST = 24
 """A page whose darkest pixel differs from the paper by less grey levels than this is blank."""
 
+_EVEN = 2
+"""Grey levels by which clean paper may differ from its own tone."""
+
+_LEAST_EVEN = 0.5
+"""Share of a page with such paper below which it is taken for a photo of a drawing."""
+
+_COARSE = 64
+"""Side in pixels of the page at which the paper of a photo is found."""
+
+_CLOSED = 9
+"""Pixels of the coarse page up to which what is dark counts as drawn."""
+
+_DEEPEST = 0.995
+"""Quantile of the darkness of a photo that counts as the deepest ink."""
+
+_FAINT = 0.2
+"""Share of the deepest ink of a photo below which it is paper."""
+
 _SMALLEST_DRAWING = 8
 """Pixels. A dot is framed as if it were this large, or it would fill the frame."""
 
@@ -56,7 +74,7 @@ def frame_sketch(image: Image.Image, size: int, *, allow_empty: bool = False) ->
     """
     check_size(image, "the drawing")
     grey = flatten(image).convert("L")
-    ink = _ink(np.asarray(grey))
+    ink = _ink(grey)
     box = _ink_box(ink)
     if box is None:
         if allow_empty:
@@ -102,18 +120,50 @@ def normalise(batch: torch.Tensor) -> torch.Tensor:
     return (batch - mean) / std
 
 
-def _ink(grey: Pixels) -> Pixels:
-    """Darkness against the paper's own tone, stretched to 0 to 255."""
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if np.median(edge) < 128:
-        grey = 255 - grey
-        edge = 255 - edge
-    paper = max(int(np.median(edge)), 1)
-    darkness = np.clip(paper - grey.astype(np.int16), 0, None)
+def _ink(grey: Image.Image) -> Pixels:
+    """Darkness against the paper, stretched to 0 to 255; light lines on a dark ground inverted."""
+    tones = np.asarray(grey)
+    edge = np.concatenate([tones[0], tones[-1], tones[:, 0], tones[:, -1]])
+    paper = int(np.median(edge))
+    even = np.abs(tones.astype(np.int16) - paper) <= _EVEN
+    if even.mean() < _LEAST_EVEN:
+        return _ink_of_photo(grey)
+    if paper < 128:
+        tones, paper = 255 - tones, 255 - paper
+    darkness = np.clip(paper - tones.astype(np.int16), 0, None)
     deepest = int(darkness.max())
     if deepest < _FAINTEST:
-        return np.zeros_like(grey)
+        return np.zeros_like(tones)
     return (darkness * (255 / deepest)).astype(np.uint8)
+
+
+def _ink_of_photo(grey: Image.Image) -> Pixels:
+    """The ink of a drawing on paper that was photographed: the light on it is uneven, and noisy.
+
+    The paper's tone at each place is what remains when everything narrower than an eighth of the
+    page is closed (Serra 1982); the ink is what is darker than that by more than the noise.
+    """
+    page = np.asarray(grey.filter(ImageFilter.GaussianBlur(max(grey.size) / 400)), np.float32)
+    coarse = grey.copy()
+    coarse.thumbnail((_COARSE, _COARSE), Image.Resampling.BOX)
+    around = np.asarray(_smooth(coarse.filter(ImageFilter.MedianFilter(_CLOSED)), grey.size))
+    lowest, highest = np.quantile(page - around, (1 - _DEEPEST, _DEEPEST))
+    if highest > -lowest:
+        page, coarse = 255 - page, ImageOps.invert(coarse)
+    closed = coarse.filter(ImageFilter.MaxFilter(_CLOSED)).filter(ImageFilter.MinFilter(_CLOSED))
+    paper = np.asarray(_smooth(closed, grey.size), np.float32)
+    darkness = 1 - page / np.maximum(paper, 1)
+    darkness -= np.median(darkness)
+    noise = 1.5 * float(np.median(np.abs(darkness)))
+    deepest = float(np.quantile(darkness, _DEEPEST))
+    floor = max(3 * noise, _FAINT * deepest)
+    if deepest - floor < _FAINTEST / 255:
+        return np.zeros(page.shape, np.uint8)
+    return ((darkness - floor) * (255 / (deepest - floor))).clip(0, 255).astype(np.uint8)
+
+
+def _smooth(coarse: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return coarse.filter(ImageFilter.GaussianBlur(2)).resize(size, Image.Resampling.BICUBIC)
 
 
 def _ink_box(ink: Pixels) -> tuple[int, int, int, int] | None:

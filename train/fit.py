@@ -24,8 +24,8 @@ from model.encoder import SiameseNetwork
 from train import ranks
 from train.augment import photo_views, sketch_views
 from train.config import FitConfig
+from train.convolutions import speed_up_convolutions
 from train.data import DataError
-from train.depthwise import speed_up_depthwise
 from train.frames import pictures_key
 from train.journal import Journal, say
 from train.material import Domain, Material, Sources, load_material
@@ -125,7 +125,7 @@ class Trainer:
             self.network, multi_avg_fn=moving_average(self.config.ema), use_buffers=True
         )
         if self.device.type == "cpu":
-            speed_up_depthwise(self.network)
+            speed_up_convolutions(self.network)
         ranks.join_batch_norms(self.network, self.device)
         self.forward: nn.Module = self.network
         if ranks.world() > 1:
@@ -139,6 +139,7 @@ class Trainer:
                 {"params": others, "weight_decay": 0.0},
             ],
             lr=self.config.lr,
+            fused=True,
         )
 
     @property

@@ -39,6 +39,32 @@ def test_pale_pencil_on_grey_paper_gives_black_on_white() -> None:
     assert frame.min() <= 5
 
 
+def photographed(drawing: Image.Image, light: float, seed: int) -> Image.Image:
+    """A drawing under light that falls off to one side, with the noise of a camera."""
+    random = np.random.default_rng(seed)
+    shade = np.linspace(1, light, drawing.width) * np.linspace(1, light, drawing.height)[:, None]
+    noisy = np.asarray(drawing, float) * shade + random.normal(
+        0, 4, (drawing.height, drawing.width)
+    )
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"), [(90, 235), (140, 225), (210, 60)], ids=["pencil", "pale", "chalk"]
+)
+def test_a_photo_of_a_drawing_gives_the_frame_of_the_drawing(ink: int, paper: int) -> None:
+    clean = frame_sketch(fish(512, 6), 64)
+    for seed, light in enumerate((1.0, 0.8, 0.6)):
+        photo = photographed(fish(512, 6, ink, paper), light, seed)
+        assert difference(clean, frame_sketch(photo, 64)) < 0.25
+        assert difference(clean, frame_sketch(photo.resize((1500, 1500)), 64)) < 0.25
+
+
+def test_a_photo_of_blank_paper_is_empty() -> None:
+    page = Image.new("L", (400, 400), 230)
+    assert (frame_sketch(photographed(page, 0.5, 0), 64, allow_empty=True) == 255).all()
+
+
 def test_hair_lines_on_a_large_page_are_as_wide_as_min_line() -> None:
     page = Image.new("L", (2000, 2000), 255)
     ImageDraw.Draw(page).rectangle((200, 200, 1800, 1800), outline=0, width=2)

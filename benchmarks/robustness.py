@@ -1,0 +1,204 @@
+"""How much worse a checkpoint finds photos when a drawing is not as the training's drawings.
+
+    python -m benchmarks.robustness --sketchy DIR [--photos DIR ...] [--checkpoint DIR]
+                                    [--sketches 1000] [--json FILE] [--sheet FILE]
+
+Changes held-out sketches in the ways people draw, and prints P@12 of each change and its ratio to
+the sketches as they are, on the photos that the checkpoint's split holds out.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter, ImageOps
+from tqdm import tqdm
+
+from model.checkpoint import Checkpoint
+from model.errors import SketchZooError
+from model.images import open_image
+from train.data import Picture, Split, list_pictures, sketchy_folders
+from train.export import write_json
+from train.metrics import FIRST, rank_photos
+
+Change = Callable[[Image.Image, np.random.Generator], Image.Image]
+
+WHITE = 255
+LINE = 128
+"""Grey below which a pixel of the clean sketch is ink."""
+
+
+def as_drawn(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    return sketch
+
+
+def small_in_a_corner(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    """Shrunk to 40 % and moved to one of the corners."""
+    page = Image.new("L", sketch.size, WHITE)
+    small = sketch.resize([round(side * 0.4) for side in sketch.size], Image.Resampling.LANCZOS)
+    right, low = random.integers(2, size=2)
+    room = page.width - small.width, page.height - small.height
+    page.paste(small, (int(right) * room[0], int(low) * room[1]))
+    return page
+
+
+def thick(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    """Lines three times as wide: grown by their own width on both sides."""
+    grow = round(line_width(sketch))
+    return sketch.filter(ImageFilter.MinFilter(2 * grow + 1))
+
+
+def thin(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    """Lines half as wide, on a page of four times the side, where halves of a pixel exist."""
+    large = sketch.resize([side * 4 for side in sketch.size], Image.Resampling.BICUBIC)
+    shrink = max(1, round(line_width(large) / 4))
+    return large.filter(ImageFilter.MaxFilter(2 * shrink + 1))
+
+
+def pencil_on_paper(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    """A phone's photo: grey pencil on off-white paper, grain, blur, and a shadow across it."""
+    width, height = sketch.size
+    paper, pencil = np.array([238.0, 233.0, 220.0]), np.array([112.0, 112.0, 116.0])
+    soft = np.asarray(sketch.filter(ImageFilter.GaussianBlur(0.6)), np.float64)[..., None] / WHITE
+    angle = random.uniform(0, 2 * np.pi)
+    across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    along = across * np.cos(angle) + down * np.sin(angle)
+    light = 1 - 0.45 / (1 + np.exp(-6 * (along - random.uniform(-0.4, 0.4))))
+    page = (pencil + (paper - pencil) * soft) * light[..., None]
+    page += random.normal(0, 5, page.shape)
+    return Image.fromarray(page.clip(0, WHITE).astype(np.uint8))
+
+
+def white_on_black(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    return ImageOps.invert(sketch)
+
+
+def mirrored(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    return ImageOps.mirror(sketch)
+
+
+def upper_half(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    """Only the upper half of what the ink covers."""
+    rows = np.flatnonzero((np.asarray(sketch) < LINE).any(axis=1))
+    if not len(rows):
+        return sketch
+    middle = (int(rows[0]) + int(rows[-1])) // 2 + 1
+    page = sketch.copy()
+    page.paste(WHITE, (0, middle, page.width, page.height))
+    return page
+
+
+def shaky(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    """As with a mouse: every part of a line up to 4 of 256 pixels off, 12 pixels apart."""
+    width, height = sketch.size
+    coarse = random.uniform(-4, 4, (2, height // 12, width // 12)) * width / 256
+    off = [
+        np.asarray(
+            Image.fromarray(c.astype(np.float32)).resize(sketch.size, Image.Resampling.BICUBIC)
+        )
+        for c in coarse
+    ]
+    down, across = np.indices((height, width))
+    rows = (down + off[0]).round().astype(int).clip(0, height - 1)
+    columns = (across + off[1]).round().astype(int).clip(0, width - 1)
+    return Image.fromarray(np.asarray(sketch)[rows, columns])
+
+
+CHANGES: tuple[Change, ...] = (
+    as_drawn,
+    small_in_a_corner,
+    thick,
+    thin,
+    pencil_on_paper,
+    white_on_black,
+    mirrored,
+    upper_half,
+    shaky,
+)
+
+
+def line_width(sketch: Image.Image) -> float:
+    """Width of the lines in pixels: area over half of the outline's length."""
+    ink = np.asarray(sketch) < LINE
+    outline = int((ink[1:] != ink[:-1]).sum()) + int((ink[:, 1:] != ink[:, :-1]).sum())
+    return 8 / np.pi * int(ink.sum()) / max(outline, 1)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.robustness",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
+    parser.add_argument("--photos", type=Path, nargs="*", default=[], help="more photos to rank")
+    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/sketchzoo"))
+    parser.add_argument("--sketches", type=int, default=1000, help="held-out sketches to draw with")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="a picture of the changes")
+    arguments = parser.parse_args()
+    try:
+        rows = measure(arguments)
+    except SketchZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print("| drawing | P@12 | of the clean figure |\n| --- | --- | --- |")
+    for row in rows:
+        print(f"| {row['drawing']} | {row['precision_at_12']:.3f} | {row['ratio']:.0%} |")
+    if arguments.json:
+        write_json(arguments.json, rows)
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> list[dict[str, str | float]]:
+    """P@12 of each change, on the same sketches and photos."""
+    opened = Checkpoint.open(arguments.checkpoint)
+    encoder = opened.encoder()
+    split = Split.load(arguments.checkpoint / "split.json")
+    photo_folder, sketch_folder = sketchy_folders(arguments.sketchy)
+    photos = [
+        p for d in (photo_folder, *arguments.photos) for p in list_pictures(d, sketches=False)
+    ]
+    known = set(opened.manifest.classes)
+    photos = [p for p in split.validation(photos) if p.label in known]
+    sketches = split.validation(list_pictures(sketch_folder, sketches=True))
+    sketches = [p for p in sketches if p.label in known]
+    order = np.random.default_rng(0).permutation(len(sketches))[: arguments.sketches]
+    sketches = [sketches[i] for i in order]
+    gallery = encoder.embed_photos([open_image(p.path) for p in tqdm(photos, "photos")])
+    drawn = [open_image(p.path).convert("L") for p in sketches]
+    if arguments.sheet:
+        sheet(drawn[:10]).save(arguments.sheet)
+    rows: list[dict[str, str | float]] = []
+    for change in CHANGES:
+        queries = encoder.embed_sketches(list(tqdm(changed(drawn, change), change.__name__)))
+        ranking = rank_photos(queries, gallery, labels(sketches), labels(photos))
+        found = float(ranking.precision_at(FIRST).mean())
+        clean = float(rows[0]["precision_at_12"]) if rows else found
+        name = change.__name__.replace("_", " ")
+        rows.append({"drawing": name, "precision_at_12": found, "ratio": found / clean})
+    return rows
+
+
+def changed(drawn: list[Image.Image], change: Change) -> list[Image.Image]:
+    return [change(sketch, np.random.default_rng(i)) for i, sketch in enumerate(drawn)]
+
+
+def labels(pictures: list[Picture]) -> NDArray[np.str_]:
+    return np.array([p.label for p in pictures])
+
+
+def sheet(drawn: list[Image.Image], side: int = 128) -> Image.Image:
+    """A row for each change, a column for each drawing."""
+    page = Image.new("RGB", (side * len(drawn), side * len(CHANGES)), "white")
+    for row, change in enumerate(CHANGES):
+        for column, image in enumerate(changed(drawn, change)):
+            page.paste(image.convert("RGB").resize((side, side)), (column * side, row * side))
+    return page
+
+
+if __name__ == "__main__":
+    sys.exit(main())
