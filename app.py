@@ -23,13 +23,15 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 from gradio.utils import get_upload_folder
+from PIL import Image
 
 from model import Checkpoint, Match, SketchSearch, SketchZooError
 from model.checkpoint import SHIPPED
+from model.explain import explain
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.images import MAX_BYTES, flatten, open_image
-from model.preprocess import frame_sketch
-from model.query import parse_count, parse_query
+from model.preprocess import frame_box, frame_sketch
+from model.query import Query, parse_count, parse_query
 from model.starter import starter_photos
 from model.strokes import StrokeError, render_strokes
 
@@ -212,18 +214,41 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         """Answers the board: what was drawn, and how the search is narrowed, to matches."""
         try:
             asked = parse_query(query)
+            guesses = []
             if asked.photo is None:
-                paper = open_image(uploaded(asked.picture)) if asked.picture else None
-                drawing = (
-                    paper if paper and not asked.strokes else render_strokes(asked.strokes, paper)
-                )
-                frame = frame_sketch(drawing, search.encoder.input_size)
+                frame = frame_sketch(drawing_of(asked), search.encoder.input_size)
                 embedding = search.encoder.embed_frame(frame)
+                guesses = search.guess(embedding)
             else:
                 embedding = search.embedding_of(asked.photo)
             steered = search.steer(embedding, asked.like, asked.unlike)
             matches = search.nearest(steered, asked.k, only=asked.only, without=asked.without)
-            return {"matches": found(matches)}
+            return {
+                "matches": found(matches),
+                "guesses": [asdict(guess) for guess in guesses],
+                "unlike": asked.photo is None and search.is_unlike(matches),
+            }
+        except SketchZooError as error:
+            return {"error": str(error)}
+
+    def explain_match(query: dict[str, Any], number: int) -> dict[str, Any]:
+        """Tells the board which parts of a drawing and of a photo make them match."""
+        try:
+            drawing = drawing_of(parse_query(query))
+            frame = frame_sketch(drawing, search.encoder.input_size)
+            photo = open_image(Path(search.photo(number).path))
+            explained = explain(search.encoder, frame, flatten(photo))
+            left, top, side = frame_box(drawing)
+            page = max(drawing.size)
+            return {
+                "sketch": explained.sketch.round(5).tolist(),
+                "photo": explained.photo.round(5).tolist(),
+                "box": [
+                    (left + (page - drawing.width) / 2) / page,
+                    (top + (page - drawing.height) / 2) / page,
+                    side / page,
+                ],
+            }
         except SketchZooError as error:
             return {"error": str(error)}
 
@@ -245,13 +270,19 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         gr.HTML(
             html_template=(ASSETS / "board.html").read_text(encoding="utf-8"),
             js_on_load=(ASSETS / "js" / "start.js").read_text(encoding="utf-8"),
-            server_functions=[search_drawing, describe_gallery],
+            server_functions=[search_drawing, describe_gallery, explain_match],
             apply_default_css=False,
         )
         with gr.Row(visible=False):
             file, k = gr.File(type="filepath"), gr.Number(12)
             gr.Button().click(search_file, [file, k], gr.JSON(), api_name="search", queue=False)
     return page
+
+
+def drawing_of(query: Query) -> Image.Image:
+    """What was drawn: strokes, an upload, or strokes on an upload."""
+    paper = open_image(uploaded(query.picture)) if query.picture else None
+    return paper if paper and not query.strokes else render_strokes(query.strokes, paper)
 
 
 def uploaded(path: Any) -> Path:

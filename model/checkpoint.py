@@ -69,6 +69,22 @@ class PhotoEncoderInfo:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """What held-out sketches have shown of an encoder's guesses.
+
+    Attributes:
+        temperature: divides the logarithms of the class posterior, so that a guess of 70 % is
+            right in 70 % of the cases (Guo et al. 2017).
+        error: the expected calibration error that is left, on sketches that it was not fitted to.
+        least_similarity: of the nearest photo; below it, nothing in a gallery is like a drawing.
+    """
+
+    temperature: float
+    error: float
+    least_similarity: float
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a checkpoint folder holds."""
 
@@ -89,6 +105,7 @@ class Manifest:
     normalise: bool = True
     standardise: bool = False
     photo_encoder: PhotoEncoderInfo | None = None
+    calibration: Calibration | None = None
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -134,11 +151,13 @@ class Manifest:
             index = data.pop("index")
             photos = [Photo(**photo) for photo in data.pop("photos")]
             other = data.pop("photo_encoder", None)
+            calibration = data.pop("calibration", None)
             return cls(
                 **data,
                 index=IndexInfo(**index) if index else None,
                 photos=photos,
                 photo_encoder=PhotoEncoderInfo(**other) if other else None,
+                calibration=Calibration(**calibration) if calibration else None,
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(

@@ -61,12 +61,17 @@ class SiameseNetwork(nn.Module):
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """`(n, 3, h, w)` images to `(n, projection_size)` rows, in the type of the weights."""
+        return self.place(self.points(batch))
+
+    def points(self, batch: torch.Tensor) -> torch.Tensor:
+        """What `forward` returns, before it is put on the unit sphere."""
         if self.standardise:
             spread, mean = torch.std_mean(batch, dim=(1, 2, 3), keepdim=True)
             batch = (batch - mean) / (spread + LEAST_SPREAD)
         pooled = self.backbone(batch).to(self.projection.weight.dtype).mean(dim=(2, 3))
         with torch.autocast(batch.device.type, enabled=False):
-            return self.place(self.projection(pooled))
+            points: torch.Tensor = self.projection(pooled)
+        return points
 
     def place(self, points: torch.Tensor) -> torch.Tensor:
         """`(n, projection_size)` points to where projections lie."""
@@ -150,6 +155,11 @@ class Encoder:
         """Numbers in an embedding."""
         return int(self.network.projection.out_features) + len(self.network.prototypes)
 
+    @property
+    def photo_encoder(self) -> "Encoder":
+        """The encoder of photos; this one, where there is no other."""
+        return self._photo_encoder() if self._photo_encoder else self
+
     def embed_sketches(self, images: Sequence[Image.Image]) -> Embeddings:
         """Embeddings of drawings: any size, mode or transparency, dark lines on light paper.
 
@@ -179,8 +189,8 @@ class Encoder:
         Raises:
             ImageError: a photo is too large or too small.
         """
-        if self._photo_encoder and not shared:
-            return self._photo_encoder().embed_photos(images)
+        if not shared and self.photo_encoder is not self:
+            return self.photo_encoder.embed_photos(images)
 
         def frame(image: Image.Image) -> Pixels:
             return frame_photo(image, self.input_size)

@@ -83,6 +83,23 @@ def frame_sketch(image: Image.Image, size: int, *, allow_empty: bool = False) ->
     return 255 - _fit(Image.fromarray(ink), box, size)
 
 
+def frame_box(image: Image.Image) -> tuple[float, float, float]:
+    """Where on a drawing the frame of `frame_sketch` lies: left, top and side in pixels.
+
+    The frame may reach beyond the drawing.
+
+    Raises:
+        EmptySketchError, ImageError: as `frame_sketch`.
+    """
+    check_size(image, "the drawing")
+    box = _ink_box(_ink(flatten(image).convert("L")))
+    if box is None:
+        raise EmptySketchError("There is nothing on the page yet. Draw a line to start.")
+    left, top, right, bottom = box
+    side = max(right - left, bottom - top, _SMALLEST_DRAWING) * (1 + 2 * MARGIN)
+    return (left + right - side) / 2, (top + bottom - side) / 2, side
+
+
 def frame_photo(image: Image.Image, size: int) -> Pixels:
     """A photo as the encoder sees it: RGB, `(size, size, 3)`, 0 to 255.
 

@@ -47,6 +47,14 @@ class Match:
     number: int
 
 
+@dataclass(frozen=True)
+class Guess:
+    """A class that a drawing may show, and how sure the encoder is, 0 to 1."""
+
+    label: str
+    share: float
+
+
 class SketchSearch:
     """A loaded checkpoint: encoder, index and photos. Make one with `SketchSearch.load`."""
 
@@ -73,6 +81,16 @@ class SketchSearch:
     def photos(self) -> list[Photo]:
         """The gallery, in the order of the index."""
         return self.manifest.photos
+
+    def photo(self, number: int) -> Photo:
+        """A photo of the gallery by its number.
+
+        Raises:
+            GalleryError: there is no such photo.
+        """
+        if type(number) is not int or not 0 <= number < len(self.photos):
+            raise GalleryError("There is no such photo any more. Reload the page.")
+        return self.photos[number]
 
     def thumbnail(self, number: int) -> Path:
         """The small version of a photo of the gallery."""
@@ -139,16 +157,40 @@ class SketchSearch:
             for photo in (self.photos[number],)
         ]
 
+    def guess(self, embedding: Embeddings, count: int = 3) -> list[Guess]:
+        """What the drawing with this embedding may show, likeliest first.
+
+        Args:
+            embedding: `(d,)`.
+            count: how many guesses.
+
+        Returns:
+            None at all for an encoder without prototypes, or one that was never calibrated.
+        """
+        calibration, classes = self.manifest.calibration, self.manifest.classes
+        if calibration is None:
+            return []
+        posterior = np.maximum(embedding[self.manifest.projection_size :].astype(float), 1e-6)
+        powers = posterior ** (2 / calibration.temperature)
+        shares = powers / powers.sum()
+        best = np.argsort(-shares, kind="stable")[:count]
+        return [Guess(classes[i].replace("_", " "), float(shares[i])) for i in best]
+
+    def is_unlike(self, matches: Sequence[Match]) -> bool:
+        """Whether even the nearest photo is too far from a drawing to be called alike."""
+        calibration = self.manifest.calibration
+        if calibration is None or not matches:
+            return False
+        return matches[0].similarity < calibration.least_similarity
+
     def embedding_of(self, number: int) -> Embeddings:
         """The embedding of a photo of the gallery, `(d,)`.
 
         Raises:
             GalleryError: there is no such photo.
         """
-        index = self._filled_index()
-        if not 0 <= number < len(self.photos):
-            raise GalleryError("There is no such photo any more. Reload the page.")
-        return np.array(index.get_item_vector(number), np.float32)
+        self.photo(number)
+        return np.array(self._filled_index().get_item_vector(number), np.float32)
 
     def steer(
         self, embedding: Embeddings, like: Sequence[int], unlike: Sequence[int]

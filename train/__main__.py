@@ -5,6 +5,7 @@ the way from nothing to an app with your own encoder:
   python -m train inspect --sketchy ~/sketchy --out runs/data
   python -m train fit --sketchy ~/sketchy --classes mini --minutes 5 --run runs/first
   python -m train export --run runs/first --out checkpoints/first
+  python -m train calibrate --checkpoint checkpoints/first --sketchy ~/sketchy
   python -m train evaluate --checkpoint checkpoints/first --sketchy ~/sketchy --html report.html
   python app.py --checkpoint checkpoints/first --photos PHOTOS
 
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_download, _inspect, _fit, _evaluate, _compare, _plot, _export):
+    for add in (_download, _inspect, _fit, _export, _calibrate, _evaluate, _compare, _plot):
         add(commands)
     arguments = parser.parse_args(argv)
     try:
@@ -202,6 +203,16 @@ def _evaluate(commands: Commands) -> None:
         "pictures are used; it is the checkpoint's own where the folder has one, unless "
         "--all-pictures is given."
     )
+    _add_pictures(parser)
+    parser.add_argument(
+        "--shared", action="store_true", help="embed photos with the network for sketches too"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
+    parser.set_defaults(run_command=_run_evaluate)
+
+
+def _add_pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, default=SHIPPED, help="checkpoint folder")
     parser.add_argument("--sketchy", type=Path, help="the unpacked Sketchy Database")
     parser.add_argument(
@@ -217,23 +228,12 @@ def _evaluate(commands: Commands) -> None:
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--split", type=Path, help="use only what this split.json holds out")
     chosen.add_argument("--all-pictures", action="store_true", help="use every picture")
-    parser.add_argument(
-        "--shared", action="store_true", help="embed photos with the network for sketches too"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with pictures")
-    parser.set_defaults(run_command=_run_evaluate)
 
 
-def _run_evaluate(arguments: argparse.Namespace) -> None:
-    from train.evaluate import evaluate
-    from train.export import write_json
-    from train.report import table, write_report
+def _pictures(arguments: argparse.Namespace) -> tuple[list[Path], list[Path], Path | None]:
+    """Folders of photos, folders of sketches, and the split that says which to use."""
     from train.runs import SPLIT
 
-    for path in (arguments.json, arguments.html):
-        if path and not path.resolve().parent.is_dir():
-            raise DataError(f"{path.parent} is not a folder, so nothing can be written there.")
     photos, sketches = list(arguments.photos), list(arguments.sketches)
     if arguments.sketchy:
         own_photos, own_sketches = sketchy_folders(arguments.sketchy)
@@ -244,6 +244,40 @@ def _run_evaluate(arguments: argparse.Namespace) -> None:
     own_split = arguments.checkpoint / SPLIT
     if split is None and own_split.is_file() and not arguments.all_pictures:
         split = own_split
+    return photos, sketches, split
+
+
+def _calibrate(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "calibrate",
+        "make the guesses of a checkpoint as sure as they are right",
+        "Fits one number, the temperature, on held-out sketches, and writes it into the manifest. "
+        "The app shows guesses only then. The error is measured on sketches that it was not fitted "
+        "to.",
+    )
+    _add_pictures(parser)
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.calibrate import calibrate
+
+        found, before = calibrate(arguments.checkpoint, *_pictures(arguments))
+        print(f"temperature                {found.temperature:.3f}")
+        print(f"expected calibration error {found.error:.3f}, before {before:.3f}")
+        print(f"least similarity           {found.least_similarity:.3f}")
+
+    parser.set_defaults(run_command=run)
+
+
+def _run_evaluate(arguments: argparse.Namespace) -> None:
+    from train.evaluate import evaluate
+    from train.export import write_json
+    from train.report import table, write_report
+
+    for path in (arguments.json, arguments.html):
+        if path and not path.resolve().parent.is_dir():
+            raise DataError(f"{path.parent} is not a folder, so nothing can be written there.")
+    photos, sketches, split = _pictures(arguments)
     evaluation = evaluate(arguments.checkpoint, photos, sketches, split, shared=arguments.shared)
     print(table(evaluation), end="\n\n")
     figures = evaluation.figures()

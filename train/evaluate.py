@@ -40,7 +40,7 @@ class Evaluation:
 
     def per_class(self) -> dict[str, dict[str, float]]:
         """P@12, P@1 and mAP by the class of the sketch, with the counts of its pictures."""
-        labels = _labels(self.sketches)
+        labels = labels_of(self.sketches)
         table = {}
         for label in sorted(set(labels.tolist())):
             of = labels == label
@@ -116,6 +116,39 @@ def evaluate(
         CheckpointError: the checkpoint cannot be opened.
     """
     opened = Checkpoint.open(checkpoint)
+    embedded = embed_pictures(opened, photos, sketches, split, shared=shared)
+    gallery, queries = embedded.photos, embedded.sketches
+    ranking = rank_photos(
+        embedded.sketch_rows,
+        embedded.photo_rows,
+        labels_of(queries),
+        labels_of(gallery),
+        np.array([p.photo_id for p in queries]),
+        np.array([p.photo_id for p in gallery]),
+    )
+    metrics = summarise(ranking, labels_of(queries), len(gallery))
+    return Evaluation(opened.manifest.name, gallery, queries, ranking, metrics)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Pictures that could be read, with the rows of their embeddings."""
+
+    photos: list[Picture]
+    sketches: list[Picture]
+    photo_rows: Embeddings
+    sketch_rows: Embeddings
+
+
+def embed_pictures(
+    opened: Checkpoint,
+    photos: Sequence[Path],
+    sketches: Sequence[Path],
+    split: Path | None,
+    *,
+    shared: bool = False,
+) -> Embedded:
+    """Embeds what `evaluate` ranks; its arguments and errors are the same."""
     encoder = opened.encoder()
     gallery = [p for folder in photos for p in list_pictures(folder, sketches=False)]
     queries = [p for folder in sketches for p in list_pictures(folder, sketches=True)]
@@ -129,16 +162,7 @@ def evaluate(
     photo_rows, gallery = _embed(partial(encoder.embed_photos, shared=shared), gallery, "photos")
     sketch_rows, queries = _embed(encoder.embed_sketches, queries, "sketches")
     _check(gallery, queries, split)
-    ranking = rank_photos(
-        sketch_rows,
-        photo_rows,
-        _labels(queries),
-        _labels(gallery),
-        np.array([p.photo_id for p in queries]),
-        np.array([p.photo_id for p in gallery]),
-    )
-    metrics = summarise(ranking, _labels(queries), len(gallery))
-    return Evaluation(opened.manifest.name, gallery, queries, ranking, metrics)
+    return Embedded(gallery, queries, photo_rows, sketch_rows)
 
 
 def _check(gallery: Sequence[Picture], queries: Sequence[Picture], split: Path | None) -> None:
@@ -151,7 +175,8 @@ def _check(gallery: Sequence[Picture], queries: Sequence[Picture], split: Path |
     )
 
 
-def _labels(pictures: Sequence[Picture]) -> NDArray[np.str_]:
+def labels_of(pictures: Sequence[Picture]) -> NDArray[np.str_]:
+    """`(n,)` labels."""
     return np.array([p.label for p in pictures])
 
 

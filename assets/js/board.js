@@ -3,6 +3,7 @@
 import { Closer } from "./closer.js";
 import { Drawing } from "./drawing.js";
 import { Gallery, part } from "./gallery.js";
+import { Guesses } from "./guesses.js";
 import { Keeper } from "./keep.js";
 import { Live } from "./live.js";
 import { Narrowing } from "./narrow.js";
@@ -13,11 +14,13 @@ import { SAY } from "./strings.js";
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {import("./gallery.js").Match} Match */
 /**
- * @typedef {{matches?: Match[], error?: string}} Answer
- * @typedef {{strokes: Stroke[], picture: string | null, k: number}} Drawn
- * @typedef {Drawn & Partial<import("./narrow.js").Narrowed>} Query
+ * @typedef {import("./guesses.js").Guess} Guess
+ * @typedef {{matches?: Match[], guesses?: Guess[], unlike?: boolean, error?: string}} Answer
+ * @typedef {{strokes: Stroke[], picture: string | null}} Drawn
+ * @typedef {Drawn & {k: number} & Partial<import("./narrow.js").Narrowed>} Query
  * @typedef {{search: (query: Query) => Promise<Answer>,
- *   describe: (nothing: null) => Promise<Record<string, number>>}} Server
+ *   describe: (nothing: null) => Promise<Record<string, number>>,
+ *   explain: (query: Drawn, photo: number) => Promise<import("./closer.js").Explained>}} Server
  * @typedef {(file: File) => Promise<{path: string}>} Upload
  */
 
@@ -40,8 +43,14 @@ export function start(root, server, upload) {
     /** @type {HTMLTemplateElement} */ (part(root, "tile")),
     (match) => closer.show(match),
   );
+  const guessed = new Guesses(part(root, "guesses"));
   const narrowing = new Narrowing();
-  const closer = new Closer(/** @type {HTMLDialogElement} */ (part(root, "closer")), narrow);
+  const closer = new Closer(
+    /** @type {HTMLDialogElement} */ (part(root, "closer")),
+    narrow,
+    (match) => server.explain(drawn(), match.number),
+    () => (narrowing.byPhoto ? null : drawing.page),
+  );
   const status = part(root, "status");
   const undo = /** @type {HTMLButtonElement} */ (part(root, "undo"));
   const redo = /** @type {HTMLButtonElement} */ (part(root, "redo"));
@@ -51,13 +60,12 @@ export function start(root, server, upload) {
   const count = /** @type {HTMLSelectElement} */ (part(root, "count"));
   count.value = localStorage.getItem(COUNT) ?? count.value;
 
+  const drawn = () => ({
+    strokes: drawing.page.strokes,
+    picture: drawing.page.picture?.path ?? null,
+  });
   const live = new Live(
-    () => ({
-      strokes: drawing.page.strokes,
-      picture: drawing.page.picture?.path ?? null,
-      k: Number(count.value),
-      ...narrowing.query,
-    }),
+    () => ({ ...drawn(), k: Number(count.value), ...narrowing.query }),
     (query) => (isIdle() ? Promise.resolve({}) : server.search(query)),
     show,
     () => say(SAY.lost, true),
@@ -69,10 +77,7 @@ export function start(root, server, upload) {
     narrowing.searchBy(null);
     narrowed();
   });
-  const keeper = new Keeper(localStorage, () => ({
-    strokes: drawing.page.strokes,
-    picture: drawing.page.picture?.path ?? null,
-  }));
+  const keeper = new Keeper(localStorage, drawn);
 
   /** Whether there is nothing to search by. */
   const isIdle = () => drawing.isEmpty && !narrowing.byPhoto;
@@ -122,13 +127,16 @@ export function start(root, server, upload) {
   }
 
   /** @param {Answer} answer */
-  function show({ matches = [], error }) {
+  function show({ matches = [], guesses = [], unlike = false, error }) {
     gallery.show(matches);
+    guessed.show(guesses);
+    part(root, "results").classList.toggle("unlike", unlike);
     const terms = new Set(matches.map((m) => [m.credit, m.licence].filter(Boolean).join(", ")));
     terms.delete("");
     part(root, "credits").textContent = terms.size ? SAY.credits([...terms]) : "";
     const labels = [...new Set(matches.map((match) => match.label))].slice(0, 3);
     if (error) say(error, true);
+    else if (unlike) say(SAY.unlikely);
     else if (labels.length) say(SAY.found(labels.join(", ")));
     else say(isIdle() ? SAY.empty : SAY.none);
   }

@@ -1,21 +1,38 @@
 /** One photo, large, with what can be done with it. */
 
 import { part } from "./gallery.js";
+import { fitted, paintHeat } from "./heat.js";
+import { paintPage } from "./pad.js";
 import { SAY } from "./strings.js";
 
 /** @typedef {import("./gallery.js").Match} Match */
+/** @typedef {import("./drawing.js").Page} Page */
+/** @typedef {import("./heat.js").Grid} Grid */
+/**
+ * @typedef {{sketch: Grid, photo: Grid, box: [number, number, number], error?: string}} Explained
+ *   `box`: left, top and side of what was looked at on the page, as shares of its side.
+ */
 /** @typedef {"similar" | "like" | "unlike" | "only" | "without"} Action */
 
 export class Closer {
   /** @type {Match | null} */
   #match = null;
+  /** @type {Explained | null} */
+  #explained = null;
 
   /**
    * @param {HTMLDialogElement} dialog
    * @param {(action: Action, match: Match) => void} acted
+   * @param {(match: Match) => Promise<Explained>} explain
+   * @param {() => Page | null} page what was searched by, if that was a drawing.
    */
-  constructor(dialog, acted) {
+  constructor(dialog, acted, explain, page) {
     this.dialog = dialog;
+    this.explain = explain;
+    this.page = page;
+    this.why = /** @type {HTMLButtonElement} */ (part(dialog, "why"));
+    this.why.addEventListener("click", () => this.#toggle());
+    new ResizeObserver(() => this.#paint()).observe(part(dialog, "large"));
     part(dialog, "close").addEventListener("click", () => dialog.close());
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog) dialog.close();
@@ -43,10 +60,58 @@ export class Closer {
       () => {},
     );
     part(dialog, "title").textContent = match.label;
-    part(dialog, "match").textContent = SAY.similar(match.similarity);
+    part(dialog, "match").textContent = SAY.percent(match.similarity);
     const credit = [match.credit, match.licence].filter(Boolean).join(" · ");
     part(dialog, "credit").textContent = credit || SAY.noCredit;
+    this.#explained = null;
+    this.why.hidden = !this.page();
+    this.#paint();
     for (const name of dialog.querySelectorAll("[data-name]")) name.textContent = match.label;
     dialog.showModal();
   }
+
+  /** Shows or hides what made the photo match. */
+  async #toggle() {
+    const match = this.#match;
+    if (this.#explained || !match) this.#explained = null;
+    else {
+      this.why.disabled = true;
+      const found = await this.explain(match).catch(() => null);
+      this.why.disabled = false;
+      if (this.#match !== match) return;
+      if (!found || found.error) part(this.dialog, "because").textContent = found?.error ?? SAY.lost;
+      else this.#explained = found;
+    }
+    this.#paint();
+  }
+
+  #paint() {
+    const { dialog } = this;
+    const found = this.#explained;
+    const page = this.page();
+    this.why.setAttribute("aria-pressed", String(Boolean(found)));
+    dialog.classList.toggle("warm", Boolean(found));
+    if (!found || !page) return;
+    part(dialog, "because").textContent = SAY.because;
+    const image = /** @type {HTMLImageElement} */ (part(dialog, "large"));
+    const over = sharp(/** @type {HTMLCanvasElement} */ (part(dialog, "photo-heat")));
+    const natural = { width: image.naturalWidth || 1, height: image.naturalHeight || 1 };
+    paintHeat(over, found.photo, fitted(over.canvas, natural));
+    const drawn = sharp(/** @type {HTMLCanvasElement} */ (part(dialog, "sketch-heat")));
+    const [left, top, side] = found.box;
+    const scale = drawn.canvas.width / side;
+    drawn.save();
+    drawn.translate(-left * scale, -top * scale);
+    paintPage(drawn, page, scale);
+    drawn.restore();
+    const { width, height } = drawn.canvas;
+    paintHeat(drawn, found.sketch, { left: 0, top: 0, width, height });
+  }
+}
+
+/** An empty canvas of as many pixels as the screen has there. @param {HTMLCanvasElement} canvas */
+function sharp(canvas) {
+  canvas.width = Math.round(canvas.clientWidth * window.devicePixelRatio);
+  canvas.height = Math.round(canvas.clientHeight * window.devicePixelRatio);
+  return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
 }

@@ -55,7 +55,7 @@ export class Gallery {
     const known = this.#tiles.get(match.thumbnail);
     const tile = known ?? this.#newTile(match);
     part(tile, "rank").textContent = String(match.rank);
-    part(tile, "similarity").textContent = SAY.similar(match.similarity);
+    part(tile, "similarity").textContent = SAY.percent(match.similarity);
     const open = part(tile, "open");
     open.setAttribute("aria-label", SAY.open(match.label, match.rank));
     open.onclick = () => this.opened(match);

@@ -4,6 +4,8 @@ export const SAY = {
   empty: "Start with a line, or take one of these.",
   credits: (/** @type {string[]} */ terms) => `Photos: ${terms.join("; ")}`,
   found: (/** @type {string} */ labels) => `Nearest: ${labels}.`,
+  unlikely: "Nothing here looks like it yet. Draw on, or see the nearest anyway.",
+  because: "Warm parts of your drawing and of the photo made them match.",
   none: "No photo is left. Take something away above the photos.",
   uploading: "Reading the picture …",
   lost: "The server does not answer. Your drawing is safe; photos come when it is back.",
@@ -17,6 +19,6 @@ export const SAY = {
   unlike: (/** @type {string} */ label) => `less like this ${label}`,
   remove: (/** @type {string} */ text) => `Take away: ${text}`,
   open: (/** @type {string} */ label, /** @type {number} */ rank) => `${rank}: ${label}, look closer`,
-  similar: (/** @type {number} */ share) => `${Math.round(100 * share)} %`,
+  percent: (/** @type {number} */ share) => `${Math.round(100 * share)} %`,
   noCredit: "Nobody is named as its maker.",
 };

@@ -4,7 +4,7 @@ import torch
 from PIL import Image, ImageDraw, ImageOps
 
 from model.errors import EmptySketchError, ImageError
-from model.preprocess import MARGIN, MIN_LINE, frame_photo, frame_sketch, to_input
+from model.preprocess import MARGIN, MIN_LINE, frame_box, frame_photo, frame_sketch, to_input
 from tests.drawings import fish
 
 
@@ -20,6 +20,28 @@ def test_ink_fills_the_frame_but_for_the_margin() -> None:
     width = (columns[-1] - columns[0] + 1) / 128
     assert frame.shape == (128, 128)
     assert width == pytest.approx(1 / (1 + 2 * MARGIN), abs=0.03)
+
+
+def test_the_frame_is_found_on_the_page() -> None:
+    page = Image.new("L", (600, 400), 255)
+    page.paste(fish(), (340, 140))
+    left, top, side = frame_box(page)
+    cut = page.transform(
+        (128, 128),
+        Image.Transform.EXTENT,
+        (left, top, left + side, top + side),
+        Image.Resampling.BICUBIC,
+        fillcolor=255,
+    )
+    assert difference(frame_sketch(page, 128), np.asarray(cut)) < 0.35
+    moved = page.transform(
+        (128, 128),
+        Image.Transform.EXTENT,
+        (left + 12, top, left + 12 + side, top + side),
+        Image.Resampling.BICUBIC,
+        fillcolor=255,
+    )
+    assert difference(frame_sketch(page, 128), np.asarray(moved)) > 1
 
 
 def test_a_drawing_moved_into_a_corner_gives_the_same_frame() -> None:

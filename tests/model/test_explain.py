@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from model import Encoder
+from model.encoder import SiameseNetwork
+from model.explain import explain
+from model.preprocess import frame_sketch, to_input
+from tests.drawings import fish
+
+
+def network(backbone: str, prototypes: int = 5, **options: bool) -> SiameseNetwork:
+    torch.manual_seed(1)
+    made = SiameseNetwork(backbone, 16, prototypes, **options)
+    for module in made.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # as after a training, not 0 and 1
+            assert module.running_mean is not None and module.running_var is not None
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+            module.bias.data.uniform_(-0.2, 0.2)
+    return made
+
+
+def photo() -> Image.Image:
+    noise = np.random.default_rng(3).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    return Image.fromarray(noise)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "side"),
+    [("resnet18", 64, 8), ("vgg11", 64, 8), ("googlenet", 64, 8), ("plain_cnn", 100, 100)],
+)
+def test_contributions_add_up_to_the_dot_product(backbone: str, size: int, side: int) -> None:
+    encoder = Encoder(network(backbone), size)
+    frame = frame_sketch(fish(), size)
+    found = explain(encoder, frame, photo())
+    expected = float(encoder.embed_frame(frame) @ encoder.embed_photos([photo()])[0])
+    assert found.similarity == pytest.approx(expected, abs=1e-5)
+    assert found.sketch.shape == found.photo.shape == (side, side)
+    assert found.sketch.sum() == pytest.approx(expected, abs=1e-4)
+    assert found.photo.sum() == pytest.approx(expected, abs=1e-4)
+    assert found.photo.std() > 0
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+def test_they_do_without_prototypes_too(normalise: bool) -> None:
+    encoder = Encoder(network("resnet18", 0, normalise=normalise), 64)
+    frame = frame_sketch(fish(), 64)
+    found = explain(encoder, frame, photo())
+    expected = float(encoder.embed_frame(frame) @ encoder.embed_photos([photo()])[0])
+    assert found.sketch.sum() == pytest.approx(expected, rel=1e-4)
+    assert found.photo.sum() == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_biases_the_parts_are_the_class_activation_map() -> None:
+    """On the last feature map the contributions are known in closed form."""
+    made = network("resnet18", 0)
+    made.projection.bias.data.zero_()
+    encoder = Encoder(made, 256)  # the last maps are 8 x 8 then
+    frame = frame_sketch(fish(), 256)
+    found = explain(encoder, frame, photo())
+    with torch.no_grad():
+        maps = made.backbone(to_input(frame[None]))[0]
+        point = made.projection(maps.mean(dim=(1, 2)))
+        other = torch.from_numpy(encoder.embed_photos([photo()])[0])
+        by_place = torch.einsum("chw,dc,d->hw", maps, made.projection.weight, other) / 64
+    expected = (by_place / point.norm()).numpy()
+    assert found.sketch == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_photo_encoder_is_explained_where_there_is_one() -> None:
+    other = Encoder(network("vgg11"), 128)
+    encoder = Encoder(network("resnet18"), 64, photo_encoder=lambda: other)
+    frame = frame_sketch(fish(), 64)
+    found = explain(encoder, frame, photo())
+    expected = float(encoder.embed_frame(frame) @ other.embed_photos([photo()])[0])
+    assert found.photo.sum() == pytest.approx(expected, abs=1e-4)
+    assert found.photo.shape == (8, 8)

@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.classification import MulticlassCalibrationError
+
+from model import SketchSearch
+from train.__main__ import main
+from train.calibrate import BINS, best_temperature, expected_calibration_error, softmax
+
+
+def posteriors(sharpened: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of posteriors that are right when divided by `sharpened`, and labels drawn so."""
+    random = np.random.default_rng(0)
+    logs = random.normal(0, 1.5, (20_000, 6))
+    shares = softmax(logs)
+    labels = (shares.cumsum(axis=1) < random.random((len(logs), 1))).sum(axis=1)
+    return logs * sharpened, labels
+
+
+@pytest.mark.parametrize("sharpened", [0.5, 1.0, 2.0])
+def test_the_temperature_undoes_what_made_guesses_too_sure(sharpened: float) -> None:
+    logs, labels = posteriors(sharpened)
+    temperature = best_temperature(logs, labels)
+    assert temperature == pytest.approx(sharpened, rel=0.05)
+    assert expected_calibration_error(softmax(logs / temperature), labels) < 0.01
+    if sharpened != 1:
+        assert expected_calibration_error(softmax(logs), labels) > 0.1
+
+
+def test_the_error_is_that_of_torchmetrics() -> None:
+    logs, labels = posteriors(1.7)
+    shares = softmax(logs)
+    theirs = MulticlassCalibrationError(6, n_bins=BINS, norm="l1")
+    expected = float(theirs(torch.from_numpy(shares), torch.from_numpy(labels)))
+    assert expected_calibration_error(shares, labels) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
+    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = tmp_path / "run", tmp_path / "checkpoint"
+    common = ["--sketchy", str(sketchy)]
+    settings = "--backbone resnet18 --input-size 32 --classes all --sketch-batch 8 --photo-batch 8"
+    settings += " --validation 0.5 --steps 8 --eval-every 8 --embedding-size 8"
+    cache = ["--cache", str(tmp_path / "cache")]
+    assert main(["fit", *common, "--run", str(run), *cache, *settings.split()]) == 0
+    photos = sketchy / "256x256" / "photo" / "tx_000000000000"
+    assert main(["export", "--run", str(run), "--out", str(out), "--photos", str(photos)]) == 0
+    before = json.loads((out / "manifest.json").read_text())
+    search = SketchSearch.load(out)
+    embedding = search.embedding_of(0)
+    assert search.guess(embedding) == []
+    capsys.readouterr()
+    assert main(["calibrate", "--checkpoint", str(out), *common]) == 0
+    assert "expected calibration error" in capsys.readouterr().out
+    after = json.loads((out / "manifest.json").read_text())
+    written = after.pop("calibration")
+    before.pop("calibration")
+    assert after == before
+    assert set(written) == {"temperature", "error", "least_similarity"}
+    search = SketchSearch.load(out)
+    guesses = search.guess(embedding, 3)
+    assert [g.share for g in guesses] == sorted([g.share for g in guesses], reverse=True)
+    assert sum(g.share for g in guesses) == pytest.approx(1)
+    assert {g.label for g in guesses} == {"bat", "cow", "eel"}
+    posterior = 2 * embedding[8:].astype(float) ** 2
+    hot = posterior ** (1 / written["temperature"])
+    assert guesses[0].share == pytest.approx((hot / hot.sum()).max(), abs=1e-4)
+    nearest = search.nearest(embedding, 1)
+    assert not search.is_unlike(nearest)
+    far = search.nearest(-embedding, 1)
+    assert search.is_unlike(far)
+
+
+def test_without_prototypes_there_is_nothing_to_calibrate(
+    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = tmp_path / "run", tmp_path / "checkpoint"
+    settings = "--backbone resnet18 --input-size 32 --classes all --sketch-batch 8 --photo-batch 8"
+    settings += " --validation 0.5 --steps 1 --eval-every 1 --embedding-size 4 --loss supcon"
+    folders = ["--sketchy", str(sketchy), "--run", str(run), "--cache", str(tmp_path / "cache")]
+    assert main(["fit", *folders, *settings.split()]) == 0
+    assert main(["export", "--run", str(run), "--out", str(out)]) == 0
+    assert main(["calibrate", "--checkpoint", str(out), "--sketchy", str(sketchy)]) == 1
+    assert "without prototypes" in capsys.readouterr().err
