@@ -30,7 +30,7 @@ from model.checkpoint import SHIPPED
 from model.explain import explain
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.images import MAX_BYTES, flatten, open_image
-from model.preprocess import frame_box, frame_sketch
+from model.preprocess import clean_page, frame_box, frame_sketch
 from model.query import Query, parse_count, parse_query
 from model.starter import starter_photos
 from model.strokes import StrokeError, render_strokes
@@ -38,6 +38,9 @@ from model.strokes import StrokeError, render_strokes
 ROOT = Path(__file__).parent
 ASSETS = ROOT / "assets"
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+CLEANED = "-cleaned.png"
+"""What the name of an upload ends with, once its paper was made white."""
+
 LARGE_SIDE = 1280
 """Pixels. Photos are shown no larger, and without the metadata of their files."""
 
@@ -231,12 +234,13 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         except SketchZooError as error:
             return {"error": str(error)}
 
-    def explain_match(query: dict[str, Any], number: int) -> dict[str, Any]:
+    def explain_match(question: dict[str, Any]) -> dict[str, Any]:
         """Tells the board which parts of a drawing and of a photo make them match."""
         try:
-            drawing = drawing_of(parse_query(query))
+            asked = parse_query(question)
+            drawing = drawing_of(asked)
             frame = frame_sketch(drawing, search.encoder.input_size)
-            photo = open_image(Path(search.photo(number).path))
+            photo = open_image(Path(search.photo(asked.photo).path))
             explained = explain(search.encoder, frame, flatten(photo))
             left, top, side = frame_box(drawing)
             page = max(drawing.size)
@@ -249,6 +253,20 @@ def build_page(search: SketchSearch) -> gr.Blocks:
                     side / page,
                 ],
             }
+        except SketchZooError as error:
+            return {"error": str(error)}
+
+    def read_upload(path: str) -> dict[str, Any]:
+        """Tells the board which file to show for an upload: its own, or one with clean paper."""
+        try:
+            file = uploaded(path)
+            image = open_image(file)
+            cleaned = clean_page(image)
+            if cleaned is not None:
+                file = file.with_name(file.stem + CLEANED)
+                cleaned.save(file)
+            frame_sketch(cleaned or image, search.encoder.input_size)
+            return {"path": str(file), "cleaned": cleaned is not None}
         except SketchZooError as error:
             return {"error": str(error)}
 
@@ -270,7 +288,7 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         gr.HTML(
             html_template=(ASSETS / "board.html").read_text(encoding="utf-8"),
             js_on_load=(ASSETS / "js" / "start.js").read_text(encoding="utf-8"),
-            server_functions=[search_drawing, describe_gallery, explain_match],
+            server_functions=[search_drawing, read_upload, explain_match, describe_gallery],
             apply_default_css=False,
         )
         with gr.Row(visible=False):

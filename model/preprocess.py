@@ -29,6 +29,9 @@ STD = (0.229, 0.224, 0.225)
 PREPROCESSING = {"margin": MARGIN, "min_line": MIN_LINE, "mean": list(MEAN), "std": list(STD)}
 """What a checkpoint depends on; saved in its manifest and compared when it is opened."""
 
+CLEAN_SIDE = 1280
+"""Pixels. The page that is made of a photo of a drawing is no larger."""
+
 _INK = 80
 """Stretched darkness, 0 to 255, from which a pixel counts as ink."""
 
@@ -81,6 +84,24 @@ def frame_sketch(image: Image.Image, size: int, *, allow_empty: bool = False) ->
             return np.full((size, size), 255, np.uint8)
         raise EmptySketchError("There is nothing on the page yet. Draw a line to start.")
     return 255 - _fit(Image.fromarray(ink), box, size)
+
+
+def clean_page(image: Image.Image) -> Image.Image | None:
+    """A photo of a drawing on paper, with the paper made white and the ink black.
+
+    Args:
+        image: any size and mode.
+
+    Returns:
+        Grey, at most `CLEAN_SIDE` pixels a side; None for a drawing whose paper is even already.
+
+    Raises:
+        ImageError: the picture is too large or too small.
+    """
+    check_size(image, "the drawing")
+    grey = flatten(image).convert("L")
+    grey.thumbnail((CLEAN_SIDE, CLEAN_SIDE), reducing_gap=3.0)
+    return Image.fromarray(255 - _ink_of_photo(grey)) if _is_photographed(grey) else None
 
 
 def frame_box(image: Image.Image) -> tuple[float, float, float]:
@@ -137,14 +158,25 @@ def normalise(batch: torch.Tensor) -> torch.Tensor:
     return (batch - mean) / std
 
 
+def _is_photographed(grey: Image.Image) -> bool:
+    """Whether the paper of a drawing has so many tones that a camera has seen it."""
+    tones = np.asarray(grey)
+    even = np.abs(tones.astype(np.int16) - _paper(tones)) <= _EVEN
+    return bool(even.mean() < _LEAST_EVEN)
+
+
+def _paper(tones: Pixels) -> int:
+    """The usual tone along the edge of a page."""
+    edge = np.concatenate([tones[0], tones[-1], tones[:, 0], tones[:, -1]])
+    return int(np.median(edge))
+
+
 def _ink(grey: Image.Image) -> Pixels:
     """Darkness against the paper, stretched to 0 to 255; light lines on a dark ground inverted."""
-    tones = np.asarray(grey)
-    edge = np.concatenate([tones[0], tones[-1], tones[:, 0], tones[:, -1]])
-    paper = int(np.median(edge))
-    even = np.abs(tones.astype(np.int16) - paper) <= _EVEN
-    if even.mean() < _LEAST_EVEN:
+    if _is_photographed(grey):
         return _ink_of_photo(grey)
+    tones = np.asarray(grey)
+    paper = _paper(tones)
     if paper < 128:
         tones, paper = 255 - tones, 255 - paper
     darkness = np.clip(paper - tones.astype(np.int16), 0, None)

@@ -82,13 +82,13 @@ class SketchSearch:
         """The gallery, in the order of the index."""
         return self.manifest.photos
 
-    def photo(self, number: int) -> Photo:
+    def photo(self, number: int | None) -> Photo:
         """A photo of the gallery by its number.
 
         Raises:
             GalleryError: there is no such photo.
         """
-        if type(number) is not int or not 0 <= number < len(self.photos):
+        if number is None or not 0 <= number < len(self.photos):
             raise GalleryError("There is no such photo any more. Reload the page.")
         return self.photos[number]
 

@@ -19,8 +19,9 @@ import { SAY } from "./strings.js";
  * @typedef {{strokes: Stroke[], picture: string | null}} Drawn
  * @typedef {Drawn & {k: number} & Partial<import("./narrow.js").Narrowed>} Query
  * @typedef {{search: (query: Query) => Promise<Answer>,
+ *   read: (path: string) => Promise<{path?: string, cleaned?: boolean, error?: string}>,
  *   describe: (nothing: null) => Promise<Record<string, number>>,
- *   explain: (query: Drawn, photo: number) => Promise<import("./closer.js").Explained>}} Server
+ *   explain: (pair: Drawn & {photo: number}) => Promise<import("./closer.js").Explained>}} Server
  * @typedef {(file: File) => Promise<{path: string}>} Upload
  */
 
@@ -48,7 +49,7 @@ export function start(root, server, upload) {
   const closer = new Closer(
     /** @type {HTMLDialogElement} */ (part(root, "closer")),
     narrow,
-    (match) => server.explain(drawn(), match.number),
+    (match) => server.explain({ ...drawn(), photo: match.number }),
     () => (narrowing.byPhoto ? null : drawing.page),
   );
   const status = part(root, "status");
@@ -154,12 +155,11 @@ export function start(root, server, upload) {
     const picture = await readable(chosen).catch(() => null);
     if (!picture) return say(SAY.unreadable, true);
     try {
-      const [{ path }, image] = await Promise.all([
-        upload(picture),
-        createImageBitmap(picture).catch(() => null),
-      ]);
-      const { error } = await server.search({ strokes: [], picture: path, k: 1 });
-      if (error || !image) return say(error ?? SAY.unreadable, true);
+      const { path, cleaned, error } = await server.read((await upload(picture)).path);
+      if (error || !path) return say(error ?? SAY.unreadable, true);
+      const shown = cleaned ? await fetchUpload(path) : picture;
+      const image = shown && (await createImageBitmap(shown).catch(() => null));
+      if (!image) return say(SAY.unreadable, true);
       drawing.place({ path, image });
       redrawn();
     } catch {
@@ -220,10 +220,16 @@ async function restore(kept, drawing) {
   drawing.restore({ picture: null, strokes: kept.strokes });
   if (!kept.picture) return;
   const path = kept.picture;
-  const answer = await fetch(new URL(`gradio_api/file=${path}`, document.baseURI));
-  if (!answer.ok) return;
-  const image = await createImageBitmap(await answer.blob());
+  const found = await fetchUpload(path);
+  if (!found) return;
+  const image = await createImageBitmap(found);
   if (!drawing.canUndo) drawing.restore({ picture: { path, image }, strokes: kept.strokes });
+}
+
+/** An upload as the server holds it; null when it is gone. @param {string} path */
+async function fetchUpload(path) {
+  const answer = await fetch(new URL(`gradio_api/file=${path}`, document.baseURI));
+  return answer.ok ? answer.blob() : null;
 }
 
 /**

@@ -64,6 +64,7 @@ export class Closer {
     const credit = [match.credit, match.licence].filter(Boolean).join(" · ");
     part(dialog, "credit").textContent = credit || SAY.noCredit;
     this.#explained = null;
+    part(dialog, "because").textContent = "";
     this.why.hidden = !this.page();
     this.#paint();
     for (const name of dialog.querySelectorAll("[data-name]")) name.textContent = match.label;
@@ -73,6 +74,7 @@ export class Closer {
   /** Shows or hides what made the photo match. */
   async #toggle() {
     const match = this.#match;
+    part(this.dialog, "because").textContent = "";
     if (this.#explained || !match) this.#explained = null;
     else {
       this.why.disabled = true;

@@ -8,13 +8,15 @@
 const WARM = [226, 64, 12];
 
 /**
- * Opacities for a grid: 0 for what does not help, 1 for what helps most.
+ * Opacities for a grid: 0 for what contributes no more than a part does on average, 1 for the most.
  *
  * @param {Grid} grid
  */
 export function warmth(grid) {
-  const most = Math.max(...grid.flat());
-  return grid.map((row) => row.map((value) => (most > 0 ? Math.max(0, value / most) : 0)));
+  const parts = grid.flat();
+  const mean = parts.reduce((sum, value) => sum + value, 0) / parts.length;
+  const most = Math.max(...parts) - mean;
+  return grid.map((row) => row.map((value) => (most > 0 ? Math.max(0, (value - mean) / most) : 0)));
 }
 
 /**

@@ -1,4 +1,9 @@
 import(new URL("sketchzoo/js/board.js", document.baseURI).href).then((board) => {
-  const { search_drawing: search, describe_gallery: describe, explain_match: explain } = server;
-  board.start(element.querySelector(".board"), { search, describe, explain }, upload);
+  const asked = {
+    search: server.search_drawing,
+    read: server.read_upload,
+    explain: server.explain_match,
+    describe: server.describe_gallery,
+  };
+  board.start(element.querySelector(".board"), asked, upload);
 });

@@ -4,7 +4,16 @@ import torch
 from PIL import Image, ImageDraw, ImageOps
 
 from model.errors import EmptySketchError, ImageError
-from model.preprocess import MARGIN, MIN_LINE, frame_box, frame_photo, frame_sketch, to_input
+from model.preprocess import (
+    CLEAN_SIDE,
+    MARGIN,
+    MIN_LINE,
+    clean_page,
+    frame_box,
+    frame_photo,
+    frame_sketch,
+    to_input,
+)
 from tests.drawings import fish
 
 
@@ -80,6 +89,20 @@ def test_a_photo_of_a_drawing_gives_the_frame_of_the_drawing(ink: int, paper: in
         photo = photographed(fish(512, 6, ink, paper), light, seed)
         assert difference(clean, frame_sketch(photo, 64)) < 0.25
         assert difference(clean, frame_sketch(photo.resize((1500, 1500)), 64)) < 0.25
+
+
+def test_a_photo_of_a_drawing_is_cleaned_and_a_clean_drawing_left_alone() -> None:
+    photo = photographed(fish(2000, 24, 90, 235), 0.6, 0)
+    page = clean_page(photo)
+    assert page is not None
+    assert page.size == (CLEAN_SIDE, CLEAN_SIDE)
+    tones = np.asarray(page)
+    drawn = np.asarray(fish(2000, 24).resize(page.size)) < 100
+    assert (tones > 250).mean() > 0.9
+    assert np.median(tones[drawn]) < 40
+    assert np.median(tones[~drawn]) == 255
+    assert clean_page(fish()) is None
+    assert clean_page(ImageOps.invert(fish())) is None
 
 
 def test_a_photo_of_blank_paper_is_empty() -> None:

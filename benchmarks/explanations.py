@@ -1,0 +1,119 @@
+"""Whether the heat overlay tells the truth: what it calls warm is what makes a photo match.
+
+    python -m benchmarks.explanations --sketchy DIR [--checkpoint DIR] [--pairs 200] [--json FILE]
+
+For pairs of a held-out sketch and a photo of the same class, a fifth of the photo is painted over
+with its mean colour: the warmest parts, random ones, and the coldest. Prints by how much the
+similarity falls each time, and how far the contributions of all parts are from adding up to it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from model.checkpoint import Checkpoint
+from model.errors import SketchZooError
+from model.explain import explain
+from model.images import flatten, open_image
+from model.preprocess import frame_sketch
+from train.data import DataError, Picture, Split, list_pictures, sketchy_folders
+from train.export import write_json
+
+MASKED = 0.2
+SIDE = 256
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.explanations",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
+    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/sketchzoo"))
+    parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    arguments = parser.parse_args()
+    try:
+        figures = measure(arguments)
+    except SketchZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for name, value in figures.items():
+        print(f"{name:36} {value:.6f}" if isinstance(value, float) else f"{name:36} {value}")
+    if arguments.json:
+        write_json(arguments.json, figures)
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, float | int]:
+    """Mean falls of the similarity, and the largest error of a sum."""
+    encoder = Checkpoint.open(arguments.checkpoint).encoder()
+    falls: list[list[float]] = []
+    worst = 0.0
+    for number, (sketch, photo) in enumerate(tqdm(pairs(arguments), unit="pair")):
+        frame = frame_sketch(open_image(sketch.path), encoder.input_size, allow_empty=True)
+        picture = flatten(open_image(photo.path)).resize((SIDE, SIDE))
+        explained = explain(encoder, frame, picture)
+        query = encoder.embed_frame(frame)
+        similarity = float(query @ encoder.embed_photos([picture])[0])
+        for heat in (explained.sketch, explained.photo):
+            worst = max(worst, abs(float(heat.sum()) - similarity))
+        order = np.argsort(-explained.photo.ravel())
+        count = round(MASKED * order.size)
+        random = np.random.default_rng(number).permutation(order.size)
+        shape = explained.photo.shape
+        masked = [
+            painted_over(picture, cells, shape)
+            for cells in (order[:count], random[:count], order[-count:])
+        ]
+        falls.append((similarity - encoder.embed_photos(masked) @ query).tolist())
+    warm, random_fall, cold = np.array(falls).T
+    return {
+        "pairs": len(falls),
+        "largest error of a sum": worst,
+        "fall without the warmest fifth": float(warm.mean()),
+        "fall without a random fifth": float(random_fall.mean()),
+        "fall without the coldest fifth": float(cold.mean()),
+        "pairs where warm fell more than random": float((warm > random_fall).mean()),
+    }
+
+
+def pairs(arguments: argparse.Namespace) -> list[tuple[Picture, Picture]]:
+    """Random held-out sketches, each with a random held-out photo of its class."""
+    photo_folder, sketch_folder = sketchy_folders(arguments.sketchy)
+    split = Split.load(arguments.checkpoint / "split.json")
+    sketches = split.validation(list_pictures(sketch_folder, sketches=True))
+    photos: dict[str, list[Picture]] = {}
+    for photo in split.validation(list_pictures(photo_folder, sketches=False)):
+        photos.setdefault(photo.label, []).append(photo)
+    random = np.random.default_rng(0)
+    chosen = [sketches[i] for i in random.permutation(len(sketches))]
+    found = [
+        (sketch, photos[sketch.label][random.integers(len(photos[sketch.label]))])
+        for sketch in chosen
+        if sketch.label in photos
+    ]
+    if len(found) < arguments.pairs:
+        raise DataError(f"There are only {len(found)} pairs. Ask for fewer with --pairs.")
+    return found[: arguments.pairs]
+
+
+def painted_over(
+    picture: Image.Image, cells: NDArray[np.int64], shape: tuple[int, ...]
+) -> Image.Image:
+    """The picture with cells of a grid of this shape in its mean colour."""
+    tones = np.asarray(picture).copy()
+    rows, columns = (np.arange(SIDE) * side // SIDE for side in shape)
+    grid = rows[:, None] * shape[1] + columns
+    tones[np.isin(grid, cells)] = tones.mean(axis=(0, 1)).astype(np.uint8)
+    return Image.fromarray(tones)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""How soon the right animal comes in the gallery that people see first.
+
+    python -m benchmarks.starter --sketchy DIR [--checkpoint DIR] [--sketches 20] [--json FILE]
+                                 [--sheet FILE]
+
+For every class of the Sketchy Database that the starter gallery shows, prints the median rank of
+the first photo of it for held-out sketches, and in which share of them it is among the first 12.
+A sheet shows twenty sketches, each with its 12 photos, for people to look at.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from model.checkpoint import Checkpoint
+from model.errors import SketchZooError
+from model.gallery import build_gallery
+from model.images import open_image
+from model.search import SketchSearch
+from model.starter import starter_photos
+from train.data import Picture, Split, list_pictures, sketchy_folders
+from train.export import write_json
+from train.metrics import FIRST
+
+SHOWN = {
+    "ape": "chimpanzee gorilla",
+    "bear": "bear",
+    "butterfly": "moth",
+    "camel": "camel dromedary",
+    "chicken": "chicken hen rooster",
+    "cow": "bull cow zebu",
+    "deer": "caribou deer doe wapiti",
+    "dog": "dingo",
+    "dolphin": "dolphin",
+    "duck": "drake duck",
+    "elephant": "elephant",
+    "fish": "blue_groper butterflyfish clownfish coral_trout dolphinfish lionfish moon_wrasse stripey",
+    "frog": "frog",
+    "giraffe": "giraffe",
+    "horse": "horse",
+    "kangaroo": "kangaroo",
+    "lion": "lion",
+    "lizard": "iguana",
+    "lobster": "lobster",
+    "mouse": "mouse rat",
+    "owl": "owl",
+    "parrot": "adelaide_rosella rainbow_lorikeet",
+    "penguin": "little_penguin magellanic_penguin",
+    "pig": "pig wild_boar",
+    "rabbit": "rabbit",
+    "rhinoceros": "rhinoceros",
+    "seagull": "seagull silver_gull",
+    "seal": "sea_lion",
+    "sheep": "lamb ram sheep",
+    "songbird": "blackbird crow lark magpie",
+    "squirrel": "squirrel",
+    "tiger": "sumatran_tiger tiger",
+    "wading_bird": "crowned_crane great_blue_heron pink_flamingo",
+    "zebra": "zebra",
+}
+"""Labels of the starter gallery by class."""
+
+SHEET = 20
+SIDE = 96
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.starter",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
+    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/sketchzoo"))
+    parser.add_argument("--sketches", type=int, default=20, help="of each class")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="draw a sheet there")
+    arguments = parser.parse_args()
+    try:
+        rows = measure(arguments)
+    except SketchZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print("| class | photos | median rank of the first | among the first 12 |")
+    print("| --- | --- | --- | --- |")
+    for row in rows:
+        print(
+            f"| {row['class']} | {row['photos']} | {row['median_rank']:.0f} "
+            f"| {row['among_first']:.0%} |"
+        )
+    typical = sum(row["median_rank"] <= FIRST for row in rows)
+    print(f"\n{typical} of {len(rows)} classes: the right animal is typically among the first 12")
+    if arguments.json:
+        write_json(arguments.json, rows)
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Ranks of the first photo of the right animal, by class."""
+    _, sketch_folder = sketchy_folders(arguments.sketchy)
+    split = Split.load(arguments.checkpoint / "split.json")
+    held_out = split.validation(list_pictures(sketch_folder, sketches=True))
+    random = np.random.default_rng(0)
+    rows, sheet = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Checkpoint.open(arguments.checkpoint)
+        build_gallery(checkpoint, starter_photos(), Path(folder) / "starter")
+        search = SketchSearch.load(Path(folder) / "starter")
+        for label, shown in SHOWN.items():
+            right = {name.replace("_", " ") for name in shown.split()}
+            sketches = [p for p in held_out if p.label == label]
+            chosen = random.permutation(len(sketches))[: arguments.sketches]
+            ranks = [first_rank(search, sketches[i], right) for i in chosen]
+            rows.append(
+                {
+                    "class": label,
+                    "photos": sum(photo.label in right for photo in search.photos),
+                    "median_rank": float(np.median(ranks)),
+                    "among_first": float(np.mean([rank <= FIRST for rank in ranks])),
+                }
+            )
+            sheet.append(sketches[chosen[0]])
+        if arguments.sheet:
+            some = np.linspace(0, len(sheet) - 1, min(SHEET, len(sheet))).astype(int)
+            draw_sheet(search, [sheet[i] for i in some]).save(arguments.sheet)
+    return rows
+
+
+def first_rank(search: SketchSearch, sketch: Picture, right: set[str]) -> int:
+    """Rank of the first photo with one of these labels."""
+    matches = search.query(open_image(sketch.path), len(search.photos))
+    return next(match.rank for match in matches if match.label in right)
+
+
+def draw_sheet(search: SketchSearch, sketches: list[Picture]) -> Image.Image:
+    """A row for each sketch: itself, and its 12 photos."""
+    page = Image.new("RGB", (SIDE * (FIRST + 1), SIDE * len(sketches)), "white")
+    for row, sketch in enumerate(sketches):
+        drawn = open_image(sketch.path)
+        pictures = [drawn.convert("RGB")]
+        for match in search.query(drawn, FIRST):
+            pictures.append(Image.open(search.thumbnail(match.number)).convert("RGB"))
+        for column, picture in enumerate(pictures):
+            picture.thumbnail((SIDE - 4, SIDE - 4))
+            page.paste(picture, (column * SIDE, row * SIDE))
+    return page
+
+
+if __name__ == "__main__":
+    sys.exit(main())
