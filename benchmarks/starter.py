@@ -39,7 +39,7 @@ SHOWN = {
     "dolphin": "dolphin",
     "duck": "drake duck",
     "elephant": "elephant",
-    "fish": "blue_groper butterflyfish clownfish coral_trout dolphinfish lionfish moon_wrasse stripey",
+    "fish": "blue_groper butterflyfish clownfish coral_trout dolphinfish lionfish stripey",
     "frog": "frog",
     "giraffe": "giraffe",
     "horse": "horse",
@@ -142,10 +142,9 @@ def draw_sheet(search: SketchSearch, sketches: list[Picture]) -> Image.Image:
     page = Image.new("RGB", (SIDE * (FIRST + 1), SIDE * len(sketches)), "white")
     for row, sketch in enumerate(sketches):
         drawn = open_image(sketch.path)
-        pictures = [drawn.convert("RGB")]
-        for match in search.query(drawn, FIRST):
-            pictures.append(Image.open(search.thumbnail(match.number)).convert("RGB"))
-        for column, picture in enumerate(pictures):
+        found = [Image.open(search.thumbnail(m.number)) for m in search.query(drawn, FIRST)]
+        for column, image in enumerate([drawn, *found]):
+            picture = image.convert("RGB")
             picture.thumbnail((SIDE - 4, SIDE - 4))
             page.paste(picture, (column * SIDE, row * SIDE))
     return page
