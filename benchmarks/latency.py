@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from app import ROOT, open_search
 from benchmarks.running import chromium, running_app
@@ -56,9 +56,12 @@ def main() -> int:
         http = time_http(address, drawing)
         with chromium() as browser:
             repaint = time_strokes(browser.new_page(), address, strokes, own_pad)
+            refreshes = count_refreshes(browser.new_page(), address)
+            load = time_load(browser, address)
     os.environ["SKETCHZOO_CHECKPOINT"] = str(arguments.checkpoint)
     with running_app("-m", "benchmarks.sketchpad_app") as address, chromium() as browser:
         sketchpad = time_strokes(browser.new_page(), address, strokes, gradio_pad)
+        sketchpad_load = time_load(browser, address)
 
     rows = {
         "bare forward, 1 image": forward,
@@ -81,8 +84,15 @@ def main() -> int:
         "http_ratio": statistics.median(http) / base,
         "sketchpad_median_ms": statistics.median(sketchpad),
         "strokes": strokes,
+        "refreshes_in_3_s": refreshes,
+        "load": load,
+        "sketchpad_load": sketchpad_load,
     }
     print(f"gr.Sketchpad takes {figures['sketchpad_ratio']:.1f} x as long as our pad")
+    print(f"refreshes of the gallery while a stroke of 3 s is drawn: {refreshes}")
+    print(f"\n{'first load':34}{'ours':>10}{'gr.Sketchpad':>14}")
+    for name, value in load.items():
+        print(f"{name:34}{value:10.0f}{sketchpad_load[name]:14.0f}")
     if arguments.json:
         write_json(arguments.json, figures)
     return 0
@@ -214,6 +224,62 @@ def time_strokes(
             page.evaluate("() => { window.times = []; }")
     times: Times = page.evaluate("() => window.times")
     return times
+
+
+def count_refreshes(page: Page, address: str, seconds: float = 3) -> int:
+    """Answers that the gallery shows while one stroke is drawn for `seconds`."""
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.goto(address)
+    own_pad(page)
+    box = page.locator('[data-part="pad"]').bounding_box()
+    if box is None:
+        raise RuntimeError("the canvas is not visible")
+    page.evaluate(
+        """() => {
+            window.refreshes = 0;
+            const results = document.querySelector("[data-part=results]");
+            new MutationObserver(() => window.refreshes++).observe(results, { childList: true });
+        }"""
+    )
+    start = time.perf_counter()
+    while (passed := time.perf_counter() - start) < seconds:
+        angle = 2 * math.pi * passed / seconds
+        page.mouse.move(
+            box["x"] + box["width"] * (0.5 + 0.3 * math.cos(angle)),
+            box["y"] + box["height"] * (0.5 + 0.2 * math.sin(2 * angle)),
+        )
+        if passed < 0.01:
+            page.mouse.down()
+        page.wait_for_timeout(8)
+    count: int = page.evaluate("() => window.refreshes")
+    page.mouse.up()
+    return count
+
+
+def time_load(browser: Browser, address: str, loads: int = 5) -> dict[str, float]:
+    """Medians over first visits, with an empty cache: what is fetched, and when it is seen."""
+    visits = []
+    for _ in range(loads):
+        context = browser.new_context(viewport={"width": 1280, "height": 1000})
+        page = context.new_page()
+        sizes: list[float] = []
+        session = context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.loadingFinished", lambda e, s=sizes: s.append(e["encodedDataLength"]))
+        page.goto(address)
+        page.wait_for_selector("canvas")
+        page.wait_for_load_state("networkidle")
+        paint = page.evaluate(
+            "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
+        )
+        canvas = page.evaluate("() => performance.now()")
+        visits.append((paint, canvas, len(sizes), sum(sizes) / 1000))
+        context.close()
+    names = ("first contentful paint, ms", "network idle, ms", "requests", "kB fetched")
+    return {
+        name: float(statistics.median(column))
+        for name, column in zip(names, zip(*visits, strict=True), strict=True)
+    }
 
 
 if __name__ == "__main__":
