@@ -49,7 +49,8 @@ def main() -> int:
     for row in rows:
         print(
             f"{row['pixels']:6.0f} {row['images_per_s']:9.1f} {row['in_memory_images_per_s']:10.1f}"
-            f"{row['ratio']:7.3f} {row['convolutions_ratio']:19.2f} {row['decode_sketch_ms']:15.2f} ms"
+            f"{row['ratio']:7.3f} {row['convolutions_ratio']:19.2f}"
+            f"{row['decode_sketch_ms']:16.2f} ms"
             f"{row['decode_photo_ms']:6.2f} ms"
         )
     if arguments.json:
