@@ -1,6 +1,7 @@
 /** One photo, large, with what can be done with it. */
 
 import { part } from "./gallery.js";
+import { linked } from "./licence.js";
 import { SAY } from "./strings.js";
 
 /** @typedef {import("./gallery.js").Match} Match */
@@ -44,8 +45,10 @@ export class Closer {
     );
     part(dialog, "title").textContent = match.label;
     part(dialog, "match").textContent = SAY.similar(match.similarity);
-    const credit = [match.credit, match.licence].filter(Boolean).join(" · ");
-    part(dialog, "credit").textContent = credit || SAY.noCredit;
+    const [credit, licence] = [match.credit, linked(match.licence)];
+    if (credit && licence.length) part(dialog, "credit").replaceChildren(credit, " · ", ...licence);
+    else part(dialog, "credit").replaceChildren(...(credit ? [credit] : licence));
+    if (!credit && !licence.length) part(dialog, "credit").textContent = SAY.noCredit;
     for (const name of dialog.querySelectorAll("[data-name]")) name.textContent = match.label;
     dialog.showModal();
   }

@@ -46,14 +46,7 @@ export class Pad {
     if (!side) return;
     canvas.width = canvas.height = side;
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    const { picture, strokes } = drawing.page;
-    if (picture) {
-      const scale = side / Math.max(picture.image.width, picture.image.height);
-      const width = picture.image.width * scale;
-      const height = picture.image.height * scale;
-      context.drawImage(picture.image, (side - width) / 2, (side - height) / 2, width, height);
-    }
-    for (const stroke of strokes) paintStroke(context, stroke, side);
+    paintPage(context, drawing.page, side);
   }
 
   /** @param {PointerEvent} event */
@@ -105,6 +98,23 @@ export class Pad {
     // A pen that is held as usual tells a pressure of about 0.5; a mouse always does.
     return event.pointerType === "pen" ? [x, y, share(0.4 + 1.2 * event.pressure)] : [x, y];
   }
+}
+
+/**
+ * Paints an upload, fitted into the page, and the strokes on it.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {import("./drawing.js").Page} page
+ * @param {number} side of the page in device pixels.
+ */
+export function paintPage(context, { picture, strokes }, side) {
+  if (picture) {
+    const scale = side / Math.max(picture.image.width, picture.image.height);
+    const width = picture.image.width * scale;
+    const height = picture.image.height * scale;
+    context.drawImage(picture.image, (side - width) / 2, (side - height) / 2, width, height);
+  }
+  for (const stroke of strokes) paintStroke(context, stroke, side);
 }
 
 /**
