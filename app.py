@@ -307,7 +307,9 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         with gr.Row(visible=False):
             file, k = gr.File(type="filepath"), gr.Number(12)
             gr.Button().click(search_file, [file, k], gr.JSON(), api_name="search", queue=False)
-        gr.api(search_strokes, api_name="search_strokes", queue=False)
+        gr.api(  # type: ignore[attr-defined]
+            search_strokes, api_name="search_strokes", queue=False
+        )
     return page
 
 
