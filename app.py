@@ -2,6 +2,7 @@
 
 python app.py                 serve the starter gallery on http://127.0.0.1:7860
 python app.py --photos DIR    serve your own photos instead
+python app.py --mcp           let assistants search too, over the Model Context Protocol
 """
 
 import argparse
@@ -57,7 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     print(f"SketchZoo is ready: http://{arguments.host}:{arguments.port}", flush=True)
-    uvicorn.run(build_app(search), host=arguments.host, port=arguments.port, log_level="warning")
+    served = build_app(search, mcp=arguments.mcp)
+    uvicorn.run(served, host=arguments.host, port=arguments.port, log_level="warning")
     return 0
 
 
@@ -98,6 +100,12 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         type=int,
         default=environment("GRADIO_SERVER_PORT") or environment("PORT") or "7860",
         help="port to listen on (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        default=environment("GRADIO_MCP_SERVER", "").lower() == "true",
+        help="offer the search to assistants, over the Model Context Protocol",
     )
     return parser.parse_args(argv)
 
@@ -145,8 +153,12 @@ def open_search(checkpoint_folder: Path, photos: Path | None, galleries: Path) -
     return SketchSearch.load(folder)
 
 
-def build_app(search: SketchSearch) -> FastAPI:
-    """The web application: Gradio's page and API, thumbnails, and `/healthz`."""
+def build_app(search: SketchSearch, *, mcp: bool = False) -> FastAPI:
+    """The web application: Gradio's page and API, thumbnails, and `/healthz`.
+
+    Args:
+        mcp: whether the API's endpoints are tools at `gradio_api/mcp/` too.
+    """
     app = FastAPI(title="SketchZoo", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/healthz")
@@ -183,6 +195,7 @@ def build_app(search: SketchSearch) -> FastAPI:
         ssr_mode=False,
         footer_links=["api", "gradio"],
         run_history=False,
+        mcp_server=mcp,
         css_paths=ASSETS / "board.css",
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         favicon_path=str(ASSETS / "favicon.svg"),
@@ -200,7 +213,7 @@ class Assets(StaticFiles):
 
 
 def build_page(search: SketchSearch) -> gr.Blocks:
-    """The page: the board, and a `/search` endpoint for programs."""
+    """The page: the board, and `/search` and `/search_strokes` for programs."""
     index = search.manifest.index
     version = index.photos_key[:12] if index else ""
 
@@ -213,24 +226,27 @@ def build_page(search: SketchSearch) -> gr.Blocks:
             for m in matches
         ]
 
+    def answer(query: dict[str, Any]) -> dict[str, Any]:
+        asked = parse_query(query)
+        guesses = []
+        if asked.photo is None:
+            frame = frame_sketch(drawing_of(asked), search.encoder.input_size)
+            embedding = search.encoder.embed_frame(frame)
+            guesses = search.guess(embedding)
+        else:
+            embedding = search.embedding_of(asked.photo)
+        steered = search.steer(embedding, asked.like, asked.unlike)
+        matches = search.nearest(steered, asked.k, only=asked.only, without=asked.without)
+        return {
+            "matches": found(matches),
+            "guesses": [asdict(guess) for guess in guesses],
+            "unlike": asked.photo is None and search.is_unlike(matches),
+        }
+
     def search_drawing(query: dict[str, Any]) -> dict[str, Any]:
         """Answers the board: what was drawn, and how the search is narrowed, to matches."""
         try:
-            asked = parse_query(query)
-            guesses = []
-            if asked.photo is None:
-                frame = frame_sketch(drawing_of(asked), search.encoder.input_size)
-                embedding = search.encoder.embed_frame(frame)
-                guesses = search.guess(embedding)
-            else:
-                embedding = search.embedding_of(asked.photo)
-            steered = search.steer(embedding, asked.like, asked.unlike)
-            matches = search.nearest(steered, asked.k, only=asked.only, without=asked.without)
-            return {
-                "matches": found(matches),
-                "guesses": [asdict(guess) for guess in guesses],
-                "unlike": asked.photo is None and search.is_unlike(matches),
-            }
+            return answer(query)
         except SketchZooError as error:
             return {"error": str(error)}
 
@@ -270,12 +286,57 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         except SketchZooError as error:
             return {"error": str(error)}
 
+    def search_strokes(
+        strokes: list[dict[str, Any]],
+        k: int = 12,
+        only: list[str] | None = None,
+        without: list[str] | None = None,
+        like: list[int] | None = None,
+        unlike: list[int] | None = None,
+        photo: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Finds the photos of animals nearest to a drawing that is given as strokes.
+
+        A stroke is {"width": 0.012, "points": [[0.1, 0.2], [0.3, 0.4]]}: a line through points x, y
+        of a square page, 0, 0 at its top left and 1, 1 at its bottom right; the width is a share of
+        its side. A third number of a point is the pressure there, 1 for the usual; "erase": true
+        makes a stroke take ink away. Large outlines as a child draws them do best.
+
+        Args:
+            strokes: The drawing, at most 1000 strokes with 50000 points, in their order.
+            k: How many photos are wanted, 1 to 48.
+            only: Labels of animals to search among; all of them if empty.
+            without: Labels of animals to leave out.
+            like: Numbers of photos, from an earlier answer, that the search is moved towards.
+            unlike: Numbers of photos that the search is moved away from.
+            photo: Number of a photo to search by instead of the drawing; strokes may be empty then.
+
+        Returns:
+            Photos, nearest first: rank, number, label, similarity, credit, licence, thumbnail.
+        """
+        query = {"strokes": strokes, "k": k, "photo": photo}
+        narrowed = {"only": only, "without": without, "like": like, "unlike": unlike}
+        try:
+            filled = {key: value or [] for key, value in narrowed.items()}
+            matches: list[dict[str, Any]] = answer(query | filled)["matches"]
+            return matches
+        except SketchZooError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
     def describe_gallery(_: Any = None) -> dict[str, int]:
         """Tells the board how many photos of what there are."""
         return dict(sorted(Counter(photo.label for photo in search.photos).items()))
 
     def search_file(file: str | None, k: float | None) -> list[dict[str, Any]]:
-        """Finds the k photos nearest to a sketch in an image file, best first."""
+        """Finds the photos of animals nearest to a sketch in an image file.
+
+        Args:
+            file: A picture of a sketch: PNG, JPEG, WebP, GIF, BMP or TIFF.
+            k: How many photos are wanted, 1 to 48.
+
+        Returns:
+            Photos, nearest first, as search_strokes returns them.
+        """
         if not file:
             raise gr.Error("Send an image file of a sketch.", print_exception=False)
         try:
@@ -294,6 +355,9 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         with gr.Row(visible=False):
             file, k = gr.File(type="filepath"), gr.Number(12)
             gr.Button().click(search_file, [file, k], gr.JSON(), api_name="search", queue=False)
+        gr.api(  # type: ignore[attr-defined]
+            search_strokes, api_name="search_strokes", queue=False
+        )
     return page
 
 

@@ -107,6 +107,29 @@ def test_without_the_starter_gallery_the_app_starts_and_tells_how_to_add_photos(
         assert client.get("/").status_code == 200
 
 
+def test_endpoints_are_tools_for_assistants_where_that_is_switched_on(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    search = app.open_search(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
+    assert TestClient(app.build_app(search)).get("/gradio_api/mcp/schema").status_code == 404
+    tools = TestClient(app.build_app(search, mcp=True)).get("/gradio_api/mcp/schema").json()
+    assert [tool["name"] for tool in tools] == ["search_file", "search_strokes"]
+    for tool in tools:
+        assert tool["description"]
+        described = tool["inputSchema"]["properties"].values()
+        assert all(parameter["description"] for parameter in described)
+
+
+def test_the_switch_for_assistants_is_an_option_or_gradios_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GRADIO_MCP_SERVER", raising=False)
+    assert not app.parse_arguments([]).mcp
+    assert app.parse_arguments(["--mcp"]).mcp
+    monkeypatch.setenv("GRADIO_MCP_SERVER", "True")
+    assert app.parse_arguments([]).mcp
+
+
 def test_a_port_in_use_ends_with_a_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -2,12 +2,13 @@
 
 import { Closer } from "./closer.js";
 import { Drawing } from "./drawing.js";
-import { Gallery, part } from "./gallery.js";
+import { Gallery, part, terms } from "./gallery.js";
 import { Guesses } from "./guesses.js";
 import { Keeper } from "./keep.js";
 import { Live } from "./live.js";
 import { Narrowing } from "./narrow.js";
 import { ERASER, Pad, paintStroke, WIDTHS } from "./pad.js";
+import { received, Sharing } from "./share.js";
 import { listen, readable } from "./sources.js";
 import { SAY } from "./strings.js";
 
@@ -80,6 +81,14 @@ export function start(root, server, upload) {
   });
   const keeper = new Keeper(localStorage, drawn);
 
+  const sharing = new Sharing(
+    /** @type {HTMLDialogElement} */ (part(root, "sharing")),
+    () => drawing.page,
+    () => live.question(),
+  );
+  /** What is wrong with a link, until the page changes. */
+  let trouble = "";
+
   /** Whether there is nothing to search by. */
   const isIdle = () => drawing.isEmpty && !narrowing.byPhoto;
 
@@ -113,6 +122,7 @@ export function start(root, server, upload) {
   }
 
   function changed() {
+    trouble = "";
     keeper.changed();
     undo.disabled = !drawing.canUndo;
     redo.disabled = !drawing.canRedo;
@@ -132,11 +142,11 @@ export function start(root, server, upload) {
     gallery.show(matches);
     guessed.show(guesses);
     part(root, "results").classList.toggle("unlike", unlike);
-    const terms = new Set(matches.map((m) => [m.credit, m.licence].filter(Boolean).join(", ")));
-    terms.delete("");
-    part(root, "credits").textContent = terms.size ? SAY.credits([...terms]) : "";
+    sharing.found(matches);
+    const credits = terms(matches);
+    part(root, "credits").textContent = credits.length ? SAY.credits(credits) : "";
     const labels = [...new Set(matches.map((match) => match.label))].slice(0, 3);
-    if (error) say(error, true);
+    if (error || trouble) say(error || trouble, true);
     else if (unlike) say(SAY.unlikely);
     else if (labels.length) say(SAY.found(labels.join(", ")));
     else say(isIdle() ? SAY.empty : SAY.none);
@@ -164,6 +174,21 @@ export function start(root, server, upload) {
       redrawn();
     } catch {
       say(SAY.lost, true);
+    }
+  }
+
+  /** Puts the drawing of a link on the page, in place of what is there. */
+  async function open() {
+    try {
+      const strokes = await received();
+      if (!strokes) return;
+      narrowing.searchBy(null);
+      drawing.load(strokes);
+      pad.repaint();
+      narrowed();
+    } catch {
+      trouble = SAY.damagedLink;
+      live.changed();
     }
   }
 
@@ -201,12 +226,17 @@ export function start(root, server, upload) {
     localStorage.setItem(COUNT, count.value);
     live.changed();
   });
+  part(root, "share").addEventListener("click", () => sharing.open());
+  window.addEventListener("hashchange", open);
   window.addEventListener("online", () => live.changed());
   window.addEventListener("pagehide", () => keeper.write());
   part(root, "upload").addEventListener("click", () => file.click());
   listen(root, file, use);
   showExamples(root, (strokes) => then(() => drawing.load(strokes))());
-  restore(keeper.read(), drawing).finally(redrawn);
+  restore(keeper.read(), drawing).finally(() => {
+    redrawn();
+    return open();
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { part } from "./gallery.js";
 import { fitted, paintHeat } from "./heat.js";
+import { linked } from "./licence.js";
 import { paintPage } from "./pad.js";
 import { SAY } from "./strings.js";
 
@@ -61,8 +62,10 @@ export class Closer {
     );
     part(dialog, "title").textContent = match.label;
     part(dialog, "match").textContent = SAY.percent(match.similarity);
-    const credit = [match.credit, match.licence].filter(Boolean).join(" · ");
-    part(dialog, "credit").textContent = credit || SAY.noCredit;
+    const [credit, licence] = [match.credit, linked(match.licence)];
+    if (credit && licence.length) part(dialog, "credit").replaceChildren(credit, " · ", ...licence);
+    else part(dialog, "credit").replaceChildren(...(credit ? [credit] : licence));
+    if (!credit && !licence.length) part(dialog, "credit").textContent = SAY.noCredit;
     this.#explained = null;
     part(dialog, "because").textContent = "";
     this.why.hidden = !this.page();

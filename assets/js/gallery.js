@@ -75,6 +75,12 @@ export class Gallery {
   }
 }
 
+/** Who made these photos and on what terms, each once. @param {Match[]} matches */
+export function terms(matches) {
+  const all = matches.map(({ credit, licence }) => [credit, licence].filter(Boolean).join(", "));
+  return [...new Set(all)].filter(Boolean);
+}
+
 /** The element with this data-part. @param {HTMLElement} root @param {string} name */
 export function part(root, name) {
   return /** @type {HTMLElement} */ (root.querySelector(`[data-part="${name}"]`));

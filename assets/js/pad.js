@@ -101,7 +101,7 @@ export class Pad {
 }
 
 /**
- * Paints all that is on a page.
+ * Paints an upload, fitted into the page, and the strokes on it.
  *
  * @param {CanvasRenderingContext2D} context
  * @param {import("./drawing.js").Page} page

@@ -21,4 +21,12 @@ export const SAY = {
   open: (/** @type {string} */ label, /** @type {number} */ rank) => `${rank}: ${label}, look closer`,
   percent: (/** @type {number} */ share) => `${Math.round(100 * share)} %`,
   noCredit: "Nobody is named as its maker.",
+  copied: "Copied.",
+  copyByHand: "This browser lets only you copy: press Ctrl+C, or hold the marked text.",
+  notSent: "The link was not sent. Copy it instead.",
+  saved: "Saved as sketchzoo.png.",
+  notSaved: "This browser cannot save the picture. Take a screenshot instead.",
+  poster: (/** @type {number} */ photos) => `Your drawing beside the photos found: ${photos}`,
+  noLink: "The drawing is too large for a link, or the browser too old. Save it as PNG instead.",
+  damagedLink: "The drawing in this link cannot be read: it is damaged. Ask for the whole link.",
 };

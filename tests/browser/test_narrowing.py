@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.test_board import PHOTOS, draw, found, settled
 
+CLOSER = '[data-part="closer"]'
 CHIPS = '[data-part="chips"] button'
 LABELS = f'{PHOTOS} [data-part="label"]'
 
@@ -24,7 +25,7 @@ def look_closer(page: Page, rank: int) -> str:
     """Opens a photo; returns what it shows."""
     label: str = page.locator(LABELS).nth(rank - 1).inner_text()
     page.locator(f"{PHOTOS} button").nth(rank - 1).click()
-    expect(page.locator("dialog")).to_be_visible()
+    expect(page.locator(CLOSER)).to_be_visible()
     return label
 
 
@@ -32,7 +33,10 @@ def test_a_click_shows_the_photo_large_with_its_credit(horse: Page) -> None:
     label = look_closer(horse, 2)
     dialog = horse.get_by_role("dialog", name=label)
     expect(dialog).to_contain_text("Tux Paint stamps")
-    expect(dialog).to_contain_text("GPL")
+    licence = dialog.get_by_role("link", name="GPL-2")
+    expect(licence).to_have_attribute("href", "https://spdx.org/licenses/GPL-2.0-only.html")
+    expect(licence).to_have_attribute("target", "_blank")
+    expect(licence).to_have_attribute("rel", "noopener")
     image = horse.locator('[data-part="large"]')
     expect(image).to_have_attribute("alt", label)
     horse.wait_for_function(
@@ -43,7 +47,7 @@ def test_a_click_shows_the_photo_large_with_its_credit(horse: Page) -> None:
     expect(dialog).to_be_hidden()
     look_closer(horse, 1)
     horse.get_by_role("button", name="Close", exact=True).click()
-    expect(horse.locator("dialog")).to_be_hidden()
+    expect(horse.locator(CLOSER)).to_be_hidden()
 
 
 def test_photos_like_a_photo_begin_with_itself_until_one_draws_on(

@@ -1,0 +1,85 @@
+/** Licences recognised in what a photo's terms say, with links to their text. */
+
+/** Licences of photos and code with a page at SPDX, besides those that have versions of their own. */
+const KNOWN = [
+  ...["0BSD", "Apache-2.0", "Artistic-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC-PDDC", "ISC"],
+  ...["LAL-1.2", "LAL-1.3", "MIT", "MPL-2.0", "ODbL-1.0", "OFL-1.1", "OGL-UK-3.0", "Unlicense"],
+  ...["WTFPL", "Zlib"],
+];
+
+/** Versions of each family of licences. @type {Record<string, string[]>} */
+const GNU = {
+  GPL: ["1.0", "2.0", "3.0"],
+  LGPL: ["2.0", "2.1", "3.0"],
+  AGPL: ["3.0"],
+  GFDL: ["1.1", "1.2", "1.3"],
+};
+
+const LATER = "(?<later>\\+| or (?:any )?later(?: version)?|-or-later|-only)?";
+const LICENCE = new RegExp(
+  "(?<![\\w.+-])(?:" +
+    [
+      `(?<gnu>A?GPL|LGPL|GFDL)[- ]?v?(?<version>\\d(?:\\.\\d)?)${LATER}`,
+      "CC[- ](?<cc>BY(?:-NC)?(?:-SA|-ND)?)[- ](?<ccVersion>[1-4]\\.0|2\\.5)(?:-(?<place>[A-Z]{2}))?",
+      "(?<zero>CC0)(?:[- ]1\\.0)?",
+      `(?<known>${KNOWN.join("|").replaceAll(".", "\\.")})`,
+    ].join("|") +
+    ")(?![\\w+-]|\\.\\w)",
+  "gi",
+);
+
+/**
+ * A photo's terms in pieces, those that name a licence with the address of its text.
+ *
+ * @param {string} terms such as "CC BY-SA 2.5 or GPL-2 or later", or SPDX ids.
+ * @returns {{text: string, href?: string}[]} which say the same, one after the other.
+ */
+export function pieces(terms) {
+  /** @type {{text: string, href?: string}[]} */
+  const found = [];
+  let end = 0;
+  for (const match of terms.matchAll(LICENCE)) {
+    const href = address(match.groups ?? {});
+    if (!href) continue;
+    found.push({ text: terms.slice(end, match.index) }, { text: match[0], href });
+    end = match.index + match[0].length;
+  }
+  return [...found, { text: terms.slice(end) }].filter(({ text }) => text);
+}
+
+/**
+ * The same as nodes for the page: text, and links that open beside it.
+ *
+ * @param {string} terms
+ * @returns {(string | HTMLAnchorElement)[]}
+ */
+export function linked(terms) {
+  return pieces(terms).map(({ text, href }) => {
+    if (!href) return text;
+    const link = document.createElement("a");
+    link.href = href;
+    link.target = "_blank";
+    link.rel = "noopener";
+    link.textContent = text;
+    return link;
+  });
+}
+
+/** @param {Record<string, string | undefined>} groups of `LICENCE` */
+function address({ gnu, version = "", later, cc, ccVersion, place, zero, known }) {
+  if (zero) return "https://creativecommons.org/publicdomain/zero/1.0/";
+  if (cc) {
+    const country = place ? `${place.toLowerCase()}/` : "";
+    return `https://creativecommons.org/licenses/${cc.toLowerCase()}/${ccVersion}/${country}`;
+  }
+  if (known) return spdx(KNOWN.find((id) => id.toLowerCase() === known.toLowerCase()) ?? "");
+  const family = gnu?.toUpperCase() ?? "";
+  const full = version.includes(".") ? version : `${version}.0`;
+  const which = !later || /only/i.test(later) ? "only" : "or-later";
+  return GNU[family]?.includes(full) ? spdx(`${family}-${full}-${which}`) : null;
+}
+
+/** @param {string} id */
+function spdx(id) {
+  return `https://spdx.org/licenses/${id}.html`;
+}
