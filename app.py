@@ -7,6 +7,7 @@ python app.py --photos DIR    serve your own photos instead
 import argparse
 import hashlib
 import io
+import json
 import os
 import socket
 import sys
@@ -25,7 +26,7 @@ from fastapi.staticfiles import StaticFiles
 from gradio.utils import get_upload_folder
 
 from model import Checkpoint, Match, SketchSearch, SketchZooError
-from model.checkpoint import SHIPPED
+from model.checkpoint import LAYOUT, SHIPPED
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.images import MAX_BYTES, flatten, open_image
 from model.preprocess import frame_sketch
@@ -154,6 +155,12 @@ def build_app(search: SketchSearch) -> FastAPI:
             raise HTTPException(404, "There is no such photo.")
         return FileResponse(search.thumbnail(number), headers=FOR_EVER)
 
+    map_data = json.dumps(describe_map(search), separators=(",", ":"))
+
+    @app.get("/map.json")
+    def photo_map() -> Response:
+        return Response(map_data, media_type="application/json", headers=FOR_EVER)
+
     @app.get("/photos/{number}")
     def photo(number: int) -> Response:
         if not 0 <= number < len(search.photos):
@@ -196,8 +203,8 @@ class Assets(StaticFiles):
 
 def build_page(search: SketchSearch) -> gr.Blocks:
     """The page: the board, and a `/search` endpoint for programs."""
-    index = search.manifest.index
-    version = index.photos_key[:12] if index else ""
+    version = photos_version(search)
+    map_address = f"map.json?v={version}{search.manifest.sha256.get(LAYOUT, '')[:6]}"
 
     def found(matches: list[Match]) -> list[dict[str, Any]]:
         return [
@@ -223,7 +230,8 @@ def build_page(search: SketchSearch) -> gr.Blocks:
                 embedding = search.embedding_of(asked.photo)
             steered = search.steer(embedding, asked.like, asked.unlike)
             matches = search.nearest(steered, asked.k, only=asked.only, without=asked.without)
-            return {"matches": found(matches)}
+            place = search.place(matches)
+            return {"matches": found(matches), "place": place, "map": map_address}
         except SketchZooError as error:
             return {"error": str(error)}
 
@@ -252,6 +260,33 @@ def build_page(search: SketchSearch) -> gr.Blocks:
             file, k = gr.File(type="filepath"), gr.Number(12)
             gr.Button().click(search_file, [file, k], gr.JSON(), api_name="search", queue=False)
     return page
+
+
+def photos_version(search: SketchSearch) -> str:
+    """Part of addresses that changes when the photos do, so that browsers may keep the rest."""
+    index = search.manifest.index
+    return index.photos_key[:12] if index else ""
+
+
+def describe_map(search: SketchSearch) -> dict[str, Any]:
+    """Where all photos lie on the map and what they are, in few bytes.
+
+    Returns:
+        `photos` as lists of x, y, the place of the label in `labels`, and that of credit and
+        licence in `terms`; and the `version` for the addresses of thumbnails.
+    """
+    labels = {label: i for i, label in enumerate(dict.fromkeys(p.label for p in search.photos))}
+    pairs = dict.fromkeys((p.credit, p.licence) for p in search.photos)
+    terms = {pair: i for i, pair in enumerate(pairs)}
+    return {
+        "version": photos_version(search),
+        "labels": list(labels),
+        "terms": list(terms),
+        "photos": [
+            [round(float(x), 4), round(float(y), 4), labels[p.label], terms[p.credit, p.licence]]
+            for (x, y), p in zip(search.positions, search.photos, strict=True)
+        ],
+    }
 
 
 def uploaded(path: Any) -> Path:

@@ -5,6 +5,7 @@ import { Drawing } from "./drawing.js";
 import { Gallery, part } from "./gallery.js";
 import { Keeper } from "./keep.js";
 import { Live } from "./live.js";
+import { chooseView, GalleryMap } from "./map.js";
 import { Narrowing } from "./narrow.js";
 import { ERASER, Pad, paintStroke, WIDTHS } from "./pad.js";
 import { listen, readable } from "./sources.js";
@@ -13,7 +14,7 @@ import { SAY } from "./strings.js";
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {import("./gallery.js").Match} Match */
 /**
- * @typedef {{matches?: Match[], error?: string}} Answer
+ * @typedef {{matches?: Match[], place?: [number, number] | null, map?: string, error?: string}} Answer
  * @typedef {{strokes: Stroke[], picture: string | null, k: number}} Drawn
  * @typedef {Drawn & Partial<import("./narrow.js").Narrowed>} Query
  * @typedef {{search: (query: Query) => Promise<Answer>,
@@ -40,6 +41,7 @@ export function start(root, server, upload) {
     /** @type {HTMLTemplateElement} */ (part(root, "tile")),
     (match) => closer.show(match),
   );
+  const map = new GalleryMap(part(root, "map"), (photo) => closer.show(photo));
   const narrowing = new Narrowing();
   const closer = new Closer(/** @type {HTMLDialogElement} */ (part(root, "closer")), narrow);
   const status = part(root, "status");
@@ -79,7 +81,7 @@ export function start(root, server, upload) {
 
   /**
    * @param {import("./closer.js").Action} action
-   * @param {Match} match
+   * @param {import("./gallery.js").Photo} match
    */
   function narrow(action, match) {
     if (action === "similar") narrowing.searchBy(match);
@@ -122,8 +124,9 @@ export function start(root, server, upload) {
   }
 
   /** @param {Answer} answer */
-  function show({ matches = [], error }) {
+  function show({ matches = [], place = null, map: address = "", error }) {
     gallery.show(matches);
+    map.show(matches, place, address, narrowing.byPhoto);
     const terms = new Set(matches.map((m) => [m.credit, m.licence].filter(Boolean).join(", ")));
     terms.delete("");
     part(root, "credits").textContent = terms.size ? SAY.credits([...terms]) : "";
@@ -159,7 +162,11 @@ export function start(root, server, upload) {
     }
   }
 
-  /** Does something to the drawing, and shows it. @param {() => void} act */
+  /**
+   * Does something to the drawing, and shows it.
+   *
+   * @param {() => void} act
+   */
   const then = (act) => () => {
     act();
     redrawn();
@@ -185,6 +192,7 @@ export function start(root, server, upload) {
     event.preventDefault();
     then(() => (key === "y" || event.shiftKey ? drawing.redo() : drawing.undo()))();
   });
+  chooseView(root);
   choosePen(root, (pen) => {
     pad.tool = pen === "eraser" ? { width: ERASER, erase: true } : { width: WIDTHS[pen] };
     canvas.dataset.pen = pen;
@@ -225,8 +233,7 @@ async function restore(kept, drawing) {
  * @param {(pen: "fine" | "medium" | "bold" | "eraser") => void} chosen
  */
 function choosePen(root, chosen) {
-  /** @type {HTMLElement[]} */
-  const pens = [...root.querySelectorAll("[data-pen]")];
+  const pens = [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-pen]"))];
   /** @param {HTMLElement} pen */
   const choose = (pen) => {
     for (const other of pens) {

@@ -3,16 +3,16 @@
 import { part } from "./gallery.js";
 import { SAY } from "./strings.js";
 
-/** @typedef {import("./gallery.js").Match} Match */
+/** @typedef {import("./gallery.js").Photo} Photo */
 /** @typedef {"similar" | "like" | "unlike" | "only" | "without"} Action */
 
 export class Closer {
-  /** @type {Match | null} */
+  /** @type {Photo | null} */
   #match = null;
 
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {(action: Action, match: Match) => void} acted
+   * @param {(action: Action, match: Photo) => void} acted
    */
   constructor(dialog, acted) {
     this.dialog = dialog;
@@ -29,7 +29,7 @@ export class Closer {
     }
   }
 
-  /** @param {Match} match */
+  /** @param {Photo} match */
   show(match) {
     this.#match = match;
     const { dialog } = this;
@@ -43,7 +43,8 @@ export class Closer {
       () => {},
     );
     part(dialog, "title").textContent = match.label;
-    part(dialog, "match").textContent = SAY.similar(match.similarity);
+    const { similarity } = match;
+    part(dialog, "match").textContent = similarity === undefined ? "" : SAY.similar(similarity);
     const credit = [match.credit, match.licence].filter(Boolean).join(" · ");
     part(dialog, "credit").textContent = credit || SAY.noCredit;
     for (const name of dialog.querySelectorAll("[data-name]")) name.textContent = match.label;
