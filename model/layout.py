@@ -103,8 +103,9 @@ def _principal(embeddings: Embeddings) -> Positions:
     if np.abs(centred).max() <= ROUNDING * np.abs(embeddings).max():
         return np.zeros((len(embeddings), 2), np.float32)
     axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
-    found = centred @ axes.T
-    return np.asarray(np.pad(found, ((0, 0), (0, 2 - found.shape[1]))), np.float32)
+    components: Positions = np.zeros((len(embeddings), 2), np.float32)
+    components[:, : len(axes)] = centred @ axes.T
+    return components
 
 
 def _similarities(embedding: Embeddings, others: Embeddings, metric: Metric) -> NDArray[np.float32]:
@@ -119,4 +120,5 @@ def _fit(positions: Positions) -> Positions:
     positions = _principal(positions)
     low, high = positions.min(axis=0), positions.max(axis=0)
     side = float((high - low).max()) or 1.0
-    return np.clip((positions - (low + high) / 2) / side + 0.5, 0, 1).astype(np.float32)
+    fitted = (positions - (low + high) / 2) / side + 0.5
+    return np.asarray(np.clip(fitted, 0, 1), np.float32)

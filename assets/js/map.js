@@ -14,6 +14,7 @@ import { SAY } from "./strings.js";
  *   and of its credit and licence in the lists.
  * @typedef {{version: string, labels: string[], terms: [string, string][], photos: Dot[]}} MapData
  *   as the server tells it.
+ * @typedef {{label: string, middle: Spot, photos: number}} Animal  the middle of its dots.
  */
 
 /** Where the browser keeps which view is wanted. */
@@ -40,6 +41,8 @@ export class GalleryMap {
   /** @type {(place: Spot) => Spot} */
   #toPixels = (place) => place;
   #radius = 0;
+  /** @type {Animal[]} */
+  #animals = [];
   /** @type {Map<string, HTMLImageElement>} */
   #images = new Map();
   /** @type {{match: Match, pin: Pin}[]} */
@@ -119,7 +122,8 @@ export class GalleryMap {
     context.scale(devicePixelRatio, devicePixelRatio);
     context.globalAlpha = 0.85;
     this.#radius = dotRadius(photos.length, width * height);
-    const colours = [...this.#middles().values()].map((at) => colour(at, this.#isDark));
+    this.#animals = gather(this.#data);
+    const colours = this.#animals.map(({ middle }) => colour(middle, this.#isDark));
     for (const [i, [x, y]] of this.#spots.entries()) {
       context.fillStyle = colours[photos[i][2]];
       context.beginPath();
@@ -127,19 +131,6 @@ export class GalleryMap {
       context.fill();
     }
     this.#paint();
-  }
-
-  /**
-   * The middle of each animal's dots, in the order of the labels.
-   *
-   * @returns {Map<string, Spot>}
-   */
-  #middles() {
-    const { labels, photos } = /** @type {MapData} */ (this.#data);
-    /** @type {Spot[][]} */
-    const places = labels.map(() => []);
-    for (const [x, y, label] of photos) places[label].push([x, y]);
-    return new Map(labels.map((label, i) => [label, median(places[i])]));
   }
 
   #paint() {
@@ -209,24 +200,21 @@ export class GalleryMap {
    * @param {Box} plane
    */
   #paintLabels(context, taken, plane) {
-    const { labels, photos } = /** @type {MapData} */ (this.#data);
     const style = getComputedStyle(this.canvas);
-    const counts = labels.map(() => 0);
-    for (const [, , label] of photos) counts[label]++;
     const found = new Set(this.#matches.map((match) => match.label));
     const font = (/** @type {string} */ text) =>
       `${found.has(text) ? 700 : 500} 12.5px ${style.fontFamily}`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     const above = this.#radius + 9;
-    const boxes = [...this.#middles()].map(([text, middle], i) => {
+    const boxes = this.#animals.map(({ label: text, middle, photos }) => {
       const [x, y] = this.#toPixels(middle);
       context.font = font(text);
       const width = context.measureText(text).width + 6;
-      const count = counts[i] + (found.has(text) ? photos.length : 0);
-      return { text, count, x, y: y - above, width, height: 14 };
+      const weight = found.has(text) ? Infinity : photos;
+      return { text, weight, x, y: y - above, width, height: 14 };
     });
-    boxes.sort((a, b) => b.count - a.count);
+    boxes.sort((a, b) => (a.weight < b.weight ? 1 : a.weight > b.weight ? -1 : 0));
     context.lineJoin = "round";
     context.lineWidth = 4;
     context.strokeStyle = style.getPropertyValue("--card");
@@ -304,6 +292,19 @@ export class GalleryMap {
     const x = Math.min(Math.max(photo.spot[0], half), this.#size.width - half);
     this.tip.style.translate = `calc(${x}px - 50%) calc(${photo.spot[1] - 8}px - 100%)`;
   }
+}
+
+/**
+ * The animals of a map, in the order of its labels.
+ *
+ * @param {MapData} data
+ * @returns {Animal[]}
+ */
+function gather({ labels, photos }) {
+  /** @type {Spot[][]} */
+  const places = labels.map(() => []);
+  for (const [x, y, label] of photos) places[label].push([x, y]);
+  return labels.map((label, i) => ({ label, middle: median(places[i]), photos: places[i].length }));
 }
 
 /**

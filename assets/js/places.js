@@ -8,7 +8,7 @@
 
 /** Sizes and shifts that are tried for a pin, as shares of its full size. */
 const SIZES = [1, 0.75, 0.55];
-const SHIFTS = [0, 0.6, 0.85, 1.15, 1.5, 1.9];
+const SHIFTS = [0, 0.6, 0.85, 1.15, 1.5, 1.9, 2.4];
 const WAYS = 12;
 
 /** Space between two things on the map, in pixels. */
