@@ -20,6 +20,7 @@ lint: .venv/test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	tsc -p jsconfig.json
 
 format: .venv/test
 	$(BIN)/ruff format .
@@ -33,7 +34,7 @@ format: .venv/test
 
 .venv/test: .venv/run requirements-test.txt requirements-train.txt
 	$(BIN)/pip install --disable-pip-version-check -r requirements-test.txt
-	tools/system-packages chromium
+	tools/system-packages chromium node-typescript
 	command -v chromium >/dev/null || $(BIN)/playwright install --with-deps chromium
 	touch $@
 

@@ -8,6 +8,7 @@ python app.py --mcp           let assistants search too, over the Model Context 
 import argparse
 import hashlib
 import io
+import json
 import os
 import socket
 import sys
@@ -27,7 +28,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from model import Checkpoint, Match, SketchSearch, SketchZooError
-from model.checkpoint import SHIPPED
+from model.checkpoint import LAYOUT, SHIPPED
 from model.explain import explain
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.images import MAX_BYTES, flatten, open_image
@@ -171,6 +172,12 @@ def build_app(search: SketchSearch, *, mcp: bool = False) -> FastAPI:
             raise HTTPException(404, "There is no such photo.")
         return FileResponse(search.thumbnail(number), headers=FOR_EVER)
 
+    map_data = json.dumps(describe_map(search), separators=(",", ":"))
+
+    @app.get("/map.json")
+    def photo_map() -> Response:
+        return Response(map_data, media_type="application/json", headers=FOR_EVER)
+
     @app.get("/photos/{number}")
     def photo(number: int) -> Response:
         if not 0 <= number < len(search.photos):
@@ -214,8 +221,8 @@ class Assets(StaticFiles):
 
 def build_page(search: SketchSearch) -> gr.Blocks:
     """The page: the board, and `/search` and `/search_strokes` for programs."""
-    index = search.manifest.index
-    version = index.photos_key[:12] if index else ""
+    version = photos_version(search)
+    map_address = f"map.json?v={version}{search.manifest.sha256.get(LAYOUT, '')[:6]}"
 
     def found(matches: list[Match]) -> list[dict[str, Any]]:
         return [
@@ -241,6 +248,8 @@ def build_page(search: SketchSearch) -> gr.Blocks:
             "matches": found(matches),
             "guesses": [asdict(guess) for guess in guesses],
             "unlike": asked.photo is None and search.is_unlike(matches),
+            "place": search.place(matches),
+            "map": map_address,
         }
 
     def search_drawing(query: dict[str, Any]) -> dict[str, Any]:
@@ -365,6 +374,33 @@ def drawing_of(query: Query) -> Image.Image:
     """What was drawn: strokes, an upload, or strokes on an upload."""
     paper = open_image(uploaded(query.picture)) if query.picture else None
     return paper if paper and not query.strokes else render_strokes(query.strokes, paper)
+
+
+def photos_version(search: SketchSearch) -> str:
+    """Part of addresses that changes when the photos do, so that browsers may keep the rest."""
+    index = search.manifest.index
+    return index.photos_key[:12] if index else ""
+
+
+def describe_map(search: SketchSearch) -> dict[str, Any]:
+    """Where all photos lie on the map and what they are, in few bytes.
+
+    Returns:
+        `photos` as lists of x, y, the place of the label in `labels`, and that of credit and
+        licence in `terms`; and the `version` for the addresses of thumbnails.
+    """
+    labels = {label: i for i, label in enumerate(dict.fromkeys(p.label for p in search.photos))}
+    pairs = dict.fromkeys((p.credit, p.licence) for p in search.photos)
+    terms = {pair: i for i, pair in enumerate(pairs)}
+    return {
+        "version": photos_version(search),
+        "labels": list(labels),
+        "terms": list(terms),
+        "photos": [
+            [round(float(x), 4), round(float(y), 4), labels[p.label], terms[p.credit, p.licence]]
+            for (x, y), p in zip(search.positions, search.photos, strict=True)
+        ],
+    }
 
 
 def uploaded(path: Any) -> Path:

@@ -3,7 +3,8 @@
     encoder.safetensors   weights of the shared network, fp16
     photos.safetensors    weights of a stronger network for photos, fp16, where there is one
     manifest.json         what they are, and the sha256 of the other files
-    index.ann             Annoy index over photo embeddings   } where photos
+    index.ann             Annoy index over photo embeddings   }
+    layout.npy            places of the photos on the map     } where photos
     thumbnails/<n>.webp   photo n of the manifest, made small } are indexed
 
 A folder is only opened when everything in it fits together.
@@ -33,6 +34,7 @@ FORMAT = 1
 WEIGHTS = "encoder.safetensors"
 PHOTO_WEIGHTS = "photos.safetensors"
 INDEX = "index.ann"
+LAYOUT = "layout.npy"
 MANIFEST = "manifest.json"
 THUMBNAILS = "thumbnails"
 Metric = Literal["angular", "euclidean"]
@@ -171,9 +173,9 @@ class Manifest:
         os.replace(unfinished, folder / MANIFEST)
 
     def with_index(self, folder: Path, index: IndexInfo, photos: Sequence[Photo]) -> "Manifest":
-        """The manifest of `folder`, which holds the same weights and an index over `photos`."""
+        """The manifest of `folder`, which holds the same weights, an index and a map."""
         hashes = {name: self.sha256[name] for name in self.weights}
-        hashes[INDEX] = sha256(folder / INDEX)
+        hashes |= {name: sha256(folder / name) for name in (INDEX, LAYOUT)}
         return replace(self, index=index, photos=list(photos), sha256=hashes)
 
 
@@ -217,7 +219,7 @@ class Checkpoint:
                 f"{folder / MANIFEST} lists {len(manifest.photos)} photos for an index over "
                 f"{manifest.index.photos}. {_RESTORE}"
             )
-        for name in (*manifest.weights, INDEX) if manifest.index else manifest.weights:
+        for name in (*manifest.weights, *((INDEX, LAYOUT) if manifest.index else ())):
             _check_file(folder / name, manifest.sha256.get(name, ""))
         return cls(folder, manifest)
 
@@ -313,7 +315,7 @@ def save_checkpoint(
         photo_encoder=photo_encoder,
     )
     manifest.save(folder)
-    for stale in {PHOTO_WEIGHTS, INDEX} - hashes.keys():
+    for stale in {PHOTO_WEIGHTS, INDEX, LAYOUT} - hashes.keys():
         (folder / stale).unlink(missing_ok=True)
     shutil.rmtree(folder / THUMBNAILS, ignore_errors=True)
     return Checkpoint.open(folder)

@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from annoy import AnnoyIndex
 from PIL import Image
 from tqdm import tqdm
 
 from model.checkpoint import (
     INDEX,
+    LAYOUT,
     MANIFEST,
     THUMBNAILS,
     WEIGHTS,
@@ -20,8 +22,10 @@ from model.checkpoint import (
     Photo,
     photos_key,
 )
+from model.encoder import Embeddings
 from model.errors import CheckpointError, GalleryError, ImageError
 from model.images import ENDINGS, flatten, open_image
+from model.layout import lay_out
 
 TREES = 20
 SEED = 12
@@ -64,9 +68,9 @@ def _label(name: str) -> str:
 def build_gallery(checkpoint: Checkpoint, photos: Sequence[Photo], folder: Path) -> Checkpoint:
     """Embeds photos and writes a checkpoint folder that finds them.
 
-    The folder gets the checkpoint's weights, `index.ann`, a thumbnail of each photo and a
-    manifest. It is written under a temporary name and then takes the place of an older one. A
-    photo that cannot be read is named and left out.
+    The folder gets the checkpoint's weights, `index.ann`, `layout.npy` (see `lay_out`), a
+    thumbnail of each photo and a manifest. It is written under a temporary name and then takes the
+    place of an older one. A photo that cannot be read is named and left out.
 
     Args:
         checkpoint: the encoder.
@@ -80,6 +84,7 @@ def build_gallery(checkpoint: Checkpoint, photos: Sequence[Photo], folder: Path)
     index = AnnoyIndex(encoder.size, checkpoint.manifest.metric)
     index.set_seed(SEED)
     kept: list[Photo] = []
+    embedded: list[Embeddings] = []
     if folder.exists() and not _is_gallery(folder):
         raise GalleryError(f"{folder} holds other files than a gallery. Name another folder.")
     try:
@@ -101,13 +106,16 @@ def build_gallery(checkpoint: Checkpoint, photos: Sequence[Photo], folder: Path)
                     save_thumbnail(image, unfinished / THUMBNAILS / f"{len(kept)}.webp")
                     images.append(image)
                     kept.append(photo)
-                for row, embedding in enumerate(encoder.embed_photos(images)):
-                    index.add_item(len(kept) - len(images) + row, embedding)
+                embedded.extend(encoder.embed_photos(images))
                 progress.update(len(chunk))
         if not kept:
             raise GalleryError("None of the photos can be read, so there is nothing to index.")
+        for number, embedding in enumerate(embedded):
+            index.add_item(number, embedding)
         index.build(TREES, n_jobs=1)
         index.save(str(unfinished / INDEX))
+        layout = lay_out(np.stack(embedded), checkpoint.manifest.metric)
+        np.save(unfinished / LAYOUT, layout)
         for name in checkpoint.manifest.weights:
             _link(checkpoint.folder / name, unfinished / name)
         info = IndexInfo(checkpoint.manifest.metric, TREES, SEED, len(kept), photos_key(photos))

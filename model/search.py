@@ -8,9 +8,10 @@ import numpy as np
 from annoy import AnnoyIndex
 from PIL import Image
 
-from model.checkpoint import INDEX, THUMBNAILS, Checkpoint, Manifest, Photo
+from model.checkpoint import INDEX, LAYOUT, THUMBNAILS, Checkpoint, Manifest, Photo
 from model.encoder import Embeddings, Encoder
 from model.errors import CheckpointError, GalleryError
+from model.layout import NEIGHBOURS, Positions, place
 from model.preprocess import frame_sketch
 
 SEARCH_K = 2000
@@ -56,13 +57,22 @@ class Guess:
 
 
 class SketchSearch:
-    """A loaded checkpoint: encoder, index and photos. Make one with `SketchSearch.load`."""
+    """A loaded checkpoint: encoder, index and photos. Make one with `SketchSearch.load`.
+
+    Attributes:
+        positions: places of the photos on the map, `(n, 2)`; see `model.layout.lay_out`.
+    """
 
     def __init__(
-        self, folder: Path, manifest: Manifest, encoder: Encoder, index: AnnoyIndex | None
+        self,
+        folder: Path,
+        manifest: Manifest,
+        encoder: Encoder,
+        index: AnnoyIndex | None,
+        positions: Positions,
     ) -> None:
         self.folder, self.manifest, self.encoder = folder, manifest, encoder
-        self._index = index
+        self._index, self.positions = index, positions
 
     @classmethod
     def load(cls, folder: Path | str) -> "SketchSearch":
@@ -75,7 +85,9 @@ class SketchSearch:
         """
         checkpoint = Checkpoint.open(folder)
         encoder = checkpoint.encoder()
-        return cls(checkpoint.folder, checkpoint.manifest, encoder, _load_index(checkpoint))
+        index = _load_index(checkpoint)
+        positions = np.load(checkpoint.folder / LAYOUT) if index else np.zeros((0, 2), np.float32)
+        return cls(checkpoint.folder, checkpoint.manifest, encoder, index, positions)
 
     @property
     def photos(self) -> list[Photo]:
@@ -182,6 +194,22 @@ class SketchSearch:
         if calibration is None or not matches:
             return False
         return matches[0].similarity < calibration.least_similarity
+
+    def place(self, matches: Sequence[Match]) -> tuple[float, float] | None:
+        """Where a query lies on the map, x and y from 0 to 1: among the photos it found.
+
+        It is the mean of the positions of the first 12 matches, weighted by the softmax of their
+        similarities, so that it glides while one draws; see `model.layout.place`.
+
+        Args:
+            matches: from `nearest`, best first; where there are none, there is no place either.
+        """
+        nearest = matches[:NEIGHBOURS]
+        if not nearest:
+            return None
+        similarities = np.array([match.similarity for match in nearest], np.float32)
+        x, y = place(self.positions[[match.number for match in nearest]], similarities)
+        return float(x), float(y)
 
     def embedding_of(self, number: int) -> Embeddings:
         """The embedding of a photo of the gallery, `(d,)`.

@@ -32,6 +32,17 @@ def test_thumbnails_are_cacheable_pictures(client: TestClient) -> None:
     assert Image.open(io.BytesIO(answer.content)).size == (90, 60)
 
 
+def test_the_map_tells_of_every_photo_where_it_lies_and_what_it_is(client: TestClient) -> None:
+    answer = client.get("/map.json")
+    assert "immutable" in answer.headers["cache-control"]
+    told = answer.json()
+    assert told["labels"] == ["blue whale", "red panda"]
+    assert told["terms"] == [["", ""]]
+    assert [photo[2:] for photo in told["photos"]] == [[0, 0]] * 3 + [[1, 0]] * 3
+    assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y, *_ in told["photos"])
+    assert client.get(f"/thumbnails/0?v={told['version']}").status_code == 200
+
+
 @pytest.mark.parametrize(
     "name", ["6", "-1", "x", "..%2fmanifest.json", "0%2f..%2f..%2fmanifest.json"]
 )

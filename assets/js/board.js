@@ -6,6 +6,7 @@ import { Gallery, part, terms } from "./gallery.js";
 import { Guesses } from "./guesses.js";
 import { Keeper } from "./keep.js";
 import { Live } from "./live.js";
+import { chooseView, GalleryMap } from "./map.js";
 import { Narrowing } from "./narrow.js";
 import { ERASER, Pad, paintStroke, WIDTHS } from "./pad.js";
 import { received, Sharing } from "./share.js";
@@ -16,7 +17,8 @@ import { SAY } from "./strings.js";
 /** @typedef {import("./gallery.js").Match} Match */
 /**
  * @typedef {import("./guesses.js").Guess} Guess
- * @typedef {{matches?: Match[], guesses?: Guess[], unlike?: boolean, error?: string}} Answer
+ * @typedef {{matches?: Match[], guesses?: Guess[], unlike?: boolean,
+ *   place?: [number, number] | null, map?: string, error?: string}} Answer
  * @typedef {{strokes: Stroke[], picture: string | null}} Drawn
  * @typedef {Drawn & {k: number} & Partial<import("./narrow.js").Narrowed>} Query
  * @typedef {{search: (query: Query) => Promise<Answer>,
@@ -46,6 +48,7 @@ export function start(root, server, upload) {
     (match) => closer.show(match),
   );
   const guessed = new Guesses(part(root, "guesses"));
+  const map = new GalleryMap(part(root, "map"), (photo) => closer.show(photo));
   const narrowing = new Narrowing();
   const closer = new Closer(
     /** @type {HTMLDialogElement} */ (part(root, "closer")),
@@ -94,7 +97,7 @@ export function start(root, server, upload) {
 
   /**
    * @param {import("./closer.js").Action} action
-   * @param {Match} match
+   * @param {import("./gallery.js").Photo} match
    */
   function narrow(action, match) {
     if (action === "similar") narrowing.searchBy(match);
@@ -138,8 +141,9 @@ export function start(root, server, upload) {
   }
 
   /** @param {Answer} answer */
-  function show({ matches = [], guesses = [], unlike = false, error }) {
+  function show({ matches = [], guesses = [], unlike = false, place = null, map: address = "", error }) {
     gallery.show(matches);
+    map.show(matches, place, address, narrowing.byPhoto);
     guessed.show(guesses);
     part(root, "results").classList.toggle("unlike", unlike);
     sharing.found(matches);
@@ -192,7 +196,11 @@ export function start(root, server, upload) {
     }
   }
 
-  /** Does something to the drawing, and shows it. @param {() => void} act */
+  /**
+   * Does something to the drawing, and shows it.
+   *
+   * @param {() => void} act
+   */
   const then = (act) => () => {
     act();
     redrawn();
@@ -218,6 +226,7 @@ export function start(root, server, upload) {
     event.preventDefault();
     then(() => (key === "y" || event.shiftKey ? drawing.redo() : drawing.undo()))();
   });
+  chooseView(root);
   choosePen(root, (pen) => {
     pad.tool = pen === "eraser" ? { width: ERASER, erase: true } : { width: WIDTHS[pen] };
     canvas.dataset.pen = pen;
@@ -256,7 +265,11 @@ async function restore(kept, drawing) {
   if (!drawing.canUndo) drawing.restore({ picture: { path, image }, strokes: kept.strokes });
 }
 
-/** An upload as the server holds it; null when it is gone. @param {string} path */
+/**
+ * An upload as the server holds it; null when it is gone.
+ *
+ * @param {string} path
+ */
 async function fetchUpload(path) {
   const answer = await fetch(new URL(`gradio_api/file=${path}`, document.baseURI));
   return answer.ok ? answer.blob() : null;
@@ -269,8 +282,7 @@ async function fetchUpload(path) {
  * @param {(pen: "fine" | "medium" | "bold" | "eraser") => void} chosen
  */
 function choosePen(root, chosen) {
-  /** @type {HTMLElement[]} */
-  const pens = [...root.querySelectorAll("[data-pen]")];
+  const pens = [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-pen]"))];
   /** @param {HTMLElement} pen */
   const choose = (pen) => {
     for (const other of pens) {

@@ -6,7 +6,7 @@ import { linked } from "./licence.js";
 import { paintPage } from "./pad.js";
 import { SAY } from "./strings.js";
 
-/** @typedef {import("./gallery.js").Match} Match */
+/** @typedef {import("./gallery.js").Photo} Photo */
 /** @typedef {import("./drawing.js").Page} Page */
 /** @typedef {import("./heat.js").Grid} Grid */
 /**
@@ -16,15 +16,15 @@ import { SAY } from "./strings.js";
 /** @typedef {"similar" | "like" | "unlike" | "only" | "without"} Action */
 
 export class Closer {
-  /** @type {Match | null} */
+  /** @type {Photo | null} */
   #match = null;
   /** @type {Explained | null} */
   #explained = null;
 
   /**
    * @param {HTMLDialogElement} dialog
-   * @param {(action: Action, match: Match) => void} acted
-   * @param {(match: Match) => Promise<Explained>} explain
+   * @param {(action: Action, match: Photo) => void} acted
+   * @param {(match: Photo) => Promise<Explained>} explain
    * @param {() => Page | null} page what was searched by, if that was a drawing.
    */
   constructor(dialog, acted, explain, page) {
@@ -47,7 +47,7 @@ export class Closer {
     }
   }
 
-  /** @param {Match} match */
+  /** @param {Photo} match */
   show(match) {
     this.#match = match;
     const { dialog } = this;
@@ -61,7 +61,8 @@ export class Closer {
       () => {},
     );
     part(dialog, "title").textContent = match.label;
-    part(dialog, "match").textContent = SAY.percent(match.similarity);
+    const { similarity } = match;
+    part(dialog, "match").textContent = similarity === undefined ? "" : SAY.percent(similarity);
     const [credit, licence] = [match.credit, linked(match.licence)];
     if (credit && licence.length) part(dialog, "credit").replaceChildren(credit, " · ", ...licence);
     else part(dialog, "credit").replaceChildren(...(credit ? [credit] : licence));
@@ -114,7 +115,11 @@ export class Closer {
   }
 }
 
-/** An empty canvas of as many pixels as the screen has there. @param {HTMLCanvasElement} canvas */
+/**
+ * An empty canvas of as many pixels as the screen has there.
+ *
+ * @param {HTMLCanvasElement} canvas
+ */
 function sharp(canvas) {
   canvas.width = Math.round(canvas.clientWidth * window.devicePixelRatio);
   canvas.height = Math.round(canvas.clientHeight * window.devicePixelRatio);

@@ -30,7 +30,12 @@ export class Drawing {
     return this.#future.length > 0;
   }
 
-  /** Starts a stroke. @param {Point} point @param {{width: number, erase?: boolean}} pen */
+  /**
+   * Starts a stroke.
+   *
+   * @param {Point} point
+   * @param {{width: number, erase?: boolean}} pen
+   */
   begin(point, pen) {
     /** @type {Stroke} */
     const stroke = { ...pen, points: [point] };
@@ -42,28 +47,45 @@ export class Drawing {
    * Adds points to the stroke that is being drawn; does nothing when it is not on the page any
    * more, because something else has taken its place meanwhile.
    *
-   * @param {Stroke} stroke from `begin`. @param {Point[]} points
+   * @param {Stroke} stroke from `begin`
+   * @param {Point[]} points
    */
   extend(stroke, points) {
     if (this.page.strokes.at(-1) === stroke) stroke.points.push(...points);
   }
 
-  /** Forgets a stroke that was none, but the start of a gesture. @param {Stroke} stroke */
+  /**
+   * Forgets a stroke that was none, but the start of a gesture.
+   *
+   * @param {Stroke} stroke
+   */
   forget(stroke) {
     if (this.page.strokes.at(-1) === stroke) this.page = this.#past.pop() ?? this.page;
   }
 
-  /** Puts an uploaded sketch on an empty page. @param {Picture} picture */
+  /**
+   * Puts an uploaded sketch on an empty page.
+   *
+   * @param {Picture} picture
+   */
   place(picture) {
     this.#change({ picture, strokes: [] });
   }
 
-  /** Replaces the page by other strokes. @param {Stroke[]} strokes */
+  /**
+   * Replaces the page by other strokes.
+   *
+   * @param {Stroke[]} strokes
+   */
   load(strokes) {
     this.#change({ picture: null, strokes: copy(strokes) });
   }
 
-  /** Begins with a page that was kept from before. @param {Page} page */
+  /**
+   * Begins with a page that was kept from before.
+   *
+   * @param {Page} page
+   */
   restore({ picture, strokes }) {
     this.page = { picture, strokes: copy(strokes) };
   }

@@ -3,8 +3,9 @@
 import { SAY } from "./strings.js";
 
 /**
- * @typedef {{number: number, label: string, similarity: number, rank: number, credit: string,
- *   licence: string, thumbnail: string}} Match
+ * @typedef {{number: number, label: string, credit: string, licence: string, thumbnail: string,
+ *   similarity?: number}} Photo  of the gallery; how similar it is only where that is known.
+ * @typedef {Photo & {similarity: number, rank: number}} Match
  */
 
 /** Milliseconds that a photo takes to its new place. */
@@ -75,13 +76,22 @@ export class Gallery {
   }
 }
 
-/** Who made these photos and on what terms, each once. @param {Match[]} matches */
+/**
+ * Who made these photos and on what terms, each once.
+ *
+ * @param {Match[]} matches
+ */
 export function terms(matches) {
   const all = matches.map(({ credit, licence }) => [credit, licence].filter(Boolean).join(", "));
   return [...new Set(all)].filter(Boolean);
 }
 
-/** The element with this data-part. @param {HTMLElement} root @param {string} name */
+/**
+ * The element with this data-part.
+ *
+ * @param {HTMLElement} root
+ * @param {string} name
+ */
 export function part(root, name) {
   return /** @type {HTMLElement} */ (root.querySelector(`[data-part="${name}"]`));
 }

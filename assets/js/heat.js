@@ -40,12 +40,13 @@ export function fitted(box, picture) {
  * @param {Place} place in device pixels.
  */
 export function paintHeat(context, grid, place) {
-  const small = new OffscreenCanvas(grid[0].length, grid.length);
+  const small = document.createElement("canvas");
+  [small.width, small.height] = [grid[0].length, grid.length];
   const pixels = new ImageData(small.width, small.height);
   for (const [i, share] of warmth(grid).flat().entries()) {
     pixels.data.set([...WARM, Math.round(share * 215)], 4 * i);
   }
-  /** @type {OffscreenCanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(pixels, 0, 0);
+  /** @type {CanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(pixels, 0, 0);
   context.imageSmoothingEnabled = true;
   context.imageSmoothingQuality = "high";
   context.drawImage(small, place.left, place.top, place.width, place.height);

@@ -35,7 +35,11 @@ export class Keeper {
     }
   }
 
-  /** The page that was written last; null without one, or when it is damaged. @returns {Kept | null} */
+  /**
+   * The page that was written last; null without one, or when it is damaged.
+   *
+   * @returns {Kept | null}
+   */
   read() {
     try {
       const kept = JSON.parse(this.storage.getItem(KEY) ?? "null");

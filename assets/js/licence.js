@@ -7,7 +7,11 @@ const KNOWN = [
   ...["WTFPL", "Zlib"],
 ];
 
-/** Versions of each family of licences. @type {Record<string, string[]>} */
+/**
+ * Versions of each family of licences.
+ *
+ * @type {Record<string, string[]>}
+ */
 const GNU = {
   GPL: ["1.0", "2.0", "3.0"],
   LGPL: ["2.0", "2.1", "3.0"],
@@ -41,8 +45,9 @@ export function pieces(terms) {
   for (const match of terms.matchAll(LICENCE)) {
     const href = address(match.groups ?? {});
     if (!href) continue;
-    found.push({ text: terms.slice(end, match.index) }, { text: match[0], href });
-    end = match.index + match[0].length;
+    const start = match.index ?? 0;
+    found.push({ text: terms.slice(end, start) }, { text: match[0], href });
+    end = start + match[0].length;
   }
   return [...found, { text: terms.slice(end) }].filter(({ text }) => text);
 }

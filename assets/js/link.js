@@ -108,12 +108,21 @@ function steps(value, scale, [least, most]) {
   return Math.min(Math.max(Math.round(value * scale), least), most);
 }
 
-/** Small numbers of either sign to small ones without. @param {number} value */
+/**
+ * Small numbers of either sign to small ones without.
+ *
+ * @param {number} value
+ */
 function zigzag(value) {
   return value < 0 ? -2 * value - 1 : 2 * value;
 }
 
-/** Appends a varint: seven bits a byte, the lowest first. @param {number[]} bytes @param {number} value */
+/**
+ * Appends a varint: seven bits a byte, the lowest first.
+ *
+ * @param {number[]} bytes
+ * @param {number} value
+ */
 function put(bytes, value) {
   for (; value > 127; value >>>= 7) bytes.push((value & 127) | 128);
   bytes.push(value);

@@ -12,7 +12,11 @@ import { SAY } from "./strings.js";
 export class Narrowing {
   /** @type {Photo | null} */
   #photo = null;
-  /** Photos by number, in two lists. @type {Map<number, Photo>} */
+  /**
+   * Photos by number, in two lists.
+   *
+   * @type {Map<number, Photo>}
+   */
   #like = new Map();
   /** @type {Map<number, Photo>} */
   #unlike = new Map();
@@ -21,7 +25,11 @@ export class Narrowing {
   /** @type {Set<string>} */
   #without = new Set();
 
-  /** What the server is asked. @returns {Narrowed} */
+  /**
+   * What the server is asked.
+   *
+   * @returns {Narrowed}
+   */
   get query() {
     return {
       photo: this.#photo?.number ?? null,
@@ -37,7 +45,11 @@ export class Narrowing {
     return this.#photo !== null;
   }
 
-  /** Searches by a photo instead of the drawing. @param {Photo | null} photo */
+  /**
+   * Searches by a photo instead of the drawing.
+   *
+   * @param {Photo | null} photo
+   */
   searchBy(photo) {
     this.#photo = photo;
   }
@@ -54,19 +66,31 @@ export class Narrowing {
     this.#unlike.set(photo.number, photo);
   }
 
-  /** Searches among one animal more. @param {string} label */
+  /**
+   * Searches among one animal more.
+   *
+   * @param {string} label
+   */
   only(label) {
     this.#without.delete(label);
     this.#only.add(label);
   }
 
-  /** Leaves an animal out. @param {string} label */
+  /**
+   * Leaves an animal out.
+   *
+   * @param {string} label
+   */
   without(label) {
     this.#only.delete(label);
     this.#without.add(label);
   }
 
-  /** What narrows the search, in words, each with the way to take it back. @returns {Chip[]} */
+  /**
+   * What narrows the search, in words, each with the way to take it back.
+   *
+   * @returns {Chip[]}
+   */
   get chips() {
     const by = this.#photo;
     return [

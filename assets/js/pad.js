@@ -16,11 +16,19 @@ export const ERASER = 0.06;
 const GESTURE = 12;
 
 export class Pad {
-  /** The pointer that draws, and its stroke. @type {{id: number, stroke: Stroke} | null} */
+  /**
+   * The pointer that draws, and its stroke.
+   *
+   * @type {{id: number, stroke: Stroke} | null}
+   */
   #active = null;
   /** Whether a pen was seen: fingers and palms beside it draw nothing. */
   #hasPen = false;
-  /** What the next stroke is drawn with. @type {{width: number, erase?: boolean}} */
+  /**
+   * What the next stroke is drawn with.
+   *
+   * @type {{width: number, erase?: boolean}}
+   */
   tool = { width: WIDTHS.medium };
 
   /**
@@ -79,7 +87,11 @@ export class Pad {
     this.changed();
   }
 
-  /** The browser has taken a touch over, as it does for two fingers. @param {PointerEvent} event */
+  /**
+   * The browser has taken a touch over, as it does for two fingers.
+   *
+   * @param {PointerEvent} event
+   */
   #cancel(event) {
     if (event.pointerId !== this.#active?.id) return;
     const { stroke } = this.#active;

@@ -122,7 +122,11 @@ export function clip(whole, measure, width) {
   return part === whole ? whole : `${part.trimEnd()}…`;
 }
 
-/** The drawing alone: where ink is erased, nothing is left. @param {Page} page */
+/**
+ * The drawing alone: where ink is erased, nothing is left.
+ *
+ * @param {Page} page
+ */
 function sketch(page) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = SKETCH;
@@ -130,7 +134,11 @@ function sketch(page) {
   return canvas;
 }
 
-/** A photo, or null where it does not come. @param {string} address */
+/**
+ * A photo, or null where it does not come.
+ *
+ * @param {string} address
+ */
 async function loaded(address) {
   const image = new Image();
   image.src = address;

@@ -44,7 +44,11 @@ export class Sharing {
     part(dialog, "send-link").hidden = !("share" in navigator);
   }
 
-  /** Takes over which photos are shown. @param {Match[]} matches */
+  /**
+   * Takes over which photos are shown.
+   *
+   * @param {Match[]} matches
+   */
   found(matches) {
     this.#matches = matches;
     if (this.dialog.open) this.#compose();

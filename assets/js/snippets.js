@@ -59,12 +59,21 @@ function stated(/** @type {Asked} */ { strokes, k, only, without, like, unlike, 
   return said;
 }
 
-/** One word of a POSIX shell. @param {string} text */
+/**
+ * One word of a POSIX shell.
+ *
+ * @param {string} text
+ */
 function quoted(text) {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** A value as Python writes it. @param {unknown} value @returns {string} */
+/**
+ * A value as Python writes it.
+ *
+ * @param {unknown} value
+ * @returns {string}
+ */
 function literal(value) {
   if (value === true) return "True";
   if (value === false) return "False";

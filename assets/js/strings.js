@@ -1,5 +1,7 @@
 /** Everything that scripts say to people. */
 
+const AND = new Intl.ListFormat("en-GB");
+
 export const SAY = {
   empty: "Start with a line, or take one of these.",
   credits: (/** @type {string[]} */ terms) => `Photos: ${terms.join("; ")}`,
@@ -20,6 +22,8 @@ export const SAY = {
   remove: (/** @type {string} */ text) => `Take away: ${text}`,
   open: (/** @type {string} */ label, /** @type {number} */ rank) => `${rank}: ${label}, look closer`,
   percent: (/** @type {number} */ share) => `${Math.round(100 * share)} %`,
+  lies: (/** @type {string[]} */ labels, /** @type {boolean} */ byPhoto) =>
+    `Map of all photos. ${labels.length ? `${byPhoto ? "The photo" : "Your drawing"} lies among ${AND.format(labels)}.` : ""}`.trim(),
   noCredit: "Nobody is named as its maker.",
   copied: "Copied.",
   copyByHand: "This browser lets only you copy: press Ctrl+C, or hold the marked text.",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import INDEX, MANIFEST, WEIGHTS, Checkpoint
+from model.checkpoint import INDEX, LAYOUT, MANIFEST, WEIGHTS, Checkpoint
 from model.encoder import SiameseNetwork
 from model.errors import CheckpointError
 from model.gallery import build_gallery, photos_in
@@ -33,14 +33,14 @@ def test_weights_come_back_as_fp16_rounds_them(tiny_checkpoint: Checkpoint) -> N
         torch.testing.assert_close(loaded.state_dict()[name], value.half().to(value.dtype))
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, INDEX, MANIFEST])
+@pytest.mark.parametrize("name", [WEIGHTS, INDEX, LAYOUT, MANIFEST])
 def test_a_missing_file_is_named(gallery: Path, name: str) -> None:
     (gallery / name).unlink()
     with pytest.raises(CheckpointError, match=f"{name}.* is missing"):
         SketchSearch.load(gallery)
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, INDEX, MANIFEST])
+@pytest.mark.parametrize("name", [WEIGHTS, INDEX, LAYOUT, MANIFEST])
 def test_a_truncated_file_is_named(gallery: Path, name: str) -> None:
     data = (gallery / name).read_bytes()
     (gallery / name).unlink()

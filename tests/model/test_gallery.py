@@ -1,14 +1,16 @@
+import json
 import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from model.checkpoint import Checkpoint, Photo
+from model.checkpoint import LAYOUT, MANIFEST, Checkpoint, Photo
 from model.errors import GalleryError
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.search import SketchSearch
 from model.starter import starter_photos
+from tests.drawings import fish
 
 
 def test_labels_come_from_folders_and_file_names(photo_folder: Path) -> None:
@@ -51,6 +53,33 @@ def test_a_gallery_is_current_until_a_photo_changes(
     build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
     assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
     assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".gallery")] == []
+
+
+def test_a_gallery_made_without_a_map_is_not_current(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    folder, photos = tmp_path / "gallery", photos_in(photo_folder)
+    build_gallery(tiny_checkpoint, photos, folder)
+    (folder / LAYOUT).unlink()
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["sha256"][LAYOUT]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert not gallery_is_current(folder, tiny_checkpoint, photos)
+    build_gallery(tiny_checkpoint, photos, folder)
+    assert gallery_is_current(folder, tiny_checkpoint, photos)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_few_photos_have_a_map_and_a_drawing_its_place_there(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path, count: int
+) -> None:
+    build_gallery(tiny_checkpoint, photos_in(photo_folder)[:count], tmp_path / "gallery")
+    search = SketchSearch.load(tmp_path / "gallery")
+    assert search.positions.shape == (count, 2)
+    x, y = search.place(search.query(fish())) or (-1, -1)
+    assert 0 <= x <= 1
+    assert 0 <= y <= 1
+    assert search.place([]) is None
 
 
 def test_a_folder_of_other_files_is_never_replaced(

@@ -1,0 +1,12 @@
+/** What Gradio gives to start.js. */
+
+type Server = import("./board.js").Server;
+
+declare const element: HTMLElement;
+declare const server: {
+  search_drawing: Server["search"];
+  read_upload: Server["read"];
+  explain_match: Server["explain"];
+  describe_gallery: Server["describe"];
+};
+declare const upload: import("./board.js").Upload;
