@@ -245,7 +245,7 @@ def test_on_a_phone_the_map_fits_and_a_tap_opens_a_photo(browser: Browser, addre
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     plane = box(page, PLANE)
     assert plane["width"] >= 340
-    assert plane["y"] < 600
+    assert plane["y"] < 660
     assert page.locator(PINS).count() >= 6
     page.touchscreen.tap(*middle(page, PINS))
     expect(page.get_by_role("dialog")).to_be_visible()

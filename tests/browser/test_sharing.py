@@ -345,7 +345,7 @@ def test_links_and_calls_work_behind_a_path(browser: Browser, tmp_path: Path) ->
         assert link.startswith(f"{address}/zoo/x/#d=")
         page.get_by_role("button", name="Copy as curl").click()
         assert answers(clipboard(page)) == [url.partition("/zoo/x/")[2] for url in photos]
-        page.get_by_role("button", name="Close").click()
+        page.get_by_role("button", name="Close", exact=True).click()
         page.get_by_role("button", name="Clear").click()
         page.goto(link)
         expect(page.locator(PHOTOS)).to_have_count(12)

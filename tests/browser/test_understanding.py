@@ -45,7 +45,7 @@ def test_the_warm_parts_are_shown_on_the_photo_and_on_the_drawing(
     expect(why).to_have_attribute("aria-pressed", "false")
     why.click()
     expect(why).to_have_attribute("aria-pressed", "true")
-    expect(horse.locator('dialog [role="status"]')).to_contain_text("Warm parts")
+    expect(horse.locator('[data-part="because"]')).to_contain_text("Warm parts")
     for canvas in ("photo-heat", "sketch-heat"):
         assert 0.005 < horse.evaluate(WARMTH, canvas) < 0.7
     why.click()
@@ -81,6 +81,7 @@ def test_a_photographed_drawing_becomes_ink_on_white_and_can_be_drawn_on(
     )
     page = context.new_page()
     page.goto(address)
+    page.wait_for_selector('[data-part="examples"] button')
     page.locator('[data-part="file"]').set_input_files(file)
     expect(page.locator(PHOTOS)).to_have_count(12)
     settled(page)
