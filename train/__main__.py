@@ -294,6 +294,8 @@ def _run_evaluate(arguments: argparse.Namespace) -> None:
         else "All pictures were used. Where some of them were trained on, the figures are too "
         "good: name the split.json of the checkpoint with --split to leave those out."
     )
+    if figures["perfect_precision_at_12"] < 1:
+        print(f"A perfect ranking reaches {figures['perfect_precision_at_12']:.4f} at 12 here.")
     print(protocol)
     if arguments.json:
         write_json(arguments.json, figures)

@@ -1,5 +1,6 @@
 """How well a checkpoint finds photos of the right class, through the API that the app uses."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -63,6 +64,11 @@ class Evaluation:
         shares: NDArray[np.float64] = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         return shares
 
+    def perfect(self) -> float:
+        """P@12 of a perfect ranking; below 1 where classes have less than 12 photos."""
+        counts = Counter(p.label for p in self.photos)
+        return float(np.mean([min(counts[p.label], FIRST) / FIRST for p in self.sketches]))
+
     def hardest(self) -> list[int]:
         """Numbers of the sketches with the lowest average precision, lowest first."""
         chosen: list[int] = np.argsort(self.ranking.average_precision, kind="stable").tolist()
@@ -75,6 +81,7 @@ class Evaluation:
         return {
             **asdict(self.metrics),
             "checkpoint": self.checkpoint,
+            "perfect_precision_at_12": self.perfect(),
             "precision_at": {str(k): float(ranking.precision_at(k).mean()) for k in ranking.depths},
             "recall_at": {str(k): ranking.recall_at(k) if known else None for k in (1, 5, 10)},
             "sketches_with_their_photo": known,

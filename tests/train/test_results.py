@@ -58,6 +58,8 @@ def test_an_evaluation_as_table_json_and_one_html_file(
     assert figures["sketches_with_their_photo"] == 45
     assert list(figures["precision_at"]) == [str(k) for k in range(1, 13)]
     assert figures["precision_at"]["12"] == figures["precision_at_12"]
+    assert figures["perfect_precision_at_12"] == pytest.approx(5 / 12)  # 5 photos a class
+    assert "A perfect ranking reaches 0.4167 at 12 here." in said
     assert figures["recall_at"]["10"] >= figures["recall_at"]["1"]
     per_class = figures["per_class"]
     mean = np.mean([of["precision_at_12"] for of in per_class.values()])
