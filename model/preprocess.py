@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
+from scipy import ndimage
 
 from model.errors import EmptySketchError
 from model.images import check_size, flatten
@@ -55,6 +56,18 @@ _DEEPEST = 0.995
 
 _FAINT = 0.2
 """Share of the deepest ink of a photo below which it is paper."""
+
+_TABLE_SIDE = 192
+"""Side in pixels, at least, at which what lies around the paper in a photo is looked for."""
+
+_TABLE_DARKNESS = 0.15
+"""Share of the paper's light that is missing where something else may lie."""
+
+_TABLE_THICK = 3
+"""Half of the width in such pixels from which it is no line."""
+
+_SLIVER = 12
+"""Width of the edge in such pixels that nothing is drawn in alone."""
 
 _SMALLEST_DRAWING = 8
 """Pixels. A dot is framed as if it were this large, or it would fill the frame."""
@@ -201,14 +214,35 @@ def _ink_of_photo(grey: Image.Image) -> Pixels:
         page, coarse = 255 - page, ImageOps.invert(coarse)
     closed = coarse.filter(ImageFilter.MaxFilter(_CLOSED)).filter(ImageFilter.MinFilter(_CLOSED))
     paper = np.asarray(_smooth(closed, grey.size), np.float32)
-    darkness = 1 - page / np.maximum(paper, 1)
+    darkness = np.asarray(1 - page / np.maximum(paper, 1), np.float32)
     darkness -= np.median(darkness)
+    darkness[_beside_the_paper(darkness)] = 0
     noise = 1.5 * float(np.median(np.abs(darkness)))
     deepest = float(np.quantile(darkness, _DEEPEST))
     floor = max(3 * noise, _FAINT * deepest)
     if deepest - floor < _FAINTEST / 255:
         return np.zeros(page.shape, np.uint8)
     return ((darkness - floor) * (255 / (deepest - floor))).clip(0, 255).astype(np.uint8)
+
+
+def _beside_the_paper(darkness: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The table that a photo shows around the paper: dark, thick, and at the edge of the photo."""
+    height, width = darkness.shape
+    step = max(1, max(height, width) // _TABLE_SIDE)
+    dark = darkness[::step, ::step] > _TABLE_DARKNESS
+    cores = ndimage.binary_erosion(dark, iterations=_TABLE_THICK, border_value=1)
+    numbers, _ = ndimage.label(cores)
+    edge = np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]])
+    table = np.isin(numbers, np.setdiff1d(edge, 0))
+    if table.any():
+        table = ndimage.binary_dilation(table, iterations=_TABLE_THICK + 2)
+    # Where the paper lies at an angle, slivers are left along the edge: nobody draws there alone.
+    inner = np.zeros_like(dark)
+    inner[_SLIVER:-_SLIVER, _SLIVER:-_SLIVER] = True
+    numbers, _ = ndimage.label(dark & ~table)
+    table |= ~inner & ~np.isin(numbers, np.setdiff1d(numbers[inner], 0))
+    found: NDArray[np.bool_] = table.repeat(step, axis=0).repeat(step, axis=1)[:height, :width]
+    return found
 
 
 def _smooth(coarse: Image.Image, size: tuple[int, int]) -> Image.Image:

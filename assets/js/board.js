@@ -30,6 +30,9 @@ import { SAY } from "./strings.js";
 
 const MAX_BYTES = 30e6;
 
+/** Share from which a guess is told in words. */
+const SURE = 0.6;
+
 /** Where the browser keeps how many photos are wanted. */
 const COUNT = "sketchzoo.count";
 
@@ -57,6 +60,7 @@ export function start(root, server, upload) {
     () => (narrowing.byPhoto ? null : drawing.page),
   );
   const status = part(root, "status");
+  const animals = /** @type {HTMLSelectElement} */ (part(root, "animals"));
   const undo = /** @type {HTMLButtonElement} */ (part(root, "undo"));
   const redo = /** @type {HTMLButtonElement} */ (part(root, "redo"));
   const clear = /** @type {HTMLButtonElement} */ (part(root, "clear"));
@@ -121,6 +125,8 @@ export function start(root, server, upload) {
       return chip;
     });
     part(root, "chips").replaceChildren(...chips);
+    const { only } = narrowing.query;
+    animals.value = only.length === 1 ? only[0] : "";
     changed();
   }
 
@@ -149,10 +155,10 @@ export function start(root, server, upload) {
     sharing.found(matches);
     const credits = terms(matches);
     part(root, "credits").textContent = credits.length ? SAY.credits(credits) : "";
-    const labels = [...new Set(matches.map((match) => match.label))].slice(0, 3);
+    const labels = [...new Set(matches.map((match) => match.label))];
     if (error || trouble) say(error || trouble, true);
     else if (unlike) say(SAY.unlikely);
-    else if (labels.length) say(SAY.found(labels.join(", ")));
+    else if (labels.length) say(nearest(labels, guesses[0]));
     else say(isIdle() ? SAY.empty : SAY.none);
   }
 
@@ -207,16 +213,17 @@ export function start(root, server, upload) {
   };
   undo.addEventListener("click", then(() => drawing.undo()));
   redo.addEventListener("click", then(() => drawing.redo()));
-  clear.addEventListener("click", then(() => drawing.clear()));
-  const animals = /** @type {HTMLSelectElement} */ (part(root, "animals"));
+  clear.addEventListener("click", () => {
+    then(() => drawing.clear())();
+    if (pad.tool.erase) /** @type {HTMLElement} */ (root.querySelector("[data-pen=medium]")).click();
+  });
   server.describe(null).then((labels) => {
     for (const [label, photos] of Object.entries(labels)) {
       animals.add(new Option(`${label} (${photos})`, label));
     }
   });
   animals.addEventListener("change", () => {
-    narrowing.only(animals.value);
-    animals.value = "";
+    narrowing.onlyOne(animals.value);
     narrowed();
   });
   document.addEventListener("keydown", (event) => {
@@ -246,6 +253,18 @@ export function start(root, server, upload) {
     redrawn();
     return open();
   });
+}
+
+/**
+ * What came back in words; a guess that is sure and not among the photos first.
+ *
+ * @param {string[]} labels of the photos, without repetition, nearest first.
+ * @param {Guess | undefined} guess the likeliest.
+ */
+function nearest(labels, guess) {
+  const first = labels.slice(0, 3).join(", ");
+  const isMissing = guess && guess.share > SURE && !labels.includes(guess.label);
+  return isMissing ? SAY.looksLike(guess.label, first) : SAY.found(first);
 }
 
 /**

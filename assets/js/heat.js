@@ -44,7 +44,7 @@ export function paintHeat(context, grid, place) {
   [small.width, small.height] = [grid[0].length, grid.length];
   const pixels = new ImageData(small.width, small.height);
   for (const [i, share] of warmth(grid).flat().entries()) {
-    pixels.data.set([...WARM, Math.round(share * 215)], 4 * i);
+    pixels.data.set([...WARM, Math.round(share ** 1.4 * 215)], 4 * i);
   }
   /** @type {CanvasRenderingContext2D} */ (small.getContext("2d")).putImageData(pixels, 0, 0);
   context.imageSmoothingEnabled = true;

@@ -77,6 +77,16 @@ export class Narrowing {
   }
 
   /**
+   * Searches among one animal, or among all.
+   *
+   * @param {string} label empty for all.
+   */
+  onlyOne(label) {
+    this.#only.clear();
+    if (label) this.only(label);
+  }
+
+  /**
    * Leaves an animal out.
    *
    * @param {string} label

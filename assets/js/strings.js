@@ -6,6 +6,8 @@ export const SAY = {
   empty: "Start with a line, or take one of these.",
   credits: (/** @type {string[]} */ terms) => `Photos: ${terms.join("; ")}`,
   found: (/** @type {string} */ labels) => `Nearest: ${labels}.`,
+  looksLike: (/** @type {string} */ guess, /** @type {string} */ labels) =>
+    `It looks like: ${guess}. The nearest photos here: ${labels}.`,
   unlikely: "Nothing here looks like it yet. Draw on, or see the nearest anyway.",
   because: "Warm parts of your drawing and of the photo made them match.",
   none: "No photo is left. Take something away above the photos.",

@@ -53,7 +53,7 @@ def owl(page: Page) -> Page:
 
 @pytest.fixture
 def phone(browser: Browser, address: str) -> Iterator[Page]:
-    """A phone with a menu for sending things, after a snail was drawn on it."""
+    """A phone with a menu for sending things, after a penguin was drawn on it."""
     context = browser.new_context(
         viewport={"width": 390, "height": 844},
         device_scale_factor=2,
@@ -63,7 +63,7 @@ def phone(browser: Browser, address: str) -> Iterator[Page]:
     opened = context.new_page()
     opened.add_init_script("navigator.share = async (what) => { window.sent = what; }")
     opened.goto(address)
-    opened.get_by_role("button", name="snail").click()
+    opened.get_by_role("button", name="penguin").click()
     expect(opened.locator(PHOTOS)).to_have_count(12)
     yield opened
     context.close()

@@ -105,6 +105,13 @@ def test_a_photo_of_a_drawing_is_cleaned_and_a_clean_drawing_left_alone() -> Non
     assert clean_page(ImageOps.invert(fish())) is None
 
 
+def test_the_table_around_the_paper_is_no_ink() -> None:
+    sheet = fish(700, 9, 90, 235).rotate(4, Image.Resampling.BICUBIC, expand=True, fillcolor=95)
+    photo = photographed(sheet.crop((20, 20, 730, 730)), 0.7, 0)
+    straight = fish(700, 9).rotate(4, Image.Resampling.BICUBIC, fillcolor=255)
+    assert difference(frame_sketch(straight, 64), frame_sketch(photo, 64)) < 0.5
+
+
 def test_a_photo_of_blank_paper_is_empty() -> None:
     page = Image.new("L", (400, 400), 230)
     assert (frame_sketch(photographed(page, 0.5, 0), 64, allow_empty=True) == 255).all()
