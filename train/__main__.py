@@ -261,7 +261,8 @@ def _calibrate(commands: Commands) -> None:
     def run(arguments: argparse.Namespace) -> None:
         from train.calibrate import calibrate
 
-        found, before = calibrate(arguments.checkpoint, *_pictures(arguments))
+        found, before, right = calibrate(arguments.checkpoint, *_pictures(arguments))
+        print(f"guesses right              {right:.3f}")
         print(f"temperature                {found.temperature:.3f}")
         print(f"expected calibration error {found.error:.3f}, before {before:.3f}")
         print(f"least similarity           {found.least_similarity:.3f}")

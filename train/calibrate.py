@@ -23,7 +23,7 @@ UNLIKE = 0.05
 
 def calibrate(
     checkpoint: Path, photos: Sequence[Path], sketches: Sequence[Path], split: Path | None
-) -> tuple[Calibration, float]:
+) -> tuple[Calibration, float, float]:
     """Fits the temperature of a checkpoint's guesses, and writes it into its manifest.
 
     Args:
@@ -31,7 +31,8 @@ def calibrate(
         photos, sketches, split: as for `train.evaluate.evaluate`.
 
     Returns:
-        The calibration, and the expected calibration error without it.
+        The calibration, the expected calibration error without it, and the share of the sketches
+        whose likeliest class is right.
 
     Raises:
         DataError: there are no pictures, or no prototypes, which the guesses come from.
@@ -70,7 +71,8 @@ def calibrate(
         least_similarity=round(float(np.quantile(nearest, UNLIKE)), 4),
     )
     replace(manifest, calibration=calibration).save(checkpoint)
-    return calibration, expected_calibration_error(softmax(logs), labels)
+    right = float((logs.argmax(axis=1) == labels).mean())
+    return calibration, expected_calibration_error(softmax(logs), labels), right
 
 
 def best_temperature(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

@@ -270,7 +270,7 @@ def test_an_upload_stays_out_of_the_link_and_that_is_said(
     page.locator('[data-part="file"]').set_input_files(tmp_path / "fish.png")
     expect(page.locator(PHOTOS)).to_have_count(12)
     share(page)
-    note = page.get_by_text("The uploaded picture is neither in the link nor")
+    note = page.get_by_text("Only the PNG holds the uploaded picture")
     expect(note).to_be_visible()
     expect(page.get_by_role("button", name="Save as PNG")).to_be_visible()
     expect(page.get_by_role("button", name="Copy link")).to_be_hidden()
