@@ -136,6 +136,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", default=list(SCREENS), help="which (default: all)")
     parser.add_argument("--out", type=Path, default=Path("docs/screens"))
     arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     with running_app("app.py") as address, chromium() as browser:
         for name in arguments.names:
             take(browser, address, name).save(arguments.out / f"{name}.webp", quality=82)
