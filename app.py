@@ -180,12 +180,10 @@ def build_app(search: SketchSearch, *, mcp: bool = False) -> FastAPI:
 
     @app.get("/photos/{number}")
     def photo(number: int) -> Response:
-        if not 0 <= number < len(search.photos):
-            raise HTTPException(404, "There is no such photo.")
         try:
-            image = flatten(open_image(Path(search.photos[number].path)))
+            image = flatten(open_image(Path(search.photo(number).path)))
         except SketchZooError as error:
-            raise HTTPException(404, "This photo cannot be read any more.") from error
+            raise HTTPException(404, "There is no such photo, or none any more.") from error
         image.thumbnail((LARGE_SIDE, LARGE_SIDE), reducing_gap=3.0)
         data = io.BytesIO()
         image.save(data, "JPEG", quality=88)
@@ -288,12 +286,15 @@ def build_page(search: SketchSearch) -> gr.Blocks:
             image = open_image(file)
             cleaned = clean_page(image)
             if cleaned is not None:
-                file = file.with_name(file.stem + CLEANED)
-                cleaned.save(file)
+                unfinished = file.with_name(f".{file.stem}.tmp")
+                cleaned.save(unfinished, "PNG")
+                file = unfinished.replace(file.with_name(file.stem + CLEANED))
             frame_sketch(cleaned or image, search.encoder.input_size)
             return {"path": str(file), "cleaned": cleaned is not None}
         except SketchZooError as error:
             return {"error": str(error)}
+        except OSError as error:
+            return {"error": f"The server cannot keep the picture: {error.strerror}. Try later."}
 
     def search_strokes(
         strokes: list[dict[str, Any]],

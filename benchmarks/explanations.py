@@ -9,46 +9,32 @@ similarity falls each time, and how far the contributions of all parts are from 
 
 import argparse
 import sys
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.command import held_out, parser, run
 from model.checkpoint import Checkpoint
-from model.errors import SketchZooError
 from model.explain import explain
 from model.images import flatten, open_image
 from model.preprocess import frame_sketch
-from train.data import DataError, Picture, Split, list_pictures, sketchy_folders
-from train.export import write_json
+from train.data import DataError, Picture
 
 MASKED = 0.2
 SIDE = 256
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.explanations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
-    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/sketchzoo"))
-    parser.add_argument("--pairs", type=int, default=200)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    arguments = parser.parse_args()
-    try:
-        figures = measure(arguments)
-    except SketchZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    options = parser("explanations", __doc__)
+    options.add_argument("--pairs", type=int, default=200)
+    return run(options.parse_args(), measure, show)
+
+
+def show(figures: dict[str, float | int]) -> None:
     for name, value in figures.items():
-        print(f"{name:36} {value:.6f}" if isinstance(value, float) else f"{name:36} {value}")
-    if arguments.json:
-        write_json(arguments.json, figures)
-    return 0
+        print(f"{name:40} {value:.3g}")
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float | int]:
@@ -86,11 +72,9 @@ def measure(arguments: argparse.Namespace) -> dict[str, float | int]:
 
 def pairs(arguments: argparse.Namespace) -> list[tuple[Picture, Picture]]:
     """Random held-out sketches, each with a random held-out photo of its class."""
-    photo_folder, sketch_folder = sketchy_folders(arguments.sketchy)
-    split = Split.load(arguments.checkpoint / "split.json")
-    sketches = split.validation(list_pictures(sketch_folder, sketches=True))
+    held_photos, sketches = held_out(arguments)
     photos: dict[str, list[Picture]] = {}
-    for photo in split.validation(list_pictures(photo_folder, sketches=False)):
+    for photo in held_photos:
         photos.setdefault(photo.label, []).append(photo)
     random = np.random.default_rng(0)
     chosen = [sketches[i] for i in random.permutation(len(sketches))]

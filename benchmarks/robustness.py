@@ -11,17 +11,16 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from tqdm import tqdm
 
+from benchmarks.command import held_out, parser, run
 from model.checkpoint import Checkpoint
-from model.errors import SketchZooError
 from model.images import open_image
-from train.data import Picture, Split, list_pictures, sketchy_folders
-from train.export import write_json
+from train.evaluate import labels_of
 from train.metrics import FIRST, rank_photos
 
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
@@ -128,54 +127,35 @@ def line_width(sketch: Image.Image) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.robustness",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    options = parser("robustness", __doc__)
+    options.add_argument("--photos", type=Path, nargs="*", default=[], help="more photos to rank")
+    options.add_argument(
+        "--sketches", type=int, default=1000, help="held-out sketches to draw with"
     )
-    parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
-    parser.add_argument("--photos", type=Path, nargs="*", default=[], help="more photos to rank")
-    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/sketchzoo"))
-    parser.add_argument("--sketches", type=int, default=1000, help="held-out sketches to draw with")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="a picture of the changes")
-    arguments = parser.parse_args()
-    try:
-        rows = measure(arguments)
-    except SketchZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    options.add_argument("--sheet", type=Path, metavar="FILE", help="a picture of the changes")
+    return run(options.parse_args(), measure, show)
+
+
+def show(rows: list[dict[str, Any]]) -> None:
     print("| drawing | P@12 | of the clean figure |\n| --- | --- | --- |")
     for row in rows:
         print(f"| {row['drawing']} | {row['precision_at_12']:.3f} | {row['ratio']:.0%} |")
-    if arguments.json:
-        write_json(arguments.json, rows)
-    return 0
 
 
-def measure(arguments: argparse.Namespace) -> list[dict[str, str | float]]:
+def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """P@12 of each change, on the same sketches and photos."""
-    opened = Checkpoint.open(arguments.checkpoint)
-    encoder = opened.encoder()
-    split = Split.load(arguments.checkpoint / "split.json")
-    photo_folder, sketch_folder = sketchy_folders(arguments.sketchy)
-    photos = [
-        p for d in (photo_folder, *arguments.photos) for p in list_pictures(d, sketches=False)
-    ]
-    known = set(opened.manifest.classes)
-    photos = [p for p in split.validation(photos) if p.label in known]
-    sketches = split.validation(list_pictures(sketch_folder, sketches=True))
-    sketches = [p for p in sketches if p.label in known]
+    encoder = Checkpoint.open(arguments.checkpoint).encoder()
+    photos, sketches = held_out(arguments, arguments.photos)
     order = np.random.default_rng(0).permutation(len(sketches))[: arguments.sketches]
     sketches = [sketches[i] for i in order]
     gallery = encoder.embed_photos([open_image(p.path) for p in tqdm(photos, "photos")])
     drawn = [open_image(p.path).convert("L") for p in sketches]
     if arguments.sheet:
         sheet(drawn[:10]).save(arguments.sheet)
-    rows: list[dict[str, str | float]] = []
+    rows: list[dict[str, Any]] = []
     for change in CHANGES:
         queries = encoder.embed_sketches(list(tqdm(changed(drawn, change), change.__name__)))
-        ranking = rank_photos(queries, gallery, labels(sketches), labels(photos))
+        ranking = rank_photos(queries, gallery, labels_of(sketches), labels_of(photos))
         found = float(ranking.precision_at(FIRST).mean())
         clean = float(rows[0]["precision_at_12"]) if rows else found
         name = change.__name__.replace("_", " ")
@@ -185,10 +165,6 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, str | float]]:
 
 def changed(drawn: list[Image.Image], change: Change) -> list[Image.Image]:
     return [change(sketch, np.random.default_rng(i)) for i, sketch in enumerate(drawn)]
-
-
-def labels(pictures: list[Picture]) -> NDArray[np.str_]:
-    return np.array([p.label for p in pictures])
 
 
 def sheet(drawn: list[Image.Image], side: int = 128) -> Image.Image:

@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.command import held_out, parser, run
 from model.checkpoint import Checkpoint
-from model.errors import SketchZooError
 from model.gallery import build_gallery
 from model.images import open_image
 from model.search import SketchSearch
 from model.starter import starter_photos
-from train.data import Picture, Split, list_pictures, sketchy_folders
-from train.export import write_json
+from train.data import Picture
 from train.metrics import FIRST
 
 SHOWN = {
@@ -70,22 +69,13 @@ SIDE = 96
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.starter",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
-    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/sketchzoo"))
-    parser.add_argument("--sketches", type=int, default=20, help="of each class")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--sheet", type=Path, metavar="FILE", help="draw a sheet there")
-    arguments = parser.parse_args()
-    try:
-        rows = measure(arguments)
-    except SketchZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    options = parser("starter", __doc__)
+    options.add_argument("--sketches", type=int, default=20, help="of each class")
+    options.add_argument("--sheet", type=Path, metavar="FILE", help="draw a sheet there")
+    return run(options.parse_args(), measure, show)
+
+
+def show(rows: list[dict[str, Any]]) -> None:
     print("| class | photos | median rank of the first | among the first 12 |")
     print("| --- | --- | --- | --- |")
     for row in rows:
@@ -95,16 +85,11 @@ def main() -> int:
         )
     typical = sum(row["median_rank"] <= FIRST for row in rows)
     print(f"\n{typical} of {len(rows)} classes: the right animal is typically among the first 12")
-    if arguments.json:
-        write_json(arguments.json, rows)
-    return 0
 
 
 def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Ranks of the first photo of the right animal, by class."""
-    _, sketch_folder = sketchy_folders(arguments.sketchy)
-    split = Split.load(arguments.checkpoint / "split.json")
-    held_out = split.validation(list_pictures(sketch_folder, sketches=True))
+    _, unseen = held_out(arguments)
     random = np.random.default_rng(0)
     rows, sheet = [], []
     with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +98,7 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         search = SketchSearch.load(Path(folder) / "starter")
         for label, shown in SHOWN.items():
             right = {name.replace("_", " ") for name in shown.split()}
-            sketches = [p for p in held_out if p.label == label]
+            sketches = [p for p in unseen if p.label == label]
             chosen = random.permutation(len(sketches))[: arguments.sketches]
             ranks = [first_rank(search, sketches[i], right) for i in chosen]
             rows.append(

@@ -368,6 +368,9 @@ def _export(commands: Commands) -> None:
         metavar="RUN",
         help="a stronger encoder with the same prototypes, to embed photos when they are indexed",
     )
+    parser.add_argument(
+        "--last", action="store_true", help="the last weights of the run instead of the best"
+    )
 
     def run(arguments: argparse.Namespace) -> None:
         from train.export import export
@@ -378,6 +381,7 @@ def _export(commands: Commands) -> None:
             name=arguments.name,
             photos=arguments.photos,
             photo_encoder=arguments.photo_encoder,
+            last=arguments.last,
         )
         size = sum(f.stat().st_size for f in checkpoint.folder.rglob("*") if f.is_file())
         photos = len(checkpoint.manifest.photos)

@@ -23,6 +23,7 @@ def export(
     name: str,
     photos: Sequence[Path] = (),
     photo_encoder: Path | None = None,
+    last: bool = False,
 ) -> Checkpoint:
     """Writes the averaged weights of the run's best evaluation, with the run's split beside.
 
@@ -31,15 +32,16 @@ def export(
         out: the checkpoint folder to write.
         name: what the checkpoint calls itself.
         photos: folders of photos to index; without any the folder holds the encoder alone.
-
         photo_encoder: a run with the same prototypes, whose network embeds photos when they are
             indexed; its split has to hold out what that of `run` does.
+        last: take the weights that the run ended with. The best evaluation is that of the run's
+            encoder alone, which with a `photo_encoder` is not what counts.
 
     Raises:
         DataError: a run holds no finished evaluation, both do not fit, or `out` holds something
             else.
     """
-    trained = load_run(run)
+    trained = load_run(run, last=last)
     other = load_run(photo_encoder) if photo_encoder else None
     if other:
         if not _same_prototypes(other.network, trained.network):

@@ -17,6 +17,9 @@ BEST = "best.pt"
 LAST = "last.pt"
 SPLIT = "split.json"
 
+AVERAGED = "module"
+"""Where an `AveragedModel` keeps its network."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -30,8 +33,11 @@ class Run:
     step: int
 
 
-def load_run(folder: Path) -> Run:
+def load_run(folder: Path, *, last: bool = False) -> Run:
     """Reads the `best.pt` of a run; the network is in evaluation mode, on the CPU.
+
+    Args:
+        last: take the averaged weights of `last.pt` instead, for which no metrics are kept.
 
     Raises:
         DataError: there is no such run, or it has not been evaluated yet.
@@ -47,7 +53,16 @@ def load_run(folder: Path) -> Run:
         classes, metrics = state["classes"], state["metrics"]
         network = build_network(config, len(classes), pretrained=False)
         network.load_state_dict(state["network"])
-        return Run(folder, network.eval(), config, classes, metrics, state["step"])
+        step = state["step"]
+        if last:
+            state, metrics = read(folder / LAST), {}
+            of = f"{AVERAGED}."
+            averaged = {
+                k.removeprefix(of): v for k, v in state["average"].items() if k.startswith(of)
+            }
+            network.load_state_dict(averaged)
+            step = state["step"]
+        return Run(folder, network.eval(), config, classes, metrics, step)
     except (KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{path} was made by another version. Train the run again.") from error
 

@@ -51,3 +51,14 @@ test("every chip takes away what it says", () => {
   }
   assert.deepEqual(narrowing.query, { photo: null, like: [], unlike: [], only: [], without: [] });
 });
+
+test("one animal chosen from the list takes the place of those before, and all of none", () => {
+  const narrowing = new Narrowing();
+  narrowing.only("cat");
+  narrowing.without("dog");
+  narrowing.onlyOne("dog");
+  assert.deepEqual(narrowing.query.only, ["dog"]);
+  assert.deepEqual(narrowing.query.without, []);
+  narrowing.onlyOne("");
+  assert.deepEqual(narrowing.query.only, []);
+});

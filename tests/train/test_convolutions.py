@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,18 @@ from model.encoder import SiameseNetwork
 from train.convolutions import DepthwiseConv2d, SmallMapConv2d, speed_up_convolutions
 
 
+def compare(plain: nn.Conv2d, other: nn.Module, batch: torch.Tensor, *, within: float) -> None:
+    """Output, gradient of the batch and gradient of the weight of two layers."""
+    found = []
+    for layer in (plain, other):
+        given = batch.clone().requires_grad_()
+        output = layer(given)
+        weight = next(layer.parameters())
+        found.append((output, *torch.autograd.grad(output.sin().sum(), (given, weight))))
+    for expected, got in zip(*found, strict=True):
+        torch.testing.assert_close(got, expected, rtol=0, atol=within)
+
+
 @pytest.mark.parametrize(
     ("side", "stride", "size"), [(3, 1, 9), (5, 1, 9), (3, 2, 10), (5, 2, 11), (7, 1, 12)]
 )
@@ -15,48 +28,22 @@ def test_outputs_and_gradients_are_those_of_the_convolution(
     side: int, stride: int, size: int
 ) -> None:
     torch.manual_seed(0)
-    plain = nn.Conv2d(
-        6, 6, side, stride=stride, padding=side // 2, groups=6, bias=False, dtype=torch.float64
-    )
+    shape: dict[str, Any] = {"stride": stride, "padding": side // 2, "dtype": torch.float64}
+    plain = nn.Conv2d(6, 6, side, groups=6, bias=False, **shape)
     batch = torch.randn(2, 6, size, size, dtype=torch.float64)
-    found = []
-    for layer in (plain, DepthwiseConv2d(copy.deepcopy(plain))):
-        given = batch.clone().requires_grad_()
-        output = layer(given)
-        weight = next(layer.parameters())
-        found.append((output, *torch.autograd.grad(output.sin().sum(), (given, weight))))
-    for expected, got in zip(*found, strict=True):
-        torch.testing.assert_close(got, expected, rtol=0, atol=2e-5)
+    compare(plain, DepthwiseConv2d(copy.deepcopy(plain)), batch, within=2e-5)
 
 
-@pytest.mark.parametrize(
-    ("side", "stride", "size"),
-    [
-        (3, 1, 2),
-        (3, 1, 3),
-        (3, 2, 6),
-        (3, 2, 5),
-        (1, 2, 4),
-        (3, 1, 6),
-        (3, 2, 11),
-        (1, 1, 5),
-        (3, 1, 7),
-    ],
-)
-def test_outputs_and_gradients_on_small_maps_are_those_of_the_convolution(
-    side: int, stride: int, size: int
-) -> None:
+SMALL_MAPS = [(3, 1, 2), (3, 1, 3), (3, 2, 6), (3, 2, 5), (1, 2, 4), (3, 1, 6), (3, 2, 11)]
+
+
+@pytest.mark.parametrize(("side", "stride", "size"), [*SMALL_MAPS, (1, 1, 5), (3, 1, 7)])
+def test_they_are_on_small_maps(side: int, stride: int, size: int) -> None:
     torch.manual_seed(0)
-    plain = nn.Conv2d(6, 8, side, stride=stride, padding=side // 2, bias=False, dtype=torch.float64)
+    shape: dict[str, Any] = {"stride": stride, "padding": side // 2, "dtype": torch.float64}
+    plain = nn.Conv2d(6, 8, side, bias=False, **shape)
     batch = torch.randn(3, 6, size, size + 1, dtype=torch.float64)
-    found = []
-    for layer in (plain, SmallMapConv2d(copy.deepcopy(plain))):
-        given = batch.clone().requires_grad_()
-        output = layer(given)
-        weight = next(layer.parameters())
-        found.append((output, *torch.autograd.grad(output.sin().sum(), (given, weight))))
-    for expected, got in zip(*found, strict=True):
-        torch.testing.assert_close(got, expected, rtol=0, atol=1e-10)
+    compare(plain, SmallMapConv2d(copy.deepcopy(plain)), batch, within=1e-10)
 
 
 def test_a_network_keeps_its_weights_and_what_it_says() -> None:

@@ -1,14 +1,16 @@
 """What comes after training: evaluation, report, comparison, plot, export."""
 
 import json
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from model import SketchSearch
+from model import Checkpoint, SketchSearch
 from model.encoder import Encoder
 from train.__main__ import main
 from train.runs import load_run
@@ -176,3 +178,21 @@ def test_comparing_something_else_than_runs_is_an_error(
 ) -> None:
     assert main(["compare", str(tmp_path / "gone")]) == 1
     assert "is no run" in capsys.readouterr().err
+
+
+def test_the_last_weights_are_exported_when_they_are_asked_for(
+    runs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(runs[1], run)
+    state = torch.load(run / "last.pt", weights_only=True)
+    state["average"]["module.projection.bias"] += 1
+    state["step"] = 9
+    torch.save(state, run / "last.pt")
+    biases = {}
+    for option in ([], ["--last"]):
+        out = tmp_path / f"checkpoint{len(option)}"
+        assert main(["export", "--run", str(run), "--out", str(out), *option]) == 0
+        opened = Checkpoint.open(out)
+        biases[opened.manifest.training["steps_done"]] = opened.encoder().network.projection.bias
+    torch.testing.assert_close(biases[9], biases[8] + 1, rtol=0, atol=2e-3)

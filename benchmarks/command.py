@@ -1,0 +1,58 @@
+"""What the benchmarks of a checkpoint share: their options, and the pictures it has never seen."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from model.checkpoint import SHIPPED, Checkpoint
+from model.errors import SketchZooError
+from train.data import Picture, Split, list_pictures, sketchy_folders
+from train.export import write_json
+from train.runs import SPLIT
+
+
+def parser(name: str, about: str | None) -> argparse.ArgumentParser:
+    """A command line with `--sketchy`, `--checkpoint` and `--json`."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{name}",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
+    made.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="DIR")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    return made
+
+
+def run(
+    arguments: argparse.Namespace,
+    measure: Callable[[argparse.Namespace], Any],
+    show: Callable[[Any], None],
+) -> int:
+    """Measures, prints and writes; returns the exit code."""
+    try:
+        figures = measure(arguments)
+    except SketchZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    show(figures)
+    if arguments.json:
+        write_json(arguments.json, figures)
+    return 0
+
+
+def held_out(
+    arguments: argparse.Namespace, more_photos: list[Path] | None = None
+) -> tuple[list[Picture], list[Picture]]:
+    """Photos and sketches of known classes that the checkpoint's split holds out."""
+    known = set(Checkpoint.open(arguments.checkpoint).manifest.classes)
+    split = Split.load(arguments.checkpoint / SPLIT)
+    photo_folder, sketch_folder = sketchy_folders(arguments.sketchy)
+    photos = [
+        p for f in (photo_folder, *(more_photos or [])) for p in list_pictures(f, sketches=False)
+    ]
+    sketches = list_pictures(sketch_folder, sketches=True)
+    kept = ([p for p in split.validation(of) if p.label in known] for of in (photos, sketches))
+    return next(kept), next(kept)
