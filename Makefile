@@ -2,12 +2,17 @@
 # make test   install what tests need and run all checks
 # make lint   formatting, lint and types alone
 # make format rewrite the code in its standard format
+# make space  build and run the app as Hugging Face Spaces would
+# make audit  look the pinned packages up among known vulnerabilities
+# make lock   pin all packages by hash in requirements.lock
+# make fuzz   feed broken and hostile input, SECONDS=600 for each kind
 
 PORT ?= 7860
+SECONDS ?= 600
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint format clean
+.PHONY: run test lint format space audit lock fuzz clean
 
 run: .venv/run
 	$(BIN)/python app.py --port $(PORT)
@@ -26,13 +31,27 @@ format: .venv/test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+space:
+	$(PYTHON) tools/space.py
+
+audit: .venv/test
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+
+lock: .venv/test
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--no-header --no-emit-index-url requirements.txt -o requirements.lock
+
+fuzz: .venv/test
+	for target in images strokes manifest; do \
+		$(BIN)/python -m tools.fuzz $$target --seconds $(SECONDS) || exit 1; done
+
 .venv/run: requirements.txt packages.txt
 	tools/system-packages $$(cat packages.txt)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/test: .venv/run requirements-test.txt requirements-train.txt
+.venv/test: .venv/run requirements-test.txt requirements-train.txt requirements-milvus.txt
 	$(BIN)/pip install --disable-pip-version-check -r requirements-test.txt
 	tools/system-packages chromium node-typescript
 	command -v chromium >/dev/null || $(BIN)/playwright install --with-deps chromium

@@ -2,6 +2,7 @@
 
 python app.py                 serve the starter gallery on http://127.0.0.1:7860
 python app.py --photos DIR    serve your own photos instead
+python app.py --gallery DIR   serve a gallery that 'python -m train index' has made, or several
 python app.py --mcp           let assistants search too, over the Model Context Protocol
 """
 
@@ -10,38 +11,58 @@ import hashlib
 import io
 import json
 import os
+import signal
 import socket
 import sys
-from collections import Counter
-from dataclasses import asdict
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+from weakref import WeakKeyDictionary
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
+import numpy as np
 import uvicorn
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import FileResponse, Response
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from gradio.utils import get_upload_folder
-from PIL import Image
+from starlette.middleware import Middleware
+from starlette.routing import Mount
 
-from model import Checkpoint, Match, SketchSearch, SketchZooError
-from model.checkpoint import LAYOUT, SHIPPED
+from model import Checkpoint, GalleryError, SketchSearch, SketchZooError
+from model.checkpoint import SHIPPED, EngineName
 from model.explain import explain
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.images import MAX_BYTES, flatten, open_image
 from model.preprocess import clean_page, frame_box, frame_sketch
-from model.query import Query, parse_count, parse_query
+from model.progress import THUMBNAIL_SIDE
+from model.query import parse_count, parse_query
 from model.starter import starter_photos
-from model.strokes import StrokeError, render_strokes
+from server.answers import Answers, drawing_of, rounded, uploaded
+from server.galleries import Galleries
+from server.gate import OnlyNeeded, SameSite
+from server.headers import HashScripts, Headers
+from server.limits import RATE, Bodies, RateLimit, default_proxies
+from server.metrics import Metrics
+from server.requests import Traffic, start_log
+from server.running import Server, leave
 
 ROOT = Path(__file__).parent
 ASSETS = ROOT / "assets"
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+NOT_AT_ALL = {"Cache-Control": "no-cache"}
 CLEANED = "-cleaned.png"
 """What the name of an upload ends with, once its paper was made white."""
+
+DOTS = 5000
+"""Photos on the map at most."""
+
+OFFERED = 1000
+"""Labels that are offered to narrow a search, those of most photos."""
 
 LARGE_SIDE = 1280
 """Pixels. Photos are shown no larger, and without the metadata of their files."""
@@ -50,17 +71,36 @@ LARGE_SIDE = 1280
 def main(argv: list[str] | None = None) -> int:
     """Parses the command line, opens the gallery and serves; returns the exit code."""
     arguments = parse_arguments(argv)
+    start_log(arguments.log_format)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         check_port(arguments.host, arguments.port)
-        search = open_search(arguments.checkpoint, arguments.photos, arguments.galleries)
+        galleries = open_galleries(
+            arguments.checkpoint,
+            arguments.photos,
+            arguments.galleries,
+            arguments.gallery,
+            arguments.engine,
+        )
     except SketchZooError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
     print(f"SketchZoo is ready: http://{arguments.host}:{arguments.port}", flush=True)
-    served = build_app(search, mcp=arguments.mcp)
-    uvicorn.run(served, host=arguments.host, port=arguments.port, log_level="warning")
+    served = build_app(galleries, mcp=arguments.mcp, rate=arguments.rate, proxies=arguments.proxy)
+    config = uvicorn.Config(
+        served,
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    with suppress(KeyboardInterrupt):
+        Server(config, served).run()
     return 0
 
 
@@ -77,11 +117,20 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         help="search your own photos: every picture below DIR, labelled by its folder's name",
     )
     parser.add_argument(
+        "--gallery",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="search galleries made by 'python -m train index', each with the encoder it was made "
+        "with; the board lets one choose. One that is built anew meanwhile is taken over",
+    )
+    parser.add_argument(
         "--checkpoint",
         type=Path,
         default=SHIPPED,
         metavar="DIR",
-        help="the trained encoder to use (default: the one that comes with SketchZoo)",
+        help="the trained encoder to use for photos (default: the one that comes with SketchZoo)",
     )
     parser.add_argument(
         "--galleries",
@@ -89,6 +138,11 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         default=ROOT / "galleries",
         metavar="DIR",
         help="where indexes of photos are kept between starts (default: galleries)",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=get_args(EngineName),
+        help="what searches photos (default: exact up to 20000, annoy above)",
     )
     environment = os.environ.get
     parser.add_argument(
@@ -107,6 +161,27 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         action="store_true",
         default=environment("GRADIO_MCP_SERVER", "").lower() == "true",
         help="offer the search to assistants, over the Model Context Protocol",
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=["text", "json"],
+        default="text",
+        help="text tells of problems alone; json writes a line about every request, too",
+    )
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=RATE,
+        metavar="N",
+        help="searches a second that one client may make; 0 for any number (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--proxy",
+        default=default_proxies(),
+        metavar="NETWORKS",
+        help="addresses or networks of proxies, with commas between them, that tell in "
+        "X-Forwarded-For whom they ask for; * for one at any address (default: "
+        "$FORWARDED_ALLOW_IPS)",
     )
     return parser.parse_args(argv)
 
@@ -128,14 +203,53 @@ def check_port(host: str, port: int) -> None:
             ) from error
 
 
-def open_search(checkpoint_folder: Path, photos: Path | None, galleries: Path) -> SketchSearch:
-    """Opens the gallery, indexing its photos first where they are new or have changed.
+def open_galleries(
+    checkpoint: Path,
+    photos: Path | None,
+    indexes: Path,
+    built: Sequence[Path] = (),
+    engine: EngineName | None = None,
+) -> Galleries:
+    """Opens the galleries to serve: those that are built, and that of `photos`.
 
-    Without any photos the app still starts, and says how to get some.
+    Args:
+        checkpoint: folder of the encoder for `photos`.
+        photos: a folder of pictures; without it and without `built`, the starter gallery is served.
+        indexes: where galleries of photos are kept between starts.
+        built: folders of galleries.
+        engine: what searches `photos`; by their number if None.
 
     Raises:
-        CheckpointError: the checkpoint is incomplete or damaged.
-        GalleryError: `photos` is not a folder of pictures, or `galleries` cannot be written.
+        CheckpointError: the checkpoint or a gallery is incomplete or damaged.
+        GalleryError: `photos` is not a folder of pictures, `indexes` cannot be written, or one of
+            `built` holds no photos.
+    """
+    folders: dict[str, Path] = {}
+    for folder in built:
+        name = folder.resolve().name
+        same = sum(known.resolve().name == name for known in folders.values())
+        folders[f"{name} {same + 1}" if same else name] = folder
+    if photos or not built:
+        name = photos.resolve().name if photos else "starter"
+        folders[f"{name} (photos)" if name in folders else name] = prepare_photos(
+            checkpoint, photos, indexes, engine
+        )
+    galleries = Galleries(folders)
+    for name, folder in folders.items():
+        if folder in built and not galleries.search(name).photos:
+            raise GalleryError(
+                f"{folder} holds no photos. Make a gallery with 'python -m train index'."
+            )
+    return galleries
+
+
+def prepare_photos(
+    checkpoint_folder: Path, photos: Path | None, galleries: Path, engine: EngineName | None
+) -> Path:
+    """Indexes photos where they are new or have changed; returns the gallery's folder.
+
+    Without the starter gallery's photos the app still starts, and says how to get some: the folder
+    is that of the checkpoint then.
     """
     checkpoint = Checkpoint.open(checkpoint_folder)
     if photos is not None:
@@ -147,56 +261,93 @@ def open_search(checkpoint_folder: Path, photos: Path | None, galleries: Path) -
             chosen, name = starter_photos(), "starter"
         except SketchZooError as error:
             print(f"note: {error}", file=sys.stderr)
-            return SketchSearch.load(checkpoint_folder)
+            return checkpoint_folder
     folder = galleries / name
-    if not gallery_is_current(folder, checkpoint, chosen):
-        build_gallery(checkpoint, chosen, folder)
-    return SketchSearch.load(folder)
+    if not gallery_is_current(folder, checkpoint, chosen, engine):
+        built = build_gallery(checkpoint, chosen, folder, engine, wait=True)
+        for path, reason in built.unreadable:
+            print(f"left out: {path}: {reason}", file=sys.stderr)
+    return folder
 
 
-def build_app(search: SketchSearch, *, mcp: bool = False) -> FastAPI:
-    """The web application: Gradio's page and API, thumbnails, and `/healthz`.
+def build_app(
+    galleries: Galleries, *, mcp: bool = False, rate: float = RATE, proxies: str = ""
+) -> Traffic:
+    """The web application: Gradio's page and API, the board's search, photos, and probes.
 
     Args:
         mcp: whether the API's endpoints are tools at `gradio_api/mcp/` too.
+        rate: searches a second that one client may make; 0 for any number.
+        proxies: whose word on a client's address is taken; see `server.limits.client_address`.
     """
-    app = FastAPI(title="SketchZoo", docs_url=None, redoc_url=None, openapi_url=None)
+    metrics = Metrics()
+    answers = Answers(galleries, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        answers.close()
+
+    app = FastAPI(
+        title="SketchZoo", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
+    )
+    traffic = Traffic(app, metrics)
+    app.add_route("/board/search", answers.board, methods=["POST"])
 
     @app.get("/healthz")
-    def healthz() -> dict[str, Any]:
-        return {"checkpoint": search.manifest.name, "photos": len(search.photos)}
+    async def healthz() -> dict[str, Any]:
+        searches = [galleries.search(name) for name in galleries.names]
+        photos = sum(len(search.photos) for search in searches)
+        return {"checkpoint": searches[0].manifest.name, "photos": photos}
+
+    def search_in(gallery: str, version: str) -> SketchSearch:
+        try:
+            return galleries.search(gallery, version)
+        except GalleryError as error:
+            raise HTTPException(404, str(error)) from error
+
+    def answer(data: bytes | str, media_type: str, version: str) -> Response:
+        """What an address with a version stands for never changes, so browsers may keep it."""
+        return Response(data, media_type=media_type, headers=FOR_EVER if version else NOT_AT_ALL)
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        trouble = "stopping" if traffic.stopping else answers.trouble
+        return JSONResponse({"ready": trouble or "yes"}, 503 if trouble else 200)
+
+    @app.get("/metrics")
+    async def tell_metrics() -> Response:
+        return Response(metrics.text(), media_type=metrics.content_type)
 
     @app.get("/thumbnails/{number}")
-    def thumbnail(number: int) -> FileResponse:
-        if not 0 <= number < len(search.photos) or not search.thumbnail(number).is_file():
-            raise HTTPException(404, "There is no such photo.")
-        return FileResponse(search.thumbnail(number), headers=FOR_EVER)
+    def thumbnail(number: int, gallery: str = "", v: str = "") -> Response:
+        search = search_in(gallery, v)
+        small = search.read_thumbnail(number)
+        if small:
+            return answer(small, "image/webp", v)
+        return answer(shrunk(search, number, THUMBNAIL_SIDE), "image/jpeg", v)
 
-    map_data = json.dumps(describe_map(search), separators=(",", ":"))
+    maps: WeakKeyDictionary[SketchSearch, str] = WeakKeyDictionary()
 
     @app.get("/map.json")
-    def photo_map() -> Response:
-        return Response(map_data, media_type="application/json", headers=FOR_EVER)
+    def photo_map(gallery: str = "", v: str = "") -> Response:
+        search = search_in(gallery, v)
+        if search not in maps:
+            maps[search] = describe_map(galleries.name_of(gallery), search)
+        return answer(maps[search], "application/json", v)
 
     @app.get("/photos/{number}")
-    def photo(number: int) -> Response:
-        try:
-            image = flatten(open_image(Path(search.photo(number).path)))
-        except SketchZooError as error:
-            raise HTTPException(404, "There is no such photo, or none any more.") from error
-        image.thumbnail((LARGE_SIDE, LARGE_SIDE), reducing_gap=3.0)
-        data = io.BytesIO()
-        image.save(data, "JPEG", quality=88)
-        return Response(data.getvalue(), media_type="image/jpeg", headers=FOR_EVER)
+    def photo(number: int, gallery: str = "", v: str = "") -> Response:
+        return answer(shrunk(search_in(gallery, v), number, LARGE_SIDE), "image/jpeg", v)
 
     app.mount("/sketchzoo", Assets(directory=ASSETS))
     gr.mount_gradio_app(
         app,
-        build_page(search),
+        build_page(answers),
         path="/",
         allowed_paths=[],
         max_file_size=MAX_BYTES,
-        show_error=True,
+        show_error=False,
         ssr_mode=False,
         footer_links=["api", "gradio"],
         run_history=False,
@@ -205,7 +356,23 @@ def build_app(search: SketchSearch, *, mcp: bool = False) -> FastAPI:
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         favicon_path=str(ASSETS / "favicon.svg"),
     )
-    return app
+    protect(app, rate, proxies)
+    return traffic
+
+
+def protect(app: FastAPI, rate: float, proxies: str) -> None:
+    """Puts the guards of `server/` around the app, and one more around Gradio inside it."""
+    mounted = next(route for route in reversed(app.routes) if isinstance(route, Mount))
+    gradio_app: Any = mounted.app
+    gradio_app.user_middleware.append(Middleware(HashScripts))
+    mounted.app = OnlyNeeded(gradio_app)
+    # Gradio sets no CORS headers of its own where its parent has this; no origin is allowed.
+    app.add_middleware(CORSMiddleware, allow_origins=())
+    app.add_middleware(Bodies)
+    app.add_middleware(SameSite)
+    if rate > 0:
+        app.add_middleware(RateLimit, rate=rate, proxies=proxies)
+    app.add_middleware(Headers)
 
 
 class Assets(StaticFiles):
@@ -217,50 +384,33 @@ class Assets(StaticFiles):
         return response
 
 
-def build_page(search: SketchSearch) -> gr.Blocks:
+def shrunk(search: SketchSearch, number: int, side: int) -> bytes:
+    """A photo as a JPEG of at most `side` pixels a side, without metadata.
+
+    Raises:
+        HTTPException: 404, where there is no such photo.
+    """
+    try:
+        image = flatten(open_image(Path(search.photo(number).path)))
+    except GalleryError as error:
+        raise HTTPException(404, "There is no such photo.") from error
+    except SketchZooError as error:
+        raise HTTPException(404, "This photo was deleted, moved or damaged.") from error
+    image.thumbnail((side, side), reducing_gap=3.0)
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=88)
+    return data.getvalue()
+
+
+def build_page(answers: Answers) -> gr.Blocks:
     """The page: the board, and `/search` and `/search_strokes` for programs."""
-    version = photos_version(search)
-    map_address = f"map.json?v={version}{search.manifest.sha256.get(LAYOUT, '')[:6]}"
-
-    def found(matches: list[Match]) -> list[dict[str, Any]]:
-        return [
-            {
-                **{key: value for key, value in asdict(m).items() if key != "photo"},
-                "thumbnail": f"thumbnails/{m.number}?v={version}",
-            }
-            for m in matches
-        ]
-
-    def answer(query: dict[str, Any]) -> dict[str, Any]:
-        asked = parse_query(query)
-        guesses = []
-        if asked.photo is None:
-            frame = frame_sketch(drawing_of(asked), search.encoder.input_size)
-            embedding = search.encoder.embed_frame(frame)
-            guesses = search.guess(embedding)
-        else:
-            embedding = search.embedding_of(asked.photo)
-        steered = search.steer(embedding, asked.like, asked.unlike)
-        matches = search.nearest(steered, asked.k, only=asked.only, without=asked.without)
-        return {
-            "matches": found(matches),
-            "guesses": [asdict(guess) for guess in guesses],
-            "unlike": asked.photo is None and search.is_unlike(matches),
-            "place": search.place(matches),
-            "map": map_address,
-        }
-
-    def search_drawing(query: dict[str, Any]) -> dict[str, Any]:
-        """Answers the board: what was drawn, and how the search is narrowed, to matches."""
-        try:
-            return answer(query)
-        except SketchZooError as error:
-            return {"error": str(error)}
+    galleries = answers.galleries
 
     def explain_match(question: dict[str, Any]) -> dict[str, Any]:
         """Tells the board which parts of a drawing and of a photo make them match."""
         try:
             asked = parse_query(question)
+            search = galleries.search(asked.gallery, asked.version)
             drawing = drawing_of(asked)
             frame = frame_sketch(drawing, search.encoder.input_size)
             photo = open_image(Path(search.photo(asked.photo).path))
@@ -289,7 +439,7 @@ def build_page(search: SketchSearch) -> gr.Blocks:
                 unfinished = file.with_name(f".{file.stem}.tmp")
                 cleaned.save(unfinished, "PNG")
                 file = unfinished.replace(file.with_name(file.stem + CLEANED))
-            frame_sketch(cleaned or image, search.encoder.input_size)
+            frame_sketch(cleaned or image, galleries.search().encoder.input_size)
             return {"path": str(file), "cleaned": cleaned is not None}
         except SketchZooError as error:
             return {"error": str(error)}
@@ -304,6 +454,7 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         like: list[int] | None = None,
         unlike: list[int] | None = None,
         photo: int | None = None,
+        gallery: str | None = None,
     ) -> list[dict[str, Any]]:
         """Finds the photos of animals nearest to a drawing that is given as strokes.
 
@@ -320,29 +471,38 @@ def build_page(search: SketchSearch) -> gr.Blocks:
             like: Numbers of photos, from an earlier answer, that the search is moved towards.
             unlike: Numbers of photos that the search is moved away from.
             photo: Number of a photo to search by instead of the drawing; strokes may be empty then.
+            gallery: Name of the gallery to search; the first one if it is left out.
 
         Returns:
             Photos, nearest first: rank, number, label, similarity, credit, licence, thumbnail.
         """
-        query = {"strokes": strokes, "k": k, "photo": photo}
+        query = {"strokes": strokes, "k": k, "photo": photo, "gallery": gallery}
         narrowed = {"only": only, "without": without, "like": like, "unlike": unlike}
         try:
             filled = {key: value or [] for key, value in narrowed.items()}
-            matches: list[dict[str, Any]] = answer(query | filled)["matches"]
+            matches: list[dict[str, Any]] = answers.answer(query | filled)["matches"]
             return matches
         except SketchZooError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    def describe_gallery(_: Any = None) -> dict[str, int]:
-        """Tells the board how many photos of what there are."""
-        return dict(sorted(Counter(photo.label for photo in search.photos).items()))
+    def describe_gallery(asked: Any = None) -> dict[str, Any]:
+        """Tells the board which galleries there are, and how many photos of what one holds.
 
-    def search_file(file: str | None, k: float | None) -> list[dict[str, Any]]:
+        Its name may be one that a browser has kept; if it is not known, the first one is described.
+        """
+        name = galleries.name_of(asked)
+        labels = galleries.search(name).labels.most_common(OFFERED)
+        return {"galleries": galleries.names, "gallery": name, "labels": sorted(labels)}
+
+    def search_file(
+        file: str | None, k: float | None, gallery: str | None = None
+    ) -> list[dict[str, Any]]:
         """Finds the photos of animals nearest to a sketch in an image file.
 
         Args:
             file: A picture of a sketch: PNG, JPEG, WebP, GIF, BMP or TIFF.
             k: How many photos are wanted, 1 to 48.
+            gallery: Name of the gallery to search; the first one if it is empty.
 
         Returns:
             Photos, nearest first, as search_strokes returns them.
@@ -350,7 +510,11 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         if not file:
             raise gr.Error("Send an image file of a sketch.", print_exception=False)
         try:
-            return found(search.query(open_image(Path(file), "the sketch"), parse_count(k)))
+            search = galleries.search(gallery)
+            count, image = parse_count(k), open_image(Path(file), "the sketch")
+            frame = frame_sketch(image, search.encoder.input_size)
+            matches = search.nearest(answers.embed(frame, search), count)
+            return answers.found(matches, galleries.name_of(gallery), search)
         except SketchZooError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
@@ -359,66 +523,48 @@ def build_page(search: SketchSearch) -> gr.Blocks:
         gr.HTML(
             html_template=(ASSETS / "board.html").read_text(encoding="utf-8"),
             js_on_load=(ASSETS / "js" / "start.js").read_text(encoding="utf-8"),
-            server_functions=[search_drawing, read_upload, explain_match, describe_gallery],
+            server_functions=[read_upload, explain_match, describe_gallery],
             apply_default_css=False,
         )
         with gr.Row(visible=False):
-            file, k = gr.File(type="filepath"), gr.Number(12)
-            gr.Button().click(search_file, [file, k], gr.JSON(), api_name="search", queue=False)
+            given = [gr.File(type="filepath"), gr.Number(12), gr.Textbox("")]
+            gr.Button().click(search_file, given, gr.JSON(), api_name="search", queue=False)
         gr.api(  # type: ignore[attr-defined]
             search_strokes, api_name="search_strokes", queue=False
         )
+    # Gradio looks for queued calls a thousand times a second, which costs a crowd its time.
+    page._queue.sleep_when_free = 0.02
     return page
 
 
-def drawing_of(query: Query) -> Image.Image:
-    """What was drawn: strokes, an upload, or strokes on an upload."""
-    paper = open_image(uploaded(query.picture)) if query.picture else None
-    return paper if paper and not query.strokes else render_strokes(query.strokes, paper)
-
-
-def photos_version(search: SketchSearch) -> str:
-    """Part of addresses that changes when the photos do, so that browsers may keep the rest."""
-    index = search.manifest.index
-    return index.photos_key[:12] if index else ""
-
-
-def describe_map(search: SketchSearch) -> dict[str, Any]:
-    """Where all photos lie on the map and what they are, in few bytes.
+def describe_map(name: str, search: SketchSearch) -> str:
+    """Where photos of a gallery lie on the map and what they are, as JSON of few bytes.
 
     Returns:
-        `photos` as lists of x, y, the place of the label in `labels`, and that of credit and
-        licence in `terms`; and the `version` for the addresses of thumbnails.
+        `photos` as lists of x, y, the place of the label in `labels`, that of credit and licence
+        in `terms`, and the photo's number, of a random sample where there are more than `DOTS`;
+        and `gallery` and `version` for the addresses of thumbnails.
     """
-    labels = {label: i for i, label in enumerate(dict.fromkeys(p.label for p in search.photos))}
-    pairs = dict.fromkeys((p.credit, p.licence) for p in search.photos)
+    count = len(search.photos)
+    chosen = np.sort(np.random.default_rng(0).permutation(count)[:DOTS]).tolist()
+    shown = [search.photos[number] for number in chosen]
+    labels = {label: i for i, label in enumerate(dict.fromkeys(p.label for p in shown))}
+    pairs = dict.fromkeys((p.credit, p.licence) for p in shown)
     terms = {pair: i for i, pair in enumerate(pairs)}
-    return {
-        "version": photos_version(search),
+    described = {
+        "gallery": name,
+        "version": search.version,
         "labels": list(labels),
         "terms": list(terms),
         "photos": [
-            [round(float(x), 4), round(float(y), 4), labels[p.label], terms[p.credit, p.licence]]
-            for (x, y), p in zip(search.positions, search.photos, strict=True)
+            [*place, labels[photo.label], terms[photo.credit, photo.licence], number]
+            for place, photo, number in zip(
+                rounded(search.positions[chosen]), shown, chosen, strict=True
+            )
         ],
     }
-
-
-def uploaded(path: Any) -> Path:
-    """The path of an uploaded file, which must lie in Gradio's upload folder.
-
-    Raises:
-        StrokeError: it lies elsewhere.
-    """
-    folder = Path(get_upload_folder()).resolve()
-    try:
-        resolved = Path(path).resolve()
-    except (TypeError, ValueError, OSError) as error:
-        raise StrokeError("The uploaded picture is not known. Upload it again.") from error
-    if not resolved.is_relative_to(folder):
-        raise StrokeError("The uploaded picture is not known. Upload it again.")
-    return resolved
+    return json.dumps(described, separators=(",", ":"))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

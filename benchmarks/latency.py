@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from playwright.sync_api import Browser, Page
 
-from app import ROOT, open_search
+from app import ROOT, open_galleries
 from benchmarks.running import chromium, running_app
 from model import SketchSearch
 from model.checkpoint import SHIPPED
@@ -33,7 +33,10 @@ from train.export import write_json
 
 Times = list[float]
 
-LOADED = " && [...document.images].every(i => i.complete && i.naturalWidth)"
+FEWER = 20
+"""Strokes on Gradio's sketchpad, each of which takes seconds."""
+
+LOADED = " && [...document.querySelectorAll('img[src]')].every(i => i.complete && i.naturalWidth)"
 
 
 def main() -> int:
@@ -47,7 +50,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     arguments = parser.parse_args()
     strokes = max(50, arguments.strokes)
-    search = open_search(arguments.checkpoint, None, ROOT / "galleries")
+    search = open_galleries(arguments.checkpoint, None, ROOT / "galleries").search()
     examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
     drawing = examples[0]["strokes"]
 
@@ -60,7 +63,7 @@ def main() -> int:
             load = time_load(browser, address)
     os.environ["SKETCHZOO_CHECKPOINT"] = str(arguments.checkpoint)
     with running_app("-m", "benchmarks.sketchpad_app") as address, chromium() as browser:
-        sketchpad = time_strokes(browser.new_page(), address, strokes, gradio_pad)
+        sketchpad = time_strokes(browser.new_page(), address, FEWER, gradio_pad)
         sketchpad_load = time_load(browser, address)
 
     rows = {
@@ -131,20 +134,11 @@ def _milliseconds(call: Callable[[], None]) -> float:
 
 def time_http(address: str, drawing: list[dict[str, Any]]) -> Times:
     """A search from a program on the same machine, through the call that the page makes."""
-    config = json.loads(urllib.request.urlopen(f"{address}/config").read())
-    board = next(c["id"] for c in config["components"] if c["type"] == "html")
-    body = json.dumps(
-        {
-            "data": {"strokes": drawing, "picture": None},
-            "component_id": board,
-            "fn_name": "search_drawing",
-            "session_hash": "benchmark",
-        }
-    ).encode()
+    body = json.dumps({"strokes": drawing, "picture": None, "page": "benchmark"}).encode()
 
     def ask() -> None:
         request = urllib.request.Request(
-            f"{address}/gradio_api/component_server",
+            f"{address}/board/search",
             body,
             {"Content-Type": "application/json"},
         )

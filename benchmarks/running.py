@@ -34,7 +34,19 @@ def running_app(*command: str | Path, seconds: float = 120) -> Iterator[str]:
         RuntimeError: it stops, or does not answer within `seconds`.
     """
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
+    with running_process(*command, port=port, seconds=seconds):
+        yield address_of(port)
+
+
+def address_of(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def running_process(
+    *command: str | Path, port: int, seconds: float = 120
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """The same on a port of one's own; yields the process, which may have ended afterwards."""
     environment = {
         **os.environ,
         "GRADIO_SERVER_PORT": str(port),
@@ -50,8 +62,8 @@ def running_app(*command: str | Path, seconds: float = 120) -> Iterator[str]:
             stderr=log,
         )
         try:
-            _wait_for(process, log, address, seconds)
-            yield address
+            _wait_for(process, log, address_of(port), seconds)
+            yield process
         finally:
             process.terminate()
             try:

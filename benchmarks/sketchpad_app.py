@@ -7,13 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from app import ROOT, open_search
+from app import ROOT, open_galleries
 from model import EmptySketchError
 from model.checkpoint import SHIPPED
 
-search = open_search(
-    Path(os.environ.get("SKETCHZOO_CHECKPOINT", SHIPPED)), None, ROOT / "galleries"
-)
+checkpoint = Path(os.environ.get("SKETCHZOO_CHECKPOINT", SHIPPED))
+search = open_galleries(checkpoint, None, ROOT / "galleries").search()
 answers = count(1)
 
 

@@ -136,7 +136,7 @@ class Encoder:
             for a sketch.
     """
 
-    BATCH = 32
+    BATCH, GROUP = 32, 8
 
     def __init__(
         self,
@@ -197,14 +197,48 @@ class Encoder:
 
         return self._embed(images, frame, mirror=True)
 
+    def frame_photo(self, image: Image.Image) -> Pixels:
+        """What the encoder of photos sees of a photo, for `embed_photo_frames`."""
+        return frame_photo(image, self.photo_encoder.input_size)
+
+    def embed_photo_frames(self, frames: Sequence[Pixels]) -> Embeddings:
+        """Embeddings of photos, the same to the last bit whatever other photos are there.
+
+        The order of sums depends on the size of a batch, so that all have one size: a short one
+        is filled up.
+
+        Args:
+            frames: from `frame_photo`, at least one.
+
+        Returns:
+            `(n, size)` float32.
+        """
+        filled = np.stack([*frames, *[frames[-1]] * (-len(frames) % self.GROUP)])
+        rows = [
+            self.photo_encoder._forward(filled[start : start + self.GROUP], mirror=True)
+            for start in range(0, len(filled), self.GROUP)
+        ]
+        return np.concatenate(rows)[: len(frames)]
+
     def embed_frame(self, frame: Pixels) -> Embeddings:
         """The embedding of one sketch that `model.preprocess.frame_sketch` has framed.
 
         Returns:
             `(size,)` float32.
         """
-        embedding: Embeddings = self._forward(frame[None], mirror=False)[0]
+        embedding: Embeddings = self.embed_frames(frame[None])[0]
         return embedding
+
+    def embed_frames(self, frames: Pixels) -> Embeddings:
+        """The embeddings of sketches that were framed, in one forward pass.
+
+        Args:
+            frames: `(n, input_size, input_size)`, `n` of at most about `BATCH`.
+
+        Returns:
+            `(n, size)` float32.
+        """
+        return self._forward(frames, mirror=False)
 
     def _embed(
         self,

@@ -1,35 +1,73 @@
-"""Photos that can be found, and the Annoy index over their embeddings."""
+"""Galleries: photos that can be found. This is where they are made, and made anew.
 
+A gallery's folder holds versions of it (see `model.versions`). A build writes a new one and then
+makes it the current one; the app goes on serving the old one meanwhile, and afterwards until it
+has opened the new one. What was embedded for the old one, or by a build that was killed, is taken
+over (see `model.progress`).
+"""
+
+import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from annoy import AnnoyIndex
 from PIL import Image
 from tqdm import tqdm
 
+from model import versions
+from model.captions import exif_terms, one_line
 from model.checkpoint import (
+    EMBEDDINGS,
+    GALLERY_FILES,
     INDEX,
     LAYOUT,
     MANIFEST,
+    PHOTO_WEIGHTS,
     THUMBNAILS,
     WEIGHTS,
     Checkpoint,
+    EngineName,
     IndexInfo,
+    Metric,
     Photo,
     photos_key,
 )
-from model.encoder import Embeddings
+from model.encoder import Encoder
+from model.engines import build_index, choose_engine, number_labels, read_embeddings
 from model.errors import CheckpointError, GalleryError, ImageError
-from model.images import ENDINGS, flatten, open_image
+from model.images import ENDINGS, flatten, open_image, read_picture
 from model.layout import lay_out
+from model.preprocess import Pixels
+from model.progress import UNFINISHED, File, Progress, read_files, write_files
 
-TREES = 20
-SEED = 12
-THUMBNAIL_SIDE = 320
+
+@dataclass(frozen=True)
+class Built:
+    """A gallery that was built, and what that took; the first four count photos.
+
+    Attributes:
+        new: in the gallery, and not in its last version.
+        changed: in both, with another content.
+        kept: in both, with the same content.
+        removed: in its last version only.
+        embedded: how many had to be embedded.
+        duplicates: files that were left out, each with the one that has the same content.
+        unreadable: files that were left out, each with the reason.
+    """
+
+    checkpoint: Checkpoint
+    new: int
+    changed: int
+    kept: int
+    removed: int
+    embedded: int
+    duplicates: list[tuple[str, str]]
+    unreadable: list[tuple[str, str]]
 
 
 def photos_in(folder: Path) -> list[Photo]:
@@ -41,7 +79,7 @@ def photos_in(folder: Path) -> list[Photo]:
     try:
         if not folder.is_dir():
             raise GalleryError(f"{folder} is not a folder. Name a folder of photos.")
-        files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+        files = sorted(p for p in folder.rglob("*") if _is_photo(p))
     except OSError as error:
         raise GalleryError(f"{folder} cannot be read: {error.strerror}.") from error
     if not files:
@@ -62,122 +100,289 @@ def photos_in(folder: Path) -> list[Photo]:
 
 def _label(name: str) -> str:
     """A file name as a label; bytes in it that are no UTF-8 become question marks."""
-    return name.replace("_", " ").encode("utf-8", "replace").decode()
+    return one_line(name.replace("_", " ").encode("utf-8", "replace").decode())
 
 
-def build_gallery(checkpoint: Checkpoint, photos: Sequence[Photo], folder: Path) -> Checkpoint:
-    """Embeds photos and writes a checkpoint folder that finds them.
+def _is_photo(path: Path) -> bool:
+    """Whether it is a picture by its name; hidden ones are of programs."""
+    return path.suffix.lower() in ENDINGS and path.name[0] != "." and path.is_file()
 
-    The folder gets the checkpoint's weights, `index.ann`, `layout.npy` (see `lay_out`), a
-    thumbnail of each photo and a manifest. It is written under a temporary name and then takes the
-    place of an older one. A photo that cannot be read is named and left out.
+
+def build_gallery(
+    checkpoint: Checkpoint,
+    photos: Sequence[Photo],
+    folder: Path,
+    engine: EngineName | None = None,
+    *,
+    wait: bool = False,
+) -> Built:
+    """Embeds photos and writes a gallery that finds them, or brings one up to date.
+
+    A version of it is a checkpoint folder, with the weights. Files that have kept path, size and
+    time of change since the last version are not read, and no content is embedded twice. Photos
+    with the content of an earlier one are left out, as are those that cannot be read. The result
+    does not depend on what was there before.
 
     Args:
         checkpoint: the encoder.
-        photos: what to index.
-        folder: where the result goes.
+        photos: what to index. A credit or a licence that is empty is taken from the photo's EXIF
+            data, if they tell.
+        folder: where the result goes. Photos below it are left out.
+        engine: what searches; by the number of photos if None.
+        wait: where another process builds the same gallery, wait for it.
 
     Raises:
-        GalleryError: none of the photos can be read, or the folder cannot be written.
+        GalleryError: none of the photos can be read, or the folder cannot be written, holds
+            something else, or is being built by another process; or Milvus is not installed, or
+            does not answer. The last version is untouched.
     """
-    encoder = checkpoint.encoder()
-    index = AnnoyIndex(encoder.size, checkpoint.manifest.metric)
-    index.set_seed(SEED)
-    kept: list[Photo] = []
-    embedded: list[Embeddings] = []
+    folder = folder.resolve()
     if folder.exists() and not _is_gallery(folder):
         raise GalleryError(f"{folder} holds other files than a gallery. Name another folder.")
+    below = f"{folder}{os.sep}"
+    chosen = [p for p in {p.path: p for p in photos}.values() if not p.path.startswith(below)]
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise GalleryError(f"{folder} cannot be written: {error.strerror}.") from error
-    try:
-        (unfinished / THUMBNAILS).mkdir()
-        with tqdm(total=len(photos), desc="indexing photos", unit="photo") as progress:
-            for chunk in _chunks(photos, encoder.BATCH):
-                images = []
-                for photo in chunk:
-                    try:
-                        image = flatten(open_image(Path(photo.path)))
-                    except ImageError as error:
-                        progress.write(f"left out: {photo.path}: {error}")
-                        continue
-                    save_thumbnail(image, unfinished / THUMBNAILS / f"{len(kept)}.webp")
-                    images.append(image)
-                    kept.append(photo)
-                embedded.extend(encoder.embed_photos(images))
-                progress.update(len(chunk))
-        if not kept:
-            raise GalleryError("None of the photos can be read, so there is nothing to index.")
-        for number, embedding in enumerate(embedded):
-            index.add_item(number, embedding)
-        index.build(TREES, n_jobs=1)
-        index.save(str(unfinished / INDEX))
-        layout = lay_out(np.stack(embedded), checkpoint.manifest.metric)
-        np.save(unfinished / LAYOUT, layout)
-        for name in checkpoint.manifest.weights:
-            _link(checkpoint.folder / name, unfinished / name)
-        info = IndexInfo(checkpoint.manifest.metric, TREES, SEED, len(kept), photos_key(photos))
-        checkpoint.manifest.with_index(unfinished, info, kept).save(unfinished)
-        replace_folder(unfinished, folder)
+        with versions.building(folder, wait=wait):
+            return _build(checkpoint, chosen, folder, engine)
     except OSError as error:
         raise GalleryError(
-            f"{folder} cannot be written: {error.strerror}. Free some space or name another "
-            "folder, and start again."
+            f"{folder} cannot be written: {error.strerror or error}. Free some space or name "
+            "another folder, and start again; photos that are done stay so."
         ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _build(
+    checkpoint: Checkpoint, photos: Sequence[Photo], folder: Path, engine: EngineName | None
+) -> Built:
+    last = _last_version(folder, checkpoint)
+    key = photos_key(photos)
+    encoder = hashlib.sha256(repr(checkpoint.encoder_manifest()).encode()).hexdigest()
+    progress = Progress(folder, last, encoder)
+    found = _embed(photos, checkpoint, progress)
+    if not found.files:
+        progress.delete()
+        raise GalleryError("None of the photos can be read, so there is nothing to index.")
+    kept = list(found.photos.values())
+    before = last.manifest.photos if last else []
+    is_same = before == kept and not found.embedded
+    if last and is_same and _is_current(last, key, engine):
+        built = last
+    else:
+        built = _write(checkpoint, found, key, progress, folder, engine)
+    progress.delete()
+    listed = read_files(last) if last else {}
+    old = {photo.path: listed[photo.path].digest for photo in before if photo.path in listed}
+    new = {photo.path: digest for digest, photo in found.photos.items()}
+    return Built(
+        built,
+        new=len(new.keys() - old.keys()),
+        changed=sum(old.get(path, digest) != digest for path, digest in new.items()),
+        kept=sum(old.get(path) == digest for path, digest in new.items()),
+        removed=len(old.keys() - new.keys()),
+        embedded=found.embedded,
+        duplicates=found.duplicates,
+        unreadable=found.unreadable,
+    )
+
+
+@dataclass
+class _Found:
+    """What was found at the paths of photos.
+
+    Attributes:
+        photos: those of the gallery, in its order, by digest.
+        files: theirs, by digest.
+        copies: files that have the content of an earlier one.
+    """
+
+    photos: dict[str, Photo] = field(default_factory=dict)
+    files: dict[str, File] = field(default_factory=dict)
+    copies: list[File] = field(default_factory=list)
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    embedded: int = 0
+
+
+def _embed(photos: Sequence[Photo], checkpoint: Checkpoint, progress: Progress) -> _Found:
+    """Reads photos that have changed, and embeds those with a content that is new."""
+    found, encoder = _Found(), cache(checkpoint.encoder)
+    batch: list[tuple[File, Pixels]] = []
+
+    def embed_batch() -> None:
+        if batch:
+            embeddings = encoder().embed_photo_frames([frame for _, frame in batch])
+            progress.add([file for file, _ in batch], embeddings)
+            found.embedded += len(batch)
+            batch.clear()
+
+    for photo in tqdm(photos, desc="indexing photos", unit="photo"):
+        try:
+            file, image = _read(Path(photo.path), progress, found)
+        except ImageError as error:
+            found.unreadable.append((photo.path, str(error)))
+            continue
+        if file.digest in found.files:
+            found.copies.append(file)
+            found.duplicates.append((photo.path, found.files[file.digest].path))
+            continue
+        found.files[file.digest] = file
+        found.photos[file.digest] = replace(
+            photo, credit=photo.credit or file.artist, licence=photo.licence or file.terms
+        )
+        if image is not None:
+            progress.save_thumbnail(image, file.digest)
+            batch.append((file, encoder().frame_photo(image)))
+            if len(batch) == Encoder.BATCH:
+                embed_batch()
+    embed_batch()
+    return found
+
+
+def _read(path: Path, progress: Progress, found: _Found) -> tuple[File, Image.Image | None]:
+    """A photo's file, and the photo, where it has to be embedded.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ImageError(f"{path.name} cannot be read: {error.strerror}.") from error
+    unchanged = progress.file(str(path), status)
+    if unchanged and (unchanged.digest in found.files or progress.embedded(unchanged.digest)):
+        return unchanged, None
+    data = read_picture(path)
+    digest = hashlib.sha256(data).hexdigest()[:32]
+    done = progress.embedded(digest)
+    known = found.files.get(digest) or (done.file if done else None)
+    if known:
+        return replace(known, path=str(path), mtime_ns=status.st_mtime_ns), None
+    image = open_image(data, path.name)
+    artist, terms = exif_terms(image)
+    file = File(str(path), status.st_size, status.st_mtime_ns, digest, artist, terms)
+    return file, flatten(image)
+
+
+def _write(
+    checkpoint: Checkpoint,
+    found: _Found,
+    key: str,
+    progress: Progress,
+    folder: Path,
+    engine: EngineName | None,
+) -> Checkpoint:
+    """Writes a version and makes it the current one."""
+    done = [progress.embedded(digest) for digest in found.photos]
+    version = Path(tempfile.mkdtemp(prefix=versions.PREFIX, dir=folder))
+    (version / THUMBNAILS).mkdir()
+    for number, photo in enumerate(done):
+        assert photo is not None
+        _link(photo.thumbnail, version / THUMBNAILS / f"{number}.webp")
+    np.save(version / EMBEDDINGS, np.stack([photo.embedding for photo in done if photo]))
+    write_files(version, [*found.files.values(), *found.copies])
+    complete_version(checkpoint, version, list(found.photos.values()), key, engine)
+    if (folder / MANIFEST).exists():  # A checkpoint, or a gallery without versions, was here.
+        for name in (MANIFEST, WEIGHTS, PHOTO_WEIGHTS, *GALLERY_FILES):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / THUMBNAILS, ignore_errors=True)
     return Checkpoint.open(folder)
 
 
-def gallery_is_current(folder: Path, checkpoint: Checkpoint, photos: Sequence[Photo]) -> bool:
+def complete_version(
+    checkpoint: Checkpoint,
+    version: Path,
+    photos: Sequence[Photo],
+    key: str,
+    engine: EngineName | None,
+) -> None:
+    """Adds map, index, weights and manifest to a version, and makes it the current one.
+
+    Args:
+        checkpoint: the encoder.
+        version: a folder with the embeddings and thumbnails of the photos.
+        photos: in the order of the embeddings.
+        key: of the photos; see `photos_key`.
+        engine: what searches; by the number of photos if None.
+
+    Raises:
+        GalleryError: Milvus is not installed, or does not answer.
+        OSError: the disk is full.
+    """
+    metric = checkpoint.manifest.metric
+    np.save(version / LAYOUT, lay_out(read_embeddings(version), metric))
+    for name in checkpoint.manifest.weights:
+        _link(checkpoint.folder / name, version / name)
+    info = index_photos(version, photos, metric, key, engine)
+    checkpoint.manifest.with_index(version, info, photos).save(version)
+    Checkpoint.open(version)
+    versions.publish(version)
+
+
+def index_photos(
+    version: Path, photos: Sequence[Photo], metric: Metric, key: str, engine: EngineName | None
+) -> IndexInfo:
+    """Makes the index over the embeddings in a version's folder.
+
+    Args:
+        version: where the embeddings are.
+        photos: that they are of, in their order.
+        metric: between embeddings.
+        key: of the photos; see `photos_key`.
+        engine: what searches; by the number of photos if None.
+
+    Raises:
+        GalleryError: Milvus is not installed, or does not answer.
+        OSError: the disk is full.
+    """
+    chosen = engine or choose_engine(len(photos))
+    _, labels = number_labels([photo.label for photo in photos])
+    built = build_index(version, chosen, labels, metric)
+    return IndexInfo(metric, chosen, built.trees, built.search_k, built.recall, len(photos), key)
+
+
+def _is_current(version: Checkpoint, key: str, engine: EngineName | None) -> bool:
+    """Whether a version has such an index over the photos with this key as a new one would."""
+    info = version.manifest.index
+    if info is None:
+        return False
+    return (info.engine, info.photos_key) == (engine or choose_engine(info.photos), key)
+
+
+def gallery_is_current(
+    folder: Path,
+    checkpoint: Checkpoint,
+    photos: Sequence[Photo],
+    engine: EngineName | None = None,
+) -> bool:
     """Whether `folder` holds an undamaged index of these photos by this checkpoint's encoder.
 
-    Photos are compared by path, label, credit, size and time of change.
+    Its engine is the one named, or the one for the number of photos. Photos are compared by path,
+    label, credit, size and time of change.
     """
+    last = _last_version(folder, checkpoint)
+    return last is not None and _is_current(last, photos_key(photos), engine)
+
+
+def _last_version(folder: Path, checkpoint: Checkpoint) -> Checkpoint | None:
+    """The undamaged gallery in a folder, if this checkpoint's encoder has made it."""
     try:
-        built = Checkpoint.open(folder)
+        last = Checkpoint.open(folder)
     except CheckpointError:
-        return False
-    expected = IndexInfo(
-        checkpoint.manifest.metric, TREES, SEED, len(built.manifest.photos), photos_key(photos)
-    )
-    same_encoder = built.encoder_manifest() == checkpoint.encoder_manifest()
-    return same_encoder and built.manifest.index == expected
+        return None
+    is_same = last.encoder_manifest() == checkpoint.encoder_manifest()
+    return last if is_same and last.manifest.index else None
 
 
 def _is_gallery(folder: Path) -> bool:
-    """Whether a folder is empty, or a gallery, though perhaps a damaged one."""
+    """Whether a folder is empty, or a gallery, though perhaps a damaged or unfinished one."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
-    return not names or bool(names & {MANIFEST, INDEX, WEIGHTS})
-
-
-def save_thumbnail(image: Image.Image, path: Path) -> None:
-    """At most `THUMBNAIL_SIDE` pixels a side, without the metadata of the photo."""
-    small = image.copy()
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), reducing_gap=3.0)
-    small.save(path, "WEBP", quality=85)
-
-
-def replace_folder(unfinished: Path, folder: Path) -> None:
-    """Puts `unfinished` in the place of `folder`, which is deleted if it is there."""
-    unfinished.chmod(0o755)
-    old = unfinished.with_name(unfinished.name + "-old")
-    if folder.exists():
-        folder.rename(old)
-    unfinished.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    is_known = names & {UNFINISHED, MANIFEST, INDEX, WEIGHTS} or versions.versions_in(folder)
+    return not names or bool(is_known)
 
 
 def _link(source: Path, target: Path) -> None:
-    """A second name for the same 43 MB where the file system can, else a copy."""
+    """A second name for the same file where the file system can, else a copy."""
     try:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _chunks(photos: Sequence[Photo], size: int) -> Iterator[Sequence[Photo]]:
-    for start in range(0, len(photos), size):
-        yield photos[start : start + size]

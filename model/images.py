@@ -1,27 +1,73 @@
 """Reading pictures safely: any format, mode or transparency, bounded in size."""
 
+import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
+from pillow_heif import register_heif_opener
 
 from model.errors import ImageError
 
 MAX_PIXELS = 50_000_000
 MAX_BYTES = 30_000_000
+LARGE_PIXELS = 4_000_000
+LONGEST = 1600
 MIN_SIDE = 8
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+FORMATS = ("PNG", "JPEG", "WEBP", "HEIF", "GIF", "BMP", "TIFF")
+ENDINGS = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff"}
+)
+
+# MAX_PIXELS is the limit here; Pillow's own, larger one would only warn. What it says of damaged
+# metadata helps nobody, and would let strangers fill the log.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+_large_pictures = ThreadPoolExecutor(1, "large pictures")
+"""Decodes one at a time, and always in the same thread, whose memory is used again."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of each EXIF orientation upright."""
 
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I")
+
+register_heif_opener()
+
+
+def read_picture(path: Path) -> bytes:
+    """The bytes of a picture's file, for `open_image`.
+
+    Raises:
+        ImageError: it cannot be read, or is over `MAX_BYTES`.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise ImageError(f"{path.name} cannot be read: {error.strerror}.") from error
+    check_bytes(max(size, len(data)), path.name)
+    return data
 
 
 def open_image(source: Path | bytes, name: str | None = None) -> Image.Image:
     """Decodes the first frame of a picture, turned upright by its EXIF orientation.
 
-    Size limits are checked from the header, before any pixel is decoded.
+    Size limits are checked from the header, before any pixel is decoded. A picture of over
+    `LARGE_PIXELS` comes back as RGB, at most `LONGEST` pixels a side; of those, only one is
+    decoded at a time, so that a few small files cannot fill the memory.
 
     Args:
         source: a file, or the bytes of one.
@@ -34,21 +80,17 @@ def open_image(source: Path | bytes, name: str | None = None) -> Image.Image:
     name = name or (source.name if isinstance(source, Path) else "the picture")
     try:
         size = source.stat().st_size if isinstance(source, Path) else len(source)
-        if size > MAX_BYTES:
-            raise ImageError(
-                f"{name} has {size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. "
-                "Save it smaller and try again."
-            )
-        with warnings.catch_warnings():
-            # MAX_PIXELS is the limit here; Pillow's own, larger one would only warn.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(
-                source if isinstance(source, Path) else BytesIO(source), formats=FORMATS
-            ) as image:
-                check_size(image, name)
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return upright if upright is not None else image.copy()
+        check_bytes(size, name)
+        with Image.open(
+            source if isinstance(source, Path) else BytesIO(source), formats=FORMATS
+        ) as image:
+            check_size(image, name)
+            if image.width * image.height > LARGE_PIXELS:
+                return _large_pictures.submit(_decode_small, image, name).result()
+            image.load()
+            check_size(image, name)  # HEIF may turn out larger than its header says.
+            upright = ImageOps.exif_transpose(image)
+            return upright if upright is not None else image.copy()
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -58,11 +100,35 @@ def open_image(source: Path | bytes, name: str | None = None) -> Image.Image:
         ) from error
     except FileNotFoundError as error:
         raise ImageError(f"{name} is not there any more. Check the path and try again.") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
         raise ImageError(
             f"{name} cannot be read as a picture; it may be damaged, cut short or of another "
             f"kind. Use one of {', '.join(FORMATS)}."
         ) from error
+
+
+def check_bytes(size: int, name: str = "the picture") -> None:
+    """Raises ImageError when a file is too large."""
+    if size > MAX_BYTES:
+        raise ImageError(
+            f"{name} has {size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. "
+            "Save it smaller and try again."
+        )
+
+
+def _decode_small(image: Image.Image, name: str) -> Image.Image:
+    """Decodes a large picture as RGB, upright and at most `LONGEST` pixels a side."""
+    image.draft(None, (LONGEST, LONGEST))
+    image.load()
+    check_size(image, name)
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    factor = max(image.size) // (2 * LONGEST)
+    if factor > 1 and image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        image = image.reduce(factor)
+    small = flatten(image)
+    small.thumbnail((LONGEST, LONGEST), reducing_gap=2.0)
+    turn = _TURNS.get(orientation)
+    return small if turn is None else small.transpose(turn)
 
 
 def check_size(image: Image.Image, name: str = "the picture") -> None:
@@ -88,6 +154,7 @@ def flatten(image: Image.Image) -> Image.Image:
         return Image.fromarray(eight_bits.astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(paper, image).convert("RGB")
+        paper = Image.new("RGB", image.size, "white")
+        paper.paste(image, mask=image.getchannel("A"))
+        return paper
     return image.convert("RGB")

@@ -22,6 +22,9 @@ ROUNDING = 1e-5
 TEMPERATURE = 0.05
 """Of the softmax over similarities: 0.05 less alike weighs a third as much."""
 
+CHUNK = 4096
+"""Photos that are placed at a time."""
+
 SEED = 12
 
 
@@ -54,10 +57,13 @@ def lay_out(
     sample = np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
     positions = np.empty((count, 2), np.float32)
     positions[sample] = _neighbourhoods(embeddings[sample], metric, seed)
-    for number in np.setdiff1d(np.arange(count), sample):
-        alike = _similarities(embeddings[number], embeddings[sample], metric)
-        nearest = np.argsort(-alike, kind="stable")[:NEIGHBOURS]
-        positions[number] = place(positions[sample[nearest]], alike[nearest])
+    others = np.setdiff1d(np.arange(count), sample)
+    for start in range(0, len(others), CHUNK):
+        numbers = others[start : start + CHUNK]
+        alike = _similarities(embeddings[numbers], embeddings[sample], metric)
+        nearest = np.argpartition(-alike, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
+        similarities = np.take_along_axis(alike, nearest, 1)
+        positions[numbers] = place(positions[sample[nearest]], similarities)
     return _fit(positions)
 
 
@@ -68,14 +74,15 @@ def place(positions: Positions, similarities: NDArray[np.float32]) -> Positions:
     near the most similar one, and moving smoothly while the similarities change.
 
     Args:
-        positions: `(k, 2)`, k at least 1.
-        similarities: `(k,)`, as in `Match.similarity`.
+        positions: `(..., k, 2)`, k at least 1.
+        similarities: `(..., k)`, as in `Match.similarity`.
 
     Returns:
-        `(2,)`.
+        `(..., 2)`.
     """
-    weights = np.exp((similarities - similarities.max()) / TEMPERATURE)
-    return np.asarray(weights @ positions / weights.sum(), np.float32)
+    weights = np.exp((similarities - similarities.max(axis=-1, keepdims=True)) / TEMPERATURE)
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return np.asarray(np.einsum("...k,...kc->...c", weights, positions), np.float32)
 
 
 def _neighbourhoods(embeddings: Embeddings, metric: Metric, seed: int) -> Positions:
@@ -108,11 +115,13 @@ def _principal(embeddings: Embeddings) -> Positions:
     return components
 
 
-def _similarities(embedding: Embeddings, others: Embeddings, metric: Metric) -> NDArray[np.float32]:
-    """As in `Match.similarity`."""
+def _similarities(some: Embeddings, others: Embeddings, metric: Metric) -> NDArray[np.float32]:
+    """As in `Match.similarity`, `(m, n)`."""
+    dots = some @ others.T
     if metric == "angular":
-        return np.asarray(others @ embedding, np.float32)
-    return np.asarray(1 / (1 + np.linalg.norm(others - embedding, axis=1)), np.float32)
+        return np.asarray(dots, np.float32)
+    squares = (some**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * dots
+    return np.asarray(1 / (1 + np.sqrt(np.maximum(squares, 0))), np.float32)
 
 
 def _fit(positions: Positions) -> Positions:

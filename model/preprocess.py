@@ -89,8 +89,7 @@ def frame_sketch(image: Image.Image, size: int, *, allow_empty: bool = False) ->
         ImageError: the drawing is too large or too small.
     """
     check_size(image, "the drawing")
-    grey = flatten(image).convert("L")
-    ink = _ink(grey)
+    ink = _ink(_grey(image))
     box = _ink_box(ink)
     if box is None:
         if allow_empty:
@@ -114,7 +113,9 @@ def clean_page(image: Image.Image) -> Image.Image | None:
     check_size(image, "the drawing")
     grey = flatten(image).convert("L")
     grey.thumbnail((CLEAN_SIDE, CLEAN_SIDE), reducing_gap=3.0)
-    return Image.fromarray(255 - _ink_of_photo(grey)) if _is_photographed(grey) else None
+    return (
+        Image.fromarray(255 - _ink_of_photo(grey)) if _is_photographed(np.asarray(grey)) else None
+    )
 
 
 def frame_box(image: Image.Image) -> tuple[float, float, float]:
@@ -126,7 +127,7 @@ def frame_box(image: Image.Image) -> tuple[float, float, float]:
         EmptySketchError, ImageError: as `frame_sketch`.
     """
     check_size(image, "the drawing")
-    box = _ink_box(_ink(flatten(image).convert("L")))
+    box = _ink_box(_ink(_grey(image)))
     if box is None:
         raise EmptySketchError("There is nothing on the page yet. Draw a line to start.")
     left, top, right, bottom = box
@@ -171,11 +172,18 @@ def normalise(batch: torch.Tensor) -> torch.Tensor:
     return (batch - mean) / std
 
 
-def _is_photographed(grey: Image.Image) -> bool:
+def _grey(image: Image.Image) -> Image.Image:
+    """Any mode to grey; a picture that is grey and opaque is returned as it is."""
+    if image.mode == "L" and "transparency" not in image.info:
+        return image
+    return flatten(image).convert("L")
+
+
+def _is_photographed(tones: Pixels) -> bool:
     """Whether the paper of a drawing has so many tones that a camera has seen it."""
-    tones = np.asarray(grey)
-    even = np.abs(tones.astype(np.int16) - _paper(tones)) <= _EVEN
-    return bool(even.mean() < _LEAST_EVEN)
+    paper = _paper(tones)
+    even = (tones >= max(0, paper - _EVEN)) & (tones <= min(255, paper + _EVEN))
+    return bool(np.count_nonzero(even) < _LEAST_EVEN * tones.size)
 
 
 def _paper(tones: Pixels) -> int:
@@ -186,17 +194,20 @@ def _paper(tones: Pixels) -> int:
 
 def _ink(grey: Image.Image) -> Pixels:
     """Darkness against the paper, stretched to 0 to 255; light lines on a dark ground inverted."""
-    if _is_photographed(grey):
-        return _ink_of_photo(grey)
     tones = np.asarray(grey)
+    if _is_photographed(tones):
+        return _ink_of_photo(grey)
     paper = _paper(tones)
     if paper < 128:
         tones, paper = 255 - tones, 255 - paper
-    darkness = np.clip(paper - tones.astype(np.int16), 0, None)
+    darkness = np.uint8(paper) - np.minimum(tones, np.uint8(paper))
     deepest = int(darkness.max())
     if deepest < _FAINTEST:
         return np.zeros_like(tones)
-    return (darkness * (255 / deepest)).astype(np.uint8)
+    if deepest < 255:
+        darkness = (darkness * (255 / deepest)).astype(np.uint8)
+    ink: Pixels = darkness
+    return ink
 
 
 def _ink_of_photo(grey: Image.Image) -> Pixels:
@@ -271,16 +282,31 @@ def _fit(ink: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
     working = round(longest * (1 + 2 * MARGIN))
     square = Image.new("L", (working, working))
     square.paste(drawing, ((working - drawing.width) // 2, (working - drawing.height) // 2))
-    grown = MIN_LINE * working / size - _line_width(np.asarray(square))
+    lines = np.asarray(square)
+    grown = MIN_LINE * working / size - _line_width(lines)
     for _ in range(round(grown / 2)):
-        square = square.filter(ImageFilter.MaxFilter(3))
+        lines = _thicken(lines)
+    square = Image.fromarray(lines)
     return np.asarray(_stretch(square.resize((size, size), Image.Resampling.BILINEAR)))
+
+
+def _thicken(ink: Pixels) -> Pixels:
+    """The darkest ink among each pixel and its eight neighbours."""
+    for before, after in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        thick = ink.copy()
+        np.maximum(thick[after], ink[before], out=thick[after])
+        np.maximum(thick[before], ink[after], out=thick[before])
+        ink = thick
+    return ink
 
 
 def _stretch(ink: Image.Image) -> Image.Image:
     """Tones scaled so that the darkest ink is 255 again after shrinking has paled it."""
     deepest = max(int(np.asarray(ink).max()), 1)
-    return ink.point([min(255, round(v * 255 / deepest)) for v in range(256)])
+    if deepest == 255:
+        return ink
+    stretched = np.minimum(255, np.rint(np.arange(256) * 255 / deepest)).astype(np.uint8)
+    return Image.fromarray(stretched[np.asarray(ink)])
 
 
 def _line_width(ink: Pixels) -> float:

@@ -21,6 +21,8 @@ class Query:
         k: how many photos are wanted.
         like, unlike: numbers of photos that the query is moved towards and away from.
         only, without: labels to search among, and to leave out.
+        gallery: its name; None for the first.
+        version: of the gallery that the numbers are of; None for the current one.
     """
 
     strokes: list[Stroke]
@@ -31,6 +33,13 @@ class Query:
     unlike: list[int]
     only: frozenset[str]
     without: frozenset[str]
+    gallery: str | None
+    version: str | None
+
+    @property
+    def names_photos(self) -> bool:
+        """Whether photos are named by their numbers."""
+        return bool(self.photo is not None or self.like or self.unlike)
 
 
 def parse_query(payload: Any) -> Query:
@@ -53,6 +62,8 @@ def parse_query(payload: Any) -> Query:
         unlike=_numbers(payload.get("unlike", [])),
         only=_labels(payload.get("only", [])),
         without=_labels(payload.get("without", [])),
+        gallery=_name(payload.get("gallery")),
+        version=_name(payload.get("version")),
     )
 
 
@@ -71,6 +82,12 @@ def _numbers(value: Any) -> list[int]:
     if not _is_list_of(value, int):
         raise SketchZooError(f"Photos are named by at most {MAX_NARROWED} numbers.")
     return list(value)
+
+
+def _name(value: Any) -> str | None:
+    if not isinstance(value, str | None):
+        raise SketchZooError("A gallery is named by its name, and its version as it was answered.")
+    return value
 
 
 def _labels(value: Any) -> frozenset[str]:

@@ -1,21 +1,19 @@
 """From a drawing to the nearest photos."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from annoy import AnnoyIndex
 from PIL import Image
 
-from model.checkpoint import INDEX, LAYOUT, THUMBNAILS, Checkpoint, Manifest, Photo
+from model.checkpoint import LAYOUT, MANIFEST, THUMBNAILS, Checkpoint, Manifest, Photo, sha256
 from model.encoder import Embeddings, Encoder
+from model.engines import Engine, open_index
 from model.errors import CheckpointError, GalleryError
 from model.layout import NEIGHBOURS, Positions, place
 from model.preprocess import frame_sketch
-
-SEARCH_K = 2000
-"""Least number of nodes that Annoy looks at; its default, trees * k, is 240 for 12 photos."""
 
 LIKE, UNLIKE = 0.75, 0.25
 """Weights of the photos that a query is moved towards and away from."""
@@ -60,19 +58,24 @@ class SketchSearch:
     """A loaded checkpoint: encoder, index and photos. Make one with `SketchSearch.load`.
 
     Attributes:
+        version: changes when anything in the checkpoint does.
         positions: places of the photos on the map, `(n, 2)`; see `model.layout.lay_out`.
+        labels: how many photos of what there are.
     """
 
     def __init__(
         self,
-        folder: Path,
-        manifest: Manifest,
+        checkpoint: Checkpoint,
         encoder: Encoder,
-        index: AnnoyIndex | None,
+        index: Engine | None,
         positions: Positions,
     ) -> None:
-        self.folder, self.manifest, self.encoder = folder, manifest, encoder
+        self._checkpoint, self.encoder = checkpoint, encoder
+        self.version = sha256(checkpoint.folder / MANIFEST)[:12]
         self._index, self.positions = index, positions
+        self.labels = Counter(photo.label for photo in self.photos)
+        # The same numbers as of `number_labels`, since both go by what appears first.
+        self._numbers = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
     def load(cls, folder: Path | str) -> "SketchSearch":
@@ -84,10 +87,30 @@ class SketchSearch:
             CheckpointError: a file is missing, cut short, damaged or from another checkpoint.
         """
         checkpoint = Checkpoint.open(folder)
-        encoder = checkpoint.encoder()
-        index = _load_index(checkpoint)
-        positions = np.load(checkpoint.folder / LAYOUT) if index else np.zeros((0, 2), np.float32)
-        return cls(checkpoint.folder, checkpoint.manifest, encoder, index, positions)
+        return cls.of(checkpoint, checkpoint.encoder())
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, encoder: Encoder) -> "SketchSearch":
+        """Opens the index of an opened checkpoint, beside its encoder, which others may use too.
+
+        Raises:
+            CheckpointError: the index is damaged.
+            GalleryError: Milvus is not installed, or does not answer.
+        """
+        is_filled = checkpoint.manifest.index is not None
+        index = open_index(checkpoint.folder, checkpoint.manifest) if is_filled else None
+        positions = _load_layout(checkpoint) if is_filled else np.zeros((0, 2), np.float32)
+        return cls(checkpoint, encoder, index, positions)
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are: the version of a gallery that was current when it was loaded."""
+        return self._checkpoint.folder
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the checkpoint is."""
+        return self._checkpoint.manifest
 
     @property
     def photos(self) -> list[Photo]:
@@ -107,6 +130,15 @@ class SketchSearch:
     def thumbnail(self, number: int) -> Path:
         """The small version of a photo of the gallery."""
         return self.folder / THUMBNAILS / f"{number}.webp"
+
+    def read_thumbnail(self, number: int) -> bytes | None:
+        """The WebP file of a photo's small version; None where it is missing or cut short."""
+        try:
+            data = self.thumbnail(number).read_bytes()
+        except OSError:
+            return None
+        is_whole = data[:4] == b"RIFF" and int.from_bytes(data[4:8], "little") == len(data) - 8
+        return data if is_whole else None
 
     def query(self, image: Image.Image, k: int = 12) -> list[Match]:
         """The `k` photos nearest to a drawing, best first; all of them if there are fewer.
@@ -135,7 +167,7 @@ class SketchSearch:
     ) -> list[Match]:
         """The `k` photos nearest to an embedding of shape `(d,)`, best first.
 
-        In large galleries Annoy may miss a few (see `SEARCH_K`).
+        In large galleries one in a hundred may be missed (see `model.engines`).
 
         Args:
             only: labels to search among; all of them if empty.
@@ -143,17 +175,13 @@ class SketchSearch:
         """
         if k < 1:
             raise ValueError("k is at least 1")
-        index = self._filled_index()
-        asked = len(self.photos) if only or without else k
-        numbers, distances = index.get_nns_by_vector(
-            embedding, asked, search_k=max(SEARCH_K, 20 * asked), include_distances=True
-        )
-        kept = [
-            (number, distance)
-            for number, distance in zip(numbers, distances, strict=True)
-            if (not only or self.photos[number].label in only)
-            and self.photos[number].label not in without
-        ]
+        labels = None
+        if only or without:
+            kept = self.labels.keys() & set(only) if only else self.labels.keys()
+            chosen = sorted(self._numbers[label] for label in kept - set(without))
+            labels = np.array(chosen, np.int32)
+        numbers, distances = self._filled_index().search(embedding, k, labels)
+        found = zip(numbers.tolist(), distances.tolist(), strict=True)
         return [
             Match(
                 photo=photo.path,
@@ -165,7 +193,7 @@ class SketchSearch:
                 rank=rank,
                 number=number,
             )
-            for rank, (number, distance) in enumerate(kept[:k], 1)
+            for rank, (number, distance) in enumerate(found, 1)
             for photo in (self.photos[number],)
         ]
 
@@ -218,7 +246,7 @@ class SketchSearch:
             GalleryError: there is no such photo.
         """
         self.photo(number)
-        return np.array(self._filled_index().get_item_vector(number), np.float32)
+        return self._filled_index().vector(number)
 
     def steer(
         self, embedding: Embeddings, like: Sequence[int], unlike: Sequence[int]
@@ -242,7 +270,7 @@ class SketchSearch:
                 moved += weight * rows.mean(axis=0)
         return moved / np.linalg.norm(moved) if self.manifest.normalise else moved
 
-    def _filled_index(self) -> AnnoyIndex:
+    def _filled_index(self) -> Engine:
         if self._index is None:
             raise GalleryError(
                 "No photos are indexed. Start the app with --photos DIR to search your own."
@@ -253,20 +281,13 @@ class SketchSearch:
         return 1 - distance**2 / 2 if self.manifest.normalise else 1 / (1 + distance)
 
 
-def _load_index(checkpoint: Checkpoint) -> AnnoyIndex | None:
-    info = checkpoint.manifest.index
-    if info is None:
-        return None
-    index = AnnoyIndex(checkpoint.manifest.embedding_size, checkpoint.manifest.metric)
-    path = checkpoint.folder / INDEX
+def _load_layout(checkpoint: Checkpoint) -> Positions:
+    path = checkpoint.folder / LAYOUT
     try:
-        index.load(str(path))
-        items = index.get_n_items()
-    except OSError:
-        items = -1
-    if items != info.photos:
+        positions: Positions = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"{path} is not an index over {info.photos} photos. Delete {checkpoint.folder} and "
-            "start again to build it anew."
-        )
-    return index
+            f"{path} is not a map of photos. Delete {checkpoint.folder} and start again to build "
+            "it anew."
+        ) from error
+    return positions

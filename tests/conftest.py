@@ -1,13 +1,16 @@
 """Pictures that the tests draw themselves, and checkpoints small enough to make at once."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from playwright.sync_api import Browser
 
+from benchmarks.running import chromium
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.encoder import SiameseNetwork
 
@@ -21,14 +24,18 @@ def examples() -> dict[str, list[dict[str, Any]]]:
     return {example["name"]: example["strokes"] for example in loaded}
 
 
-@pytest.fixture
-def tiny_checkpoint(tmp_path: Path) -> Checkpoint:
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+def make_checkpoint(folder: Path) -> Checkpoint:
     """An untrained ResNet18 with three classes and embeddings of 8 + 3 numbers."""
     torch.manual_seed(0)
-    network = SiameseNetwork("resnet18", 8, 3)
     return save_checkpoint(
-        tmp_path / "checkpoint",
-        network,
+        folder,
+        SiameseNetwork("resnet18", 8, 3),
         name="tiny",
         backbone="resnet18",
         input_size=32,
@@ -36,6 +43,11 @@ def tiny_checkpoint(tmp_path: Path) -> Checkpoint:
         training={},
         metrics={},
     )
+
+
+@pytest.fixture
+def tiny_checkpoint(tmp_path: Path) -> Checkpoint:
+    return make_checkpoint(tmp_path / "checkpoint")
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """The app's start, and what its routes answer, without a browser."""
 
 import io
+import json
 import socket
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,13 +14,15 @@ from PIL import Image
 import app
 from model import GalleryError, SketchZooError
 from model.checkpoint import Checkpoint
+from server.answers import uploaded
+from server.requests import start_log
 from tests.drawings import fish
 
 
 @pytest.fixture
 def client(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> TestClient:
-    search = app.open_search(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    return TestClient(app.build_app(search))
+    galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
+    return TestClient(app.build_app(galleries))
 
 
 def test_healthz_names_checkpoint_and_photos(client: TestClient) -> None:
@@ -27,20 +32,48 @@ def test_healthz_names_checkpoint_and_photos(client: TestClient) -> None:
 
 
 def test_thumbnails_are_cacheable_pictures(client: TestClient) -> None:
-    answer = client.get("/thumbnails/5")
+    version = client.get("/map.json").json()["version"]
+    answer = client.get(f"/thumbnails/5?v={version}")
     assert "immutable" in answer.headers["cache-control"]
     assert Image.open(io.BytesIO(answer.content)).size == (90, 60)
+    assert client.get("/thumbnails/5").headers["cache-control"] == "no-cache"
+    assert client.get("/thumbnails/5?v=0123").status_code == 404
+    assert client.get(f"/thumbnails/5?v={version}&gallery=photos").content == answer.content
+    assert client.get("/thumbnails/5?gallery=../photos").status_code == 404
 
 
 def test_the_map_tells_of_every_photo_where_it_lies_and_what_it_is(client: TestClient) -> None:
-    answer = client.get("/map.json")
+    told = client.get("/map.json").json()
+    answer = client.get(f"/map.json?v={told['version']}")
     assert "immutable" in answer.headers["cache-control"]
-    told = answer.json()
+    assert told == answer.json()
+    assert told["gallery"] == "photos"
     assert told["labels"] == ["blue whale", "red panda"]
     assert told["terms"] == [["", ""]]
-    assert [photo[2:] for photo in told["photos"]] == [[0, 0]] * 3 + [[1, 0]] * 3
+    assert [photo[2:] for photo in told["photos"]] == [
+        *([0, 0, number] for number in range(3)),
+        *([1, 0, number] for number in range(3, 6)),
+    ]
     assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y, *_ in told["photos"])
     assert client.get(f"/thumbnails/0?v={told['version']}").status_code == 200
+
+
+def test_the_map_of_a_large_gallery_is_a_sample_of_it(
+    tiny_checkpoint: Checkpoint,
+    photo_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
+    search = galleries.search()
+    told = json.loads(app.describe_map("photos", search))
+    whole = {tuple(photo[:2]): photo[4] for photo in told["photos"]}
+    monkeypatch.setattr(app, "DOTS", 4)
+    told = json.loads(app.describe_map("photos", search))
+    assert len({photo[4] for photo in told["photos"]}) == 4
+    for x, y, label, _, number in told["photos"]:
+        assert whole[x, y] == number
+        assert told["labels"][label] == search.photos[number].label
 
 
 @pytest.mark.parametrize(
@@ -58,8 +91,10 @@ def test_a_large_photo_is_shown_smaller_and_without_its_metadata(
     exif[0x010E] = "taken at home"
     (tmp_path / "photos").mkdir()
     large.save(tmp_path / "photos" / "sea.jpg", exif=exif)
-    search = app.open_search(tiny_checkpoint.folder, tmp_path / "photos", tmp_path / "galleries")
-    client = TestClient(app.build_app(search))
+    galleries = app.open_galleries(
+        tiny_checkpoint.folder, tmp_path / "photos", tmp_path / "galleries"
+    )
+    client = TestClient(app.build_app(galleries))
     answer = client.get("/photos/0")
     shown = Image.open(io.BytesIO(answer.content))
     assert shown.size == (1280, 640)
@@ -75,29 +110,27 @@ def test_an_upload_is_taken_from_the_upload_folder_alone(tmp_path: Path) -> None
     fish().save(tmp_path / "private.png")
     for path in (tmp_path / "private.png", "/etc/passwd", "../app.py", 7, "\0"):
         with pytest.raises(SketchZooError, match="Upload it again"):
-            app.uploaded(path)
+            uploaded(path)
 
 
 def test_a_second_start_keeps_the_index(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
-    first = app.open_search(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    built = (first.folder / "index.ann").stat()
-    again = app.open_search(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    kept = (again.folder / "index.ann").stat()
-    assert (kept.st_ino, kept.st_mtime_ns) == (built.st_ino, built.st_mtime_ns)
+    given = tiny_checkpoint.folder, photo_folder, tmp_path / "galleries"
+    first = app.open_galleries(*given).search()
+    assert app.open_galleries(*given).search().folder == first.folder
 
 
 def test_a_damaged_index_is_built_anew(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
-    first = app.open_search(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    index = first.folder / "index.ann"
+    given = tiny_checkpoint.folder, photo_folder, tmp_path / "galleries"
+    index = app.open_galleries(*given).search().folder / "embeddings.npy"
     data = index.read_bytes()
     index.unlink()
     index.write_bytes(data[:100])
-    app.open_search(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    assert index.read_bytes() == data
+    again = app.open_galleries(*given).search().folder / "embeddings.npy"
+    assert again.read_bytes() == data
 
 
 def test_without_the_starter_gallery_the_app_starts_and_tells_how_to_add_photos(
@@ -110,10 +143,10 @@ def test_without_the_starter_gallery_the_app_starts_and_tells_how_to_add_photos(
         raise GalleryError("not installed; use --photos DIR")
 
     monkeypatch.setattr(app, "starter_photos", not_installed)
-    search = app.open_search(tiny_checkpoint.folder, None, tmp_path / "galleries")
-    assert search.photos == []
+    galleries = app.open_galleries(tiny_checkpoint.folder, None, tmp_path / "galleries")
+    assert galleries.search().photos == []
     assert "--photos DIR" in capsys.readouterr().err
-    with TestClient(app.build_app(search)) as client:
+    with TestClient(app.build_app(galleries)) as client:
         assert client.get("/healthz").json()["photos"] == 0
         assert client.get("/").status_code == 200
 
@@ -121,9 +154,9 @@ def test_without_the_starter_gallery_the_app_starts_and_tells_how_to_add_photos(
 def test_endpoints_are_tools_for_assistants_where_that_is_switched_on(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
-    search = app.open_search(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    assert TestClient(app.build_app(search)).get("/gradio_api/mcp/schema").status_code == 404
-    tools = TestClient(app.build_app(search, mcp=True)).get("/gradio_api/mcp/schema").json()
+    galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
+    assert TestClient(app.build_app(galleries)).get("/gradio_api/mcp/schema").status_code == 404
+    tools = TestClient(app.build_app(galleries, mcp=True)).get("/gradio_api/mcp/schema").json()
     assert [tool["name"] for tool in tools] == ["search_file", "search_strokes"]
     for tool in tools:
         assert tool["description"]
@@ -161,3 +194,100 @@ def test_a_missing_checkpoint_ends_with_a_clear_line(
 ) -> None:
     assert app.main(["--checkpoint", str(tmp_path), "--port", "0"]) == 1
     assert "is no checkpoint" in capsys.readouterr().err
+
+
+LINE = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}
+
+
+def test_the_board_is_told_of_photos_and_what_is_wrong(client: TestClient) -> None:
+    answer = client.post("/board/search", json={"strokes": [LINE], "picture": None, "k": 4})
+    assert [match["rank"] for match in answer.json()["matches"]] == [1, 2, 3, 4]
+    assert "photo" not in answer.json()["matches"][0]
+    for body, status, said in (
+        (b"{", 400, "JSON"),
+        (b"[]", 200, "JSON"),
+        (b'{"strokes": 1}', 200, "a list"),
+    ):
+        answer = client.post("/board/search", content=body)
+        assert answer.status_code == status
+        assert said in answer.json()["error"]
+
+
+def test_a_server_is_ready_once_its_encoder_has_run(client: TestClient) -> None:
+    deadline = time.monotonic() + 20
+    while client.get("/readyz").status_code == 503 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert client.get("/readyz").json() == {"ready": "yes"}
+
+
+def test_metrics_count_requests_and_batches(client: TestClient) -> None:
+    for _ in range(3):
+        client.post("/board/search", json={"strokes": [LINE]})
+    client.get("/thumbnails/0")
+    client.get("/somewhere/else")
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    lines = answer.text.splitlines()
+    assert 'sketchzoo_requests_total{route="board",status="200"} 3.0' in lines
+    assert 'sketchzoo_requests_total{route="thumbnails",status="200"} 1.0' in lines
+    assert 'sketchzoo_requests_total{route="other",status="404"} 1.0' in lines
+    assert 'sketchzoo_request_seconds_count{route="board"} 3.0' in lines
+    assert "sketchzoo_batch_size_sum 3.0" in lines
+    assert "sketchzoo_queue_length 0.0" in lines
+    assert "sketchzoo_errors_total 0.0" in lines
+    memory = next(line for line in lines if line.startswith("process_resident_memory_bytes "))
+    assert float(memory.split()[1]) > 1e8
+
+
+def test_each_request_has_an_id_that_is_in_the_log_without_what_was_drawn(
+    client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start_log("json")
+    given = client.post(
+        "/board/search", json={"strokes": [LINE]}, headers={"X-Request-ID": "from-a-proxy"}
+    )
+    made = [client.get("/healthz", headers={"X-Request-ID": "no\tgood"}) for _ in range(2)]
+    start_log("text")
+    client.get("/healthz")
+    ids = [answer.headers["x-request-id"] for answer in (given, *made)]
+    assert ids[0] == "from-a-proxy"
+    assert len(set(ids)) == 3
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["id"] for line in lines] == ids
+    assert [(line["method"], line["route"], line["status"]) for line in lines] == [
+        ("POST", "board", 200),
+        ("GET", "healthz", 200),
+        ("GET", "healthz", 200),
+    ]
+    assert set(lines[0]) == {"time", "level", "id", "method", "route", "status", "ms"}
+    assert lines[0]["ms"] > 0
+
+
+def test_a_fault_of_the_server_is_logged_and_counted_and_told_without_its_details(
+    client: TestClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a secret path")
+
+    start_log("json")
+    monkeypatch.setattr("server.answers.parse_query", broken)
+    answer = client.post("/board/search", json={"strokes": [LINE]})
+    assert answer.status_code == 500
+    assert "secret" not in answer.text
+    logged = json.loads(capsys.readouterr().err)
+    assert logged["id"] == answer.headers["x-request-id"]
+    assert "a secret path" in logged["exception"]
+    assert "sketchzoo_errors_total 1.0" in client.get("/metrics").text
+
+
+def test_programs_are_told_to_come_back_while_the_board_is_still_answered(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = {"data": [[LINE], 3, [], [], [], [], None, None]}
+    assert client.post("/gradio_api/run/search_strokes", json=call).status_code == 200
+    monkeypatch.setattr("server.requests.API_PLACES", 0)
+    for path in ("run/search_strokes", "call/search_strokes", "queue/join"):
+        answer = client.post(f"/gradio_api/{path}", json=call)
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+    assert client.post("/board/search", json={"strokes": [LINE]}).status_code == 200

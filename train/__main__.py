@@ -7,7 +7,8 @@ the way from nothing to an app with your own encoder:
   python -m train export --run runs/first --out checkpoints/first
   python -m train calibrate --checkpoint checkpoints/first --sketchy ~/sketchy
   python -m train evaluate --checkpoint checkpoints/first --sketchy ~/sketchy --html report.html
-  python app.py --checkpoint checkpoints/first --photos PHOTOS
+  python -m train index --photos PHOTOS --out galleries/first --checkpoint checkpoints/first
+  python app.py --gallery galleries/first
 
 'python -m train COMMAND --help' explains every option.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from model.backbones import BACKBONES
-from model.checkpoint import SHIPPED
+from model.checkpoint import SHIPPED, EngineName
 from model.errors import SketchZooError
 from train import ranks
 from train.config import PRESETS, FitConfig
@@ -38,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_download, _inspect, _fit, _export, _calibrate, _evaluate, _compare, _plot):
+    for add in (_download, _inspect, _fit, _export, _calibrate, _index, _evaluate, _compare, _plot):
         add(commands)
     arguments = parser.parse_args(argv)
     try:
@@ -50,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; 'fit' goes on with --resume", file=sys.stderr)
+        print("stopped; 'fit' goes on with --resume, and 'index' as it is", file=sys.stderr)
         return 130
     return 0
 
@@ -369,6 +370,13 @@ def _export(commands: Commands) -> None:
         help="a stronger encoder with the same prototypes, to embed photos when they are indexed",
     )
     parser.add_argument(
+        "--photo-size",
+        type=int,
+        metavar="PIXELS",
+        help="side of the photos that the photo encoder sees, by default that of its training; "
+        "up to half as large again often finds more",
+    )
+    parser.add_argument(
         "--last", action="store_true", help="the last weights of the run instead of the best"
     )
 
@@ -381,11 +389,67 @@ def _export(commands: Commands) -> None:
             name=arguments.name,
             photos=arguments.photos,
             photo_encoder=arguments.photo_encoder,
+            photo_size=arguments.photo_size,
             last=arguments.last,
         )
         size = sum(f.stat().st_size for f in checkpoint.folder.rglob("*") if f.is_file())
         photos = len(checkpoint.manifest.photos)
         print(f"wrote {checkpoint.folder}: {size / 1e6:.0f} MB, {photos} photos")
+
+    parser.set_defaults(run_command=run)
+
+
+def _index(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "index",
+        "make a gallery of your own photos for the app",
+        "Finds JPEG, PNG, WebP, HEIC, GIF, BMP and TIFF files in any depth below the folders. A "
+        "photo is labelled with the name of the folder it is in. Files with the same content, and "
+        "those that cannot be read, are reported and left out. Given again, the command brings the "
+        "gallery up to date, and reads only photos that are new or have changed; after a stop or "
+        "a kill it goes on where it was. An app that serves the gallery goes on meanwhile, and "
+        "takes the new one over within a second of the next search.",
+    )
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="DIR",
+        help="folders of photos",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the gallery")
+    parser.add_argument("--checkpoint", type=Path, default=SHIPPED, help="the encoder to use")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="CSV",
+        help="a table with the columns file and label, for photos whose folder does not name them; "
+        "files as paths below DIR, such as cats/1.jpg",
+    )
+    parser.add_argument(
+        "--credits",
+        type=Path,
+        metavar="CSV",
+        help="a table with the columns file, credit and licence, which the app shows with a photo; "
+        "what it leaves blank comes from the photo's EXIF data. It may be the table of --labels",
+    )
+    parser.add_argument(
+        "--engine",
+        choices=get_args(EngineName),
+        help="what searches the gallery (default: exact up to 20000 photos, annoy above)",
+    )
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.index import index, report
+
+        a = arguments
+        tables = {"labels": a.labels, "credits": a.credits}
+        built, notes = index(a.photos, a.out, a.checkpoint, **tables, engine=a.engine)
+        print("\n".join([*notes, *report(built)]))
+        print(f"Search them: python app.py --gallery {arguments.out}")
 
     parser.set_defaults(run_command=run)
 

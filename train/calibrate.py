@@ -70,7 +70,7 @@ def calibrate(
         error=round(float(np.average(errors, weights=counts)), 4),
         least_similarity=round(float(np.quantile(nearest, UNLIKE)), 4),
     )
-    replace(manifest, calibration=calibration).save(checkpoint)
+    replace(manifest, calibration=calibration).save(opened.folder)
     right = float((logs.argmax(axis=1) == labels).mean())
     return calibration, expected_calibration_error(softmax(logs), labels), right
 

@@ -76,7 +76,7 @@ class FitConfig:
     augment: float = 1.0
     """Strength of the augmentation, 0 to 1."""
     amp: bool = True
-    """Compute in bf16 where it is safe, on CPU and GPU."""
+    """Compute in bf16 where it is safe and the device has instructions for it."""
     validation: float = 0.2
     """Share of the photo ids of each class that is held out."""
     validation_photos: int = 12

@@ -15,6 +15,9 @@ from model.gallery import build_gallery, photos_in
 from train.data import DataError, Split
 from train.runs import SPLIT, load_run
 
+MAX_SIZE = 1024
+"""Pixels a side; more than any of the backbones is made for."""
+
 
 def export(
     run: Path,
@@ -23,6 +26,7 @@ def export(
     name: str,
     photos: Sequence[Path] = (),
     photo_encoder: Path | None = None,
+    photo_size: int | None = None,
     last: bool = False,
 ) -> Checkpoint:
     """Writes the averaged weights of the run's best evaluation, with the run's split beside.
@@ -34,6 +38,9 @@ def export(
         photos: folders of photos to index; without any the folder holds the encoder alone.
         photo_encoder: a run with the same prototypes, whose network embeds photos when they are
             indexed; its split has to hold out what that of `run` does.
+        photo_size: side in pixels of the photos that it sees. Training crops photos, so that
+            animals look larger in it than they do when whole photos are indexed at the same
+            size; a larger one makes up for that (Touvron et al. 2019).
         last: take the weights that the run ended with. The best evaluation is that of the run's
             encoder alone, which with a `photo_encoder` is not what counts.
 
@@ -41,6 +48,8 @@ def export(
         DataError: a run holds no finished evaluation, both do not fit, or `out` holds something
             else.
     """
+    if photo_size is not None and (photo_encoder is None or not 32 <= photo_size <= MAX_SIZE):
+        raise DataError(f"--photo-size is 32 to {MAX_SIZE}, and for a --photo-encoder.")
     trained = load_run(run, last=last)
     other = load_run(photo_encoder) if photo_encoder else None
     if other:
@@ -67,14 +76,16 @@ def export(
         photo_network=other.network if other else None,
         photo_encoder=(
             PhotoEncoderInfo(
-                other.config.backbone, other.config.input_size, other.config.standardise
+                other.config.backbone,
+                photo_size or other.config.input_size,
+                other.config.standardise,
             )
             if other
             else None
         ),
     )
     if gallery:
-        checkpoint = build_gallery(checkpoint, gallery, out)
+        checkpoint = build_gallery(checkpoint, gallery, out).checkpoint
     unfinished = out / (SPLIT + ".tmp")
     shutil.copyfile(run / SPLIT, unfinished)
     os.replace(unfinished, out / SPLIT)

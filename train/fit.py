@@ -31,6 +31,7 @@ from train.journal import Journal, say
 from train.material import Domain, Material, Sources, load_material
 from train.metrics import Metrics, evaluate_embeddings
 from train.objective import Batch, loss_terms
+from train.precision import bf16_is_fast
 from train.runs import LAST, SPLIT, build_network, load_run, read, save_best, save_last
 from train.sampling import make_sampler
 from train.schedule import image_size, learning_rate_share, moving_average
@@ -126,6 +127,8 @@ class Trainer:
         )
         if self.device.type == "cpu":
             speed_up_convolutions(self.network)
+        if self.config.amp and not bf16_is_fast(self.device):
+            say("this CPU has no instructions for bf16: computing in fp32")
         ranks.join_batch_norms(self.network, self.device)
         self.forward: nn.Module = self.network
         if ranks.world() > 1:

@@ -10,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from model.encoder import SiameseNetwork
 from train import losses, ranks
 from train.config import FitConfig
+from train.precision import autocast
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def loss_terms(config: FitConfig, network: nn.Module, batch: Batch) -> dict[str,
         network: a `SiameseNetwork`, wrapped or not.
     """
     # Only the network computes in bf16: a cosine of 8 bits, times the scale, is too coarse.
-    with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=config.amp):
+    with autocast(batch.images.device, amp=config.amp):
         rows = network(batch.images)
     parts = rows.split(batch.counts)
     sketches, photos, unlabelled = (ranks.gather(p) if len(p) else p for p in parts)

@@ -13,6 +13,7 @@ from train import ranks
 from train.data import DataError, Split
 from train.frames import Frames, load_frames, pictures_key
 from train.material import Material
+from train.precision import autocast
 from train.runs import BEST, SPLIT, Run, save_atomically
 
 BATCH = 128
@@ -148,7 +149,7 @@ def project(
     """Projections of many frames, in batches; each rank does its share, each gets all.
 
     Args:
-        amp: compute in bf16.
+        amp: compute in bf16 where that is fast.
         mirror: take the mean of each picture and its mirror image.
         name: what to show a progress bar as; without it there is none.
 
@@ -163,7 +164,7 @@ def project(
     for start in tqdm(starts, name, disable=not name or ranks.rank() > 0):
         batch = to_input(frames.take(mine[start : start + BATCH])).to(device)
         batch = batch.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=amp):
+        with autocast(device, amp=amp):
             parts.append(network.project(batch, mirror=mirror).float().cpu())
     rows = torch.empty(count, network.projection.out_features)
     for of_rank, part in enumerate(ranks.gather_objects(torch.cat(parts))):

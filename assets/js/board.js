@@ -18,13 +18,18 @@ import { SAY } from "./strings.js";
 /**
  * @typedef {import("./guesses.js").Guess} Guess
  * @typedef {{matches?: Match[], guesses?: Guess[], unlike?: boolean,
- *   place?: [number, number] | null, map?: string, error?: string}} Answer
+ *   place?: [number, number] | null, spots?: [number, number][], map?: string, version?: string,
+ *   error?: string}} Answer
+ * @typedef {{galleries: string[], gallery: string, labels: [string, number][]}} Described
+ *   which galleries there are, and how many photos of what one of them holds.
+ * @typedef {{gallery: string | null, version: string}} Where  the gallery, null for the first, and
+ *   the version of it that numbers of photos are of
  * @typedef {{strokes: Stroke[], picture: string | null}} Drawn
- * @typedef {Drawn & {k: number} & Partial<import("./narrow.js").Narrowed>} Query
+ * @typedef {Drawn & Where & {k: number} & Partial<import("./narrow.js").Narrowed>} Query
  * @typedef {{search: (query: Query) => Promise<Answer>,
  *   read: (path: string) => Promise<{path?: string, cleaned?: boolean, error?: string}>,
- *   describe: (nothing: null) => Promise<Record<string, number>>,
- *   explain: (pair: Drawn & {photo: number}) => Promise<import("./closer.js").Explained>}} Server
+ *   describe: (gallery: string | null) => Promise<Described>,
+ *   explain: (pair: Drawn & Where & {photo: number}) => Promise<import("./closer.js").Explained>}} Server
  * @typedef {(file: File) => Promise<{path: string}>} Upload
  */
 
@@ -33,8 +38,9 @@ const MAX_BYTES = 30e6;
 /** Share from which a guess is told in words. */
 const SURE = 0.6;
 
-/** Where the browser keeps how many photos are wanted. */
+/** Where the browser keeps how many photos are wanted, and from which gallery. */
 const COUNT = "sketchzoo.count";
+const GALLERY = "sketchzoo.gallery";
 
 /**
  * Brings the board to life.
@@ -56,10 +62,11 @@ export function start(root, server, upload) {
   const closer = new Closer(
     /** @type {HTMLDialogElement} */ (part(root, "closer")),
     narrow,
-    (match) => server.explain({ ...drawn(), photo: match.number }),
+    (match) => server.explain({ ...drawn(), ...where, photo: match.number }),
     () => (narrowing.byPhoto ? null : drawing.page),
   );
   const status = part(root, "status");
+  const galleries = /** @type {HTMLSelectElement} */ (part(root, "galleries"));
   const animals = /** @type {HTMLSelectElement} */ (part(root, "animals"));
   const undo = /** @type {HTMLButtonElement} */ (part(root, "undo"));
   const redo = /** @type {HTMLButtonElement} */ (part(root, "redo"));
@@ -69,12 +76,14 @@ export function start(root, server, upload) {
   const count = /** @type {HTMLSelectElement} */ (part(root, "count"));
   count.value = localStorage.getItem(COUNT) ?? count.value;
 
+  /** @type {Where} */
+  const where = { gallery: null, version: "" };
   const drawn = () => ({
     strokes: drawing.page.strokes,
     picture: drawing.page.picture?.path ?? null,
   });
   const live = new Live(
-    () => ({ ...drawn(), k: Number(count.value), ...narrowing.query }),
+    () => ({ ...drawn(), ...where, k: Number(count.value), ...narrowing.query }),
     (query) => (isIdle() ? Promise.resolve({}) : server.search(query)),
     show,
     () => say(SAY.lost, true),
@@ -146,10 +155,34 @@ export function start(root, server, upload) {
     changed();
   }
 
+  /**
+   * Offers the galleries, and the animals of the one that is searched.
+   *
+   * @param {string | null} name of a gallery; where it is gone, the first one is searched.
+   */
+  async function describe(name) {
+    const told = await server.describe(name).catch(() => null);
+    if (!told) return;
+    where.gallery = told.gallery === told.galleries[0] ? null : told.gallery;
+    galleries.replaceChildren(...told.galleries.map((name) => new Option(name, name)));
+    galleries.value = told.gallery;
+    galleries.hidden = told.galleries.length < 2;
+    const all = told.labels.map(([label, photos]) => new Option(`${label} (${photos})`, label));
+    animals.replaceChildren(animals.options[0], ...all);
+    const { only } = narrowing.query;
+    animals.value = only.length === 1 ? only[0] : "";
+  }
+
   /** @param {Answer} answer */
-  function show({ matches = [], guesses = [], unlike = false, place = null, map: address = "", error }) {
+  function show(answer) {
+    const { matches = [], guesses = [], unlike = false, place = null, spots = [], error } = answer;
+    const { map: address = "", version } = answer;
+    if (version && version !== where.version) {
+      if (where.version) describe(where.gallery);
+      where.version = version;
+    }
     gallery.show(matches);
-    map.show(matches, place, address, narrowing.byPhoto);
+    map.show(matches, spots, place, address, narrowing.byPhoto);
     guessed.show(guesses);
     part(root, "results").classList.toggle("unlike", unlike);
     sharing.found(matches);
@@ -217,10 +250,16 @@ export function start(root, server, upload) {
     then(() => drawing.clear())();
     if (pad.tool.erase) /** @type {HTMLElement} */ (root.querySelector("[data-pen=medium]")).click();
   });
-  server.describe(null).then((labels) => {
-    for (const [label, photos] of Object.entries(labels)) {
-      animals.add(new Option(`${label} (${photos})`, label));
-    }
+  galleries.addEventListener("change", () => {
+    localStorage.setItem(GALLERY, galleries.value);
+    where.gallery = galleries.value;
+    where.version = "";
+    narrowing.clear();
+    describe(galleries.value);
+    narrowed();
+  });
+  describe(localStorage.getItem(GALLERY)).then(() => {
+    if (where.gallery) live.changed();
   });
   animals.addEventListener("change", () => {
     narrowing.onlyOne(animals.value);

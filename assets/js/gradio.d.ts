@@ -4,7 +4,6 @@ type Server = import("./board.js").Server;
 
 declare const element: HTMLElement;
 declare const server: {
-  search_drawing: Server["search"];
   read_upload: Server["read"];
   explain_match: Server["explain"];
   describe_gallery: Server["describe"];

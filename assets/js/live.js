@@ -1,6 +1,16 @@
+/** Says that the server is busy, and after how many seconds it can be asked again. */
+export class Later extends Error {
+  /** @param {number} seconds */
+  constructor(seconds) {
+    super("busy");
+    this.seconds = seconds;
+  }
+}
+
 /**
  * Answers that keep up with a drawing: one request under way at a time, and when it is back,
- * one for the newest state if that has changed meanwhile. A request that failed is made again.
+ * one for the newest state if that has changed meanwhile. A request that failed is made again;
+ * while the server is busy, that is no failure, and the answer comes late.
  *
  * @template Question, Answer
  */
@@ -42,6 +52,12 @@ export class Live {
       try {
         this.answered(await this.ask(this.question()));
       } catch (error) {
+        if (error instanceof Later) {
+          const { seconds } = error;
+          await new Promise((done) => setTimeout(done, 1000 * seconds));
+          this.#again = true;
+          continue;
+        }
         failure = true;
         this.failed(error);
       }

@@ -1,4 +1,4 @@
-/** All photos as dots in the plane, the nearest as small pictures, the drawing as a ring. */
+/** Photos, or a sample of very many, as dots in the plane, the nearest as small pictures, the drawing as a ring. */
 
 import { part } from "./gallery.js";
 import { colour, fit, labelsThatFit, median, nearestSpot, placePins } from "./places.js";
@@ -10,9 +10,9 @@ import { SAY } from "./strings.js";
 /** @typedef {import("./places.js").Box} Box */
 /** @typedef {import("./places.js").Pin} Pin */
 /**
- * @typedef {[number, number, number, number]} Dot  x and y from 0 to 1, and the places of its label
- *   and of its credit and licence in the lists.
- * @typedef {{version: string, labels: string[], terms: [string, string][], photos: Dot[]}} MapData
+ * @typedef {[number, number, number, number, number]} Dot  x and y from 0 to 1, the places of its
+ *   label and of its credit and licence in the lists, and the number of the photo.
+ * @typedef {{gallery: string, version: string, labels: string[], terms: [string, string][], photos: Dot[]}} MapData
  *   as the server tells it.
  * @typedef {{label: string, middle: Spot, photos: number}} Animal  the middle of its dots.
  */
@@ -49,6 +49,8 @@ export class GalleryMap {
   #pins = [];
   /** @type {Match[]} */
   #matches = [];
+  /** @type {Spot[]} */
+  #found = [];
   /** @type {Spot | null} */
   #place = null;
 
@@ -77,12 +79,14 @@ export class GalleryMap {
    * Shows where the drawing lies, and the photos nearest to it.
    *
    * @param {Match[]} matches best first.
+   * @param {Spot[]} spots where they lie.
    * @param {Spot | null} place null where nothing was found.
    * @param {string} address of the map's data; a new one for a new gallery.
    * @param {boolean} byPhoto whether a photo is searched by instead of the drawing.
    */
-  show(matches, place, address, byPhoto) {
+  show(matches, spots, place, address, byPhoto) {
     this.#matches = matches.slice(0, PINS);
+    this.#found = spots.slice(0, PINS);
     this.#place = place;
     if (address !== this.#address) this.#data = null;
     this.#address = address;
@@ -144,11 +148,10 @@ export class GalleryMap {
     context.scale(devicePixelRatio, devicePixelRatio);
     const plane = { x: width / 2, y: height / 2, width, height };
     const ring = this.#moveRing();
-    const known = this.#matches.filter((match) => this.#spots[match.number]);
-    const spots = known.map((match) => this.#spots[match.number]);
+    const spots = this.#found.map(this.#toPixels);
     const side = Math.min(72, Math.max(44, width / 9));
     const pins = placePins(spots, side, ring, plane);
-    this.#pins = known.map((match, i) => ({ match, pin: pins[i] }));
+    this.#pins = this.#matches.map((match, i) => ({ match, pin: pins[i] }));
     this.#paintStems(context, spots);
     this.#paintLabels(context, [...pins.filter((pin) => pin.shown), ring], plane);
     this.#showPins();
@@ -267,15 +270,15 @@ export class GalleryMap {
       return { ...match, spot: [pin.x, pin.y - pin.height / 2] };
     }
     const reach = pointerType === "touch" ? REACH.touch : REACH.mouse;
-    const number = nearestSpot(this.#spots, [offsetX, offsetY], reach);
-    if (number < 0) return null;
-    const { version, labels, terms, photos } = this.#data;
-    const [, , label, term] = photos[number];
+    const nearest = nearestSpot(this.#spots, [offsetX, offsetY], reach);
+    if (nearest < 0) return null;
+    const { gallery, version, labels, terms, photos } = this.#data;
+    const [, , label, term, number] = photos[nearest];
     const [credit, licence] = terms[term];
-    const thumbnail = `thumbnails/${number}?v=${version}`;
+    const thumbnail = `thumbnails/${number}?gallery=${encodeURIComponent(gallery)}&v=${version}`;
     const match = this.#matches.find((other) => other.number === number);
     const photo = { number, label: labels[label], credit, licence, thumbnail };
-    return { ...(match ?? photo), spot: this.#spots[number] };
+    return { ...(match ?? photo), spot: this.#spots[nearest] };
   }
 
   /**

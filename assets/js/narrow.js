@@ -96,6 +96,12 @@ export class Narrowing {
     this.#without.add(label);
   }
 
+  /** Takes everything back. */
+  clear() {
+    this.#photo = null;
+    for (const all of [this.#like, this.#unlike, this.#only, this.#without]) all.clear();
+  }
+
   /**
    * What narrows the search, in words, each with the way to take it back.
    *

@@ -2,7 +2,7 @@
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /**
- * @typedef {{strokes: Stroke[], k: number} & Partial<import("./narrow.js").Narrowed>} Asked
+ * @typedef {{strokes: Stroke[], k: number, gallery?: string | null} & Partial<import("./narrow.js").Narrowed>} Asked
  */
 
 /** The API's endpoint, as `app.py` names it. */
@@ -15,10 +15,11 @@ const NAME = "search_strokes";
  * @param {Asked} asked
  */
 export function curl(base, asked) {
-  const { strokes, k, only, without, like, unlike, photo } = stated(asked);
+  const { strokes, k, only, without, like, unlike, photo, gallery } = stated(asked);
   // The values go through a pipe: a command line may be too short for a long drawing.
   const values = [strokes, k, only ?? null, without ?? null, like ?? null, unlike ?? null];
-  const body = quoted(JSON.stringify({ data: [...values, photo ?? null] }));
+  const data = [...values, photo ?? null, gallery ?? null];
+  const body = quoted(JSON.stringify({ data }));
   const call = new URL(`gradio_api/call/${NAME}`, base).href;
   const send = `curl -s -H 'Content-Type: application/json' -d @- ${quoted(call)}`;
   return `curl -sN ${quoted(`${call}/`)}$(printf %s ${body} | ${send} | cut -d'"' -f4)`;
@@ -47,7 +48,8 @@ export function python(base, asked) {
 }
 
 /** What is said of a search: no empty lists, and no strokes where a photo takes their place. */
-function stated(/** @type {Asked} */ { strokes, k, only, without, like, unlike, photo }) {
+function stated(/** @type {Asked} */ asked) {
+  const { strokes, k, only, without, like, unlike, photo, gallery } = asked;
   const byPhoto = typeof photo === "number";
   /** @type {Asked} */
   const said = { strokes: byPhoto ? [] : strokes, k };
@@ -56,6 +58,7 @@ function stated(/** @type {Asked} */ { strokes, k, only, without, like, unlike, 
   if (like?.length) said.like = like;
   if (unlike?.length) said.unlike = unlike;
   if (byPhoto) said.photo = photo;
+  if (gallery) said.gallery = gallery;
   return said;
 }
 

@@ -1,9 +1,13 @@
-import(new URL("sketchzoo/js/board.js", document.baseURI).href).then((board) => {
-  const asked = {
-    search: server.search_drawing,
-    read: server.read_upload,
-    explain: server.explain_match,
-    describe: server.describe_gallery,
-  };
-  board.start(element.querySelector(".board"), asked, upload);
-});
+/** @param {string} path */
+const at = (path) => new URL(path, document.baseURI).href;
+Promise.all([import(at("sketchzoo/js/board.js")), import(at("sketchzoo/js/search.js"))]).then(
+  ([board, { searcher }]) => {
+    const asked = {
+      search: searcher(at("board/search")),
+      read: server.read_upload,
+      explain: server.explain_match,
+      describe: server.describe_gallery,
+    };
+    board.start(element.querySelector(".board"), asked, upload);
+  },
+);

@@ -1,9 +1,10 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.running import chromium, running_app
+from benchmarks.running import running_app
 
 
 @pytest.fixture(scope="session")
@@ -13,21 +14,21 @@ def address() -> Iterator[str]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
+@contextmanager
+def opened(browser: Browser, address: str) -> Iterator[Page]:
+    """The app's page on a desktop; a script error in it fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(address)
+    page.wait_for_selector('[data-part="examples"] button')
+    yield page
+    context.close()
+    assert errors == []
 
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    """The app's page on a desktop; a script error in it fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.goto(address)
-    opened.wait_for_selector('[data-part="examples"] button')
-    yield opened
-    context.close()
-    assert errors == []
+    with opened(browser, address) as page:
+        yield page

@@ -33,8 +33,8 @@ import uvicorn
 from fastapi import FastAPI
 import app
 chosen = app.parse_arguments([])
-zoo = app.build_app(app.open_search(chosen.checkpoint, None, chosen.galleries))
-outer = FastAPI(lifespan=lambda _: zoo.router.lifespan_context(zoo))
+zoo = app.build_app(app.open_galleries(chosen.checkpoint, None, chosen.galleries))
+outer = FastAPI(lifespan=lambda _: zoo.app.router.lifespan_context(zoo.app))
 outer.get("/")(lambda: "ready")
 outer.mount("/zoo/x", zoo)
 uvicorn.run(outer, host=chosen.host, port=int(chosen.port), log_level="warning")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Live } from "../../assets/js/live.js";
+import { Later, Live } from "../../assets/js/live.js";
 
 /** A server whose answers are given by hand. */
 function server() {
@@ -74,4 +74,32 @@ test("a request that failed is made again on its own, for the newest state", asy
   context.mock.timers.tick(10_000);
   assert.equal(asked.length, 3, "and the retry is not made as well");
   assert.deepEqual(answers, ["back"]);
+});
+
+test("while the server is busy the newest state is asked for later, and nothing is lost", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const settle = () => new Promise((done) => setImmediate(done));
+  const states = [];
+  const answers = [];
+  let state = 1;
+  const ask = async (/** @type {number} */ question) => {
+    states.push(question);
+    if (states.length < 3) throw new Later(3);
+    return `answer ${question}`;
+  };
+  const live = new Live(() => state, ask, (a) => answers.push(a), assert.fail);
+  live.changed();
+  await settle();
+  state = 2;
+  live.changed();
+  context.mock.timers.tick(2999);
+  await settle();
+  assert.deepEqual(states, [1]);
+  context.mock.timers.tick(1);
+  await settle();
+  state = 3;
+  context.mock.timers.tick(3000);
+  await settle();
+  assert.deepEqual(states, [1, 2, 3]);
+  assert.deepEqual(answers, ["answer 3"]);
 });

@@ -62,3 +62,16 @@ test("one animal chosen from the list takes the place of those before, and all o
   narrowing.onlyOne("");
   assert.deepEqual(narrowing.query.only, []);
 });
+
+test("everything is taken back at once", () => {
+  const narrowing = new Narrowing();
+  narrowing.searchBy({ number: 1, label: "cat" });
+  narrowing.moreLike({ number: 2, label: "dog" });
+  narrowing.lessLike({ number: 3, label: "emu" });
+  narrowing.only("fox");
+  narrowing.without("gnu");
+  assert.equal(narrowing.chips.length, 5);
+  narrowing.clear();
+  assert.deepEqual(narrowing.chips, []);
+  assert.equal(narrowing.byPhoto, false);
+});

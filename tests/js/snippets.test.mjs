@@ -30,7 +30,7 @@ test("curl is given the same values, whatever marks they hold", () => {
   const body = /printf %s ('(?:[^']|'\\'')*')/.exec(command)?.[1] ?? "";
   const sent = execFileSync("sh", ["-c", `printf %s ${body}`], { encoding: "utf8" });
   assert.deepEqual(JSON.parse(sent), {
-    data: [strokes, 24, narrowed.only, ["ñandú"], [3], null, null],
+    data: [strokes, 24, narrowed.only, ["ñandú"], [3], null, null, null],
   });
   const call = "http://zoo.example/pre/fix/gradio_api/call/search_strokes";
   assert.ok(command.startsWith(`curl -sN '${call}/'$(`));
@@ -44,6 +44,13 @@ test("Python says True where JavaScript says true, and leaves out what is not as
   assert.ok(program.includes("    only=[\"Steller's jay\", \"a \\\"big\\\" cat\"],\n"));
   assert.ok(!program.includes("unlike="));
   assert.ok(!program.includes("photo="));
+});
+
+test("the gallery is named where it is not the first", () => {
+  const asked = { strokes, k: 12, gallery: "my zoo" };
+  assert.ok(python(BASE, asked).includes('    gallery="my zoo",\n'));
+  assert.ok(curl(BASE, asked).includes(',null,null,"my zoo"]}'));
+  assert.ok(!python(BASE, { strokes, k: 12, gallery: null }).includes("gallery"));
 });
 
 test("a photo that is searched by takes the place of the drawing", () => {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import INDEX, LAYOUT, MANIFEST, WEIGHTS, Checkpoint
+from model.checkpoint import EMBEDDINGS, LAYOUT, MANIFEST, WEIGHTS, Checkpoint
 from model.encoder import SiameseNetwork
 from model.errors import CheckpointError
 from model.gallery import build_gallery, photos_in
@@ -15,9 +15,8 @@ from model.search import SketchSearch
 
 @pytest.fixture
 def gallery(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "gallery"
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
-    return folder
+    photos = photos_in(photo_folder)
+    return build_gallery(tiny_checkpoint, photos, tmp_path / "gallery").checkpoint.folder
 
 
 def change_manifest(folder: Path, **changes: object) -> None:
@@ -33,14 +32,14 @@ def test_weights_come_back_as_fp16_rounds_them(tiny_checkpoint: Checkpoint) -> N
         torch.testing.assert_close(loaded.state_dict()[name], value.half().to(value.dtype))
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, INDEX, LAYOUT, MANIFEST])
+@pytest.mark.parametrize("name", [WEIGHTS, EMBEDDINGS, LAYOUT, MANIFEST])
 def test_a_missing_file_is_named(gallery: Path, name: str) -> None:
     (gallery / name).unlink()
     with pytest.raises(CheckpointError, match=f"{name}.* is missing"):
         SketchSearch.load(gallery)
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, INDEX, LAYOUT, MANIFEST])
+@pytest.mark.parametrize("name", [WEIGHTS, EMBEDDINGS, LAYOUT, MANIFEST])
 def test_a_truncated_file_is_named(gallery: Path, name: str) -> None:
     data = (gallery / name).read_bytes()
     (gallery / name).unlink()
@@ -50,14 +49,14 @@ def test_a_truncated_file_is_named(gallery: Path, name: str) -> None:
 
 
 def test_swapped_files_are_named(gallery: Path, tmp_path: Path) -> None:
-    index = (gallery / INDEX).read_bytes()
-    (gallery / INDEX).write_bytes(index[:-1] + bytes([index[-1] ^ 1]))
-    with pytest.raises(CheckpointError, match=f"{INDEX} is not the file"):
+    index = (gallery / EMBEDDINGS).read_bytes()
+    (gallery / EMBEDDINGS).write_bytes(index[:-1] + bytes([index[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match=f"{EMBEDDINGS} is not the file"):
         SketchSearch.load(gallery)
-    (gallery / INDEX).write_bytes(index)
+    (gallery / EMBEDDINGS).write_bytes(index)
     SketchSearch.load(gallery)
     (gallery / WEIGHTS).unlink()
-    shutil.copyfile(gallery / INDEX, gallery / WEIGHTS)
+    shutil.copyfile(gallery / EMBEDDINGS, gallery / WEIGHTS)
     with pytest.raises(CheckpointError, match=f"{WEIGHTS} is not the file"):
         SketchSearch.load(gallery)
 

@@ -1,13 +1,27 @@
 import json
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from model.checkpoint import LAYOUT, MANIFEST, Checkpoint, Photo
-from model.errors import GalleryError
-from model.gallery import build_gallery, gallery_is_current, photos_in
+from model.checkpoint import (
+    EMBEDDINGS,
+    LAYOUT,
+    MANIFEST,
+    THUMBNAILS,
+    Checkpoint,
+    Photo,
+    save_checkpoint,
+)
+from model.encoder import SiameseNetwork
+from model.errors import CheckpointError, GalleryError
+from model.gallery import Built, build_gallery, gallery_is_current, photos_in
+from model.progress import FILES
 from model.search import SketchSearch
 from model.starter import starter_photos
 from tests.drawings import fish
@@ -30,12 +44,13 @@ def test_unreadable_photos_are_named_and_left_out(
     tiny_checkpoint: Checkpoint,
     photo_folder: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (photo_folder / "red_panda" / "1.jpg").write_text("not a photo")
     built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "gallery")
-    assert len(built.manifest.photos) == 5
-    assert "red_panda/1.jpg" in "".join(capsys.readouterr())
+    assert len(built.checkpoint.manifest.photos) == 5
+    ((path, reason),) = built.unreadable
+    assert path == str(photo_folder / "red_panda" / "1.jpg")
+    assert "1.jpg cannot be read as a picture" in reason
     search = SketchSearch.load(tmp_path / "gallery")
     first = search.encoder.embed_photos([Image.open(search.photos[3].path)])[0]
     assert search.nearest(first, 1)[0].number == 3
@@ -52,21 +67,227 @@ def test_a_gallery_is_current_until_a_photo_changes(
     assert not gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
     build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
     assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
-    assert [p.name for p in folder.parent.iterdir() if p.name.startswith(".gallery")] == []
+    assert len(list(folder.glob("version-*"))) == 1
+    assert not (folder / "unfinished-version").exists()
 
 
 def test_a_gallery_made_without_a_map_is_not_current(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     folder, photos = tmp_path / "gallery", photos_in(photo_folder)
-    build_gallery(tiny_checkpoint, photos, folder)
-    (folder / LAYOUT).unlink()
-    manifest = json.loads((folder / MANIFEST).read_text())
+    version = build_gallery(tiny_checkpoint, photos, folder).checkpoint.folder
+    (version / LAYOUT).unlink()
+    manifest = json.loads((version / MANIFEST).read_text())
     del manifest["sha256"][LAYOUT]
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (version / MANIFEST).write_text(json.dumps(manifest))
     assert not gallery_is_current(folder, tiny_checkpoint, photos)
     build_gallery(tiny_checkpoint, photos, folder)
     assert gallery_is_current(folder, tiny_checkpoint, photos)
+
+
+def draw_photo(path: Path, hue: str, **options: Any) -> Path:
+    """A photo of a disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    photo = Image.new("RGB", (80, 60), "white")
+    ImageDraw.Draw(photo).ellipse((10, 10, 60, 50), fill=hue)
+    photo.save(path, **options)
+    return path
+
+
+def counts(built: Built) -> tuple[int, int, int, int, int]:
+    return built.new, built.changed, built.kept, built.removed, built.embedded
+
+
+def assert_same(one: Checkpoint, other: Checkpoint) -> None:
+    """Two galleries hold the same photos, embeddings, map and thumbnails, and find the same."""
+    assert one.manifest.photos == other.manifest.photos
+    for name in (EMBEDDINGS, LAYOUT):
+        assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes()
+    first, second = SketchSearch.load(one.folder), SketchSearch.load(other.folder)
+    assert first.query(fish(), 48) == second.query(fish(), 48)
+    for number in range(len(first.photos)):
+        assert first.thumbnail(number).read_bytes() == second.thumbnail(number).read_bytes()
+
+
+def test_only_what_changed_is_embedded_and_the_result_is_that_of_a_fresh_build(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "gallery"
+    first = build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    assert counts(first) == (6, 0, 0, 0, 6)
+    again = build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    assert counts(again) == (0, 0, 6, 0, 0)
+    assert again.checkpoint.folder == first.checkpoint.folder
+
+    draw_photo(photo_folder / "a" / "deep" / "aardvark" / "new.png", "brown")  # new
+    draw_photo(photo_folder / "blue_whale" / "1.jpg", "teal")  # changed
+    (photo_folder / "red_panda" / "2.jpg").unlink()  # removed
+    os.utime(photo_folder / "blue_whale" / "0.jpg", (1, 1))  # touched alone
+    moved = photo_folder / "panda" / "0.jpg"  # removed here and new there, with known content
+    moved.parent.mkdir()
+    (photo_folder / "red_panda" / "0.jpg").rename(moved)
+    photos = photos_in(photo_folder)
+    updated = build_gallery(tiny_checkpoint, photos, folder)
+    assert counts(updated) == (2, 1, 3, 2, 2)
+    fresh = build_gallery(tiny_checkpoint, photos, tmp_path / "fresh")
+    assert counts(fresh) == (6, 0, 0, 0, 6)
+    assert_same(updated.checkpoint, fresh.checkpoint)
+    assert [photo.label for photo in fresh.checkpoint.manifest.photos] == [
+        *("aardvark", "blue whale", "blue whale", "blue whale", "panda", "red panda")
+    ]
+
+
+def test_another_encoder_embeds_everything_anew(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    photos, folder = photos_in(photo_folder), tmp_path / "gallery"
+    build_gallery(tiny_checkpoint, photos, folder)
+    network = SiameseNetwork("resnet18", 8, 3)
+    manifest = tiny_checkpoint.manifest
+    other = save_checkpoint(
+        tmp_path / "other",
+        network,
+        name="other",
+        backbone="resnet18",
+        input_size=32,
+        classes=manifest.classes,
+        training={},
+        metrics={},
+    )
+    built = build_gallery(other, photos, folder)
+    assert counts(built) == (6, 0, 0, 0, 6)
+    assert_same(built.checkpoint, build_gallery(other, photos, tmp_path / "fresh").checkpoint)
+
+
+def test_files_with_the_same_content_are_named_and_left_out(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    original, copy = photo_folder / "red_panda" / "0.jpg", photo_folder / "zebra" / "copy.jpg"
+    copy.parent.mkdir()
+    copy.write_bytes(original.read_bytes())
+    built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "gallery")
+    assert built.duplicates == [(str(copy), str(original))]
+    assert counts(built) == (6, 0, 0, 0, 6)
+    original.unlink()
+    built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "gallery")
+    assert built.duplicates == []
+    assert counts(built) == (1, 0, 5, 1, 0)
+    assert built.checkpoint.manifest.photos[-1].label == "zebra"
+
+
+def test_a_lost_thumbnail_is_made_again(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    photos, folder = photos_in(photo_folder), tmp_path / "gallery"
+    built = build_gallery(tiny_checkpoint, photos, folder)
+    lost = built.checkpoint.folder / THUMBNAILS / "4.webp"
+    data = lost.read_bytes()
+    lost.unlink()
+    again = build_gallery(tiny_checkpoint, photos, folder)
+    assert counts(again) == (0, 0, 6, 0, 1)
+    assert (again.checkpoint.folder / THUMBNAILS / "4.webp").read_bytes() == data
+
+
+def test_a_version_stays_while_it_is_open_and_no_longer(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "gallery"
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    reader = SketchSearch.load(folder)
+    pixels = Image.open(reader.thumbnail(3)).convert("RGB").tobytes()
+    for hue in ("teal", "olive"):
+        draw_photo(photo_folder / "blue_whale" / "0.jpg", hue)
+        build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    assert Image.open(reader.thumbnail(3)).convert("RGB").tobytes() == pixels
+    assert len(reader.query(fish(), 6)) == 6
+    assert len(list(folder.glob("version-*"))) == 2
+    del reader
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    assert len(list(folder.glob("version-*"))) == 1
+
+
+def test_photos_of_phones_are_indexed(tiny_checkpoint: Checkpoint, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    phone = {"format": "HEIF", "exif": exif.tobytes()}
+    draw_photo(tmp_path / "photos" / "cat" / "IMG_1.HEIC", "red", **phone)
+    draw_photo(tmp_path / "photos" / "cat" / "IMG_2.webp", "navy")
+    draw_photo(tmp_path / "photos" / "cat" / "._IMG_2.webp", "green")  # of a file manager
+    photos = photos_in(tmp_path / "photos")
+    built = build_gallery(tiny_checkpoint, photos, tmp_path / "gallery").checkpoint
+    assert [Path(photo.path).name for photo in photos] == ["IMG_1.HEIC", "IMG_2.webp"]
+    with Image.open(built.folder / THUMBNAILS / "0.webp") as small:
+        assert small.size == (60, 80)
+        assert not small.getexif()
+    # The same disk turned by hand.
+    turned = draw_photo(tmp_path / "disk.png", "red")
+    upright = Image.open(turned).transpose(Image.Transpose.ROTATE_270)
+    expected = built.encoder().embed_photos([upright])[0]
+    found = np.load(built.folder / EMBEDDINGS)[0]
+    assert float(expected @ found) > 0.99
+
+
+def test_makers_and_terms_come_from_exif_unless_they_are_given(
+    tiny_checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x013B] = "Zoë\n<b>Ångström</b>".encode()
+    exif[0x8298] = "CC BY 4.0\0"
+    draw_photo(tmp_path / "photos" / "1.jpg", "red", exif=exif)
+    draw_photo(tmp_path / "photos" / "2.jpg", "navy", exif=exif)
+    draw_photo(tmp_path / "photos" / "3.jpg", "green")
+    plain = photos_in(tmp_path / "photos")
+    photos = [plain[0], replace(plain[1], credit="A. Person"), plain[2]]
+    built = build_gallery(tiny_checkpoint, photos, tmp_path / "gallery").checkpoint
+    terms = [(photo.credit, photo.licence) for photo in built.manifest.photos]
+    assert terms == [
+        ("Zoë <b>Ångström</b>", "CC BY 4.0"),
+        ("A. Person", "CC BY 4.0"),
+        ("", ""),
+    ]
+    # They are remembered without reading the files again.
+    photos = [*plain[:2], replace(plain[2], label="frog")]
+    again = build_gallery(tiny_checkpoint, photos, tmp_path / "gallery")
+    assert counts(again) == (0, 0, 3, 0, 0)
+    assert [(p.credit, p.label) for p in again.checkpoint.manifest.photos] == [
+        *(("Zoë <b>Ångström</b>", "1"), ("Zoë <b>Ångström</b>", "2"), ("", "frog"))
+    ]
+
+
+def test_thumbnails_of_a_gallery_among_the_photos_are_no_photos(
+    tiny_checkpoint: Checkpoint, photo_folder: Path
+) -> None:
+    folder = photo_folder / "gallery"
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    assert len(photos_in(photo_folder)) == 12
+    assert counts(build_gallery(tiny_checkpoint, photos_in(photo_folder), folder))[:3] == (0, 0, 6)
+
+
+def test_a_gallery_without_versions_becomes_one_with_them(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    photos, folder = photos_in(photo_folder), tmp_path / "gallery"
+    version = build_gallery(tiny_checkpoint, photos, tmp_path / "new").checkpoint.folder
+    shutil.copytree(version, folder)
+    for name in (EMBEDDINGS, FILES):
+        (folder / name).unlink()
+    assert not gallery_is_current(folder, tiny_checkpoint, photos)
+    build_gallery(tiny_checkpoint, photos, folder)
+    assert {path.name.split("-")[0] for path in folder.iterdir()} == {"current", "version"}
+    assert gallery_is_current(folder, tiny_checkpoint, photos)
+
+
+def test_a_damaged_pointer_is_named_and_built_anew(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    photos, folder = photos_in(photo_folder)[:1], tmp_path / "gallery"
+    build_gallery(tiny_checkpoint, photos, folder)
+    for damage in ("../../etc", "", "version-gone", "version-x/../..", "\xff"):
+        (folder / "current").write_text(damage, encoding="latin-1")
+        with pytest.raises(CheckpointError, match="current"):
+            SketchSearch.load(folder)
+    build_gallery(tiny_checkpoint, photos, folder)
+    assert len(SketchSearch.load(folder).photos) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -87,10 +308,12 @@ def test_a_folder_of_other_files_is_never_replaced(
 ) -> None:
     precious = tmp_path / "precious"
     precious.mkdir()
-    (precious / "novel.txt").write_text("it was a dark night")
+    for name in ("novel.txt", "current", "version-original/novel.txt", "thumbnails/face.png"):
+        (precious / name).parent.mkdir(exist_ok=True)
+        (precious / name).write_text("it was a dark night")
     with pytest.raises(GalleryError, match="precious holds other files"):
         build_gallery(tiny_checkpoint, photos_in(photo_folder), precious)
-    assert (precious / "novel.txt").exists()
+    assert sum(path.is_file() for path in precious.rglob("*")) == 4
 
 
 @pytest.mark.parametrize("content", [None, "empty", "text"])

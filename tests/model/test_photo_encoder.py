@@ -59,7 +59,7 @@ def test_a_query_never_loads_the_network_for_photos(
     checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     photos = photos_in(photo_folder)
-    built = build_gallery(checkpoint, photos, tmp_path / "gallery")
+    built = build_gallery(checkpoint, photos, tmp_path / "gallery").checkpoint
     assert gallery_is_current(built.folder, checkpoint, photos)
     search = SketchSearch.load(built.folder)
     (built.folder / PHOTO_WEIGHTS).unlink()

@@ -14,6 +14,7 @@ from model import SketchSearch
 from train.__main__ import main
 from train.config import FitConfig
 from train.objective import Batch, loss_terms
+from train.precision import autocast, bf16_is_fast
 from train.runs import build_network
 
 TINY = [
@@ -87,7 +88,25 @@ def test_curves_are_there_for_tensorboard(run: Path) -> None:
     assert events.Scalars("train/cosface")[-1].step == 60
 
 
-def test_losses_are_computed_in_full_precision_whatever_the_network_does() -> None:
+def test_bf16_is_left_to_devices_that_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+
+    def computed_in(wanted: bool, **able: bool) -> torch.dtype:
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+        with autocast(cpu, amp=wanted):
+            return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+
+    assert computed_in(True, avx2=True, avx512_bf16=False) is torch.float32
+    assert computed_in(True, avx2=True, avx512_bf16=True) is torch.bfloat16
+    assert computed_in(True, amx_bf16=True) is torch.bfloat16
+    assert computed_in(False, amx_bf16=True) is torch.float32
+    assert bf16_is_fast(torch.device("cuda"))
+
+
+def test_losses_are_computed_in_full_precision_whatever_the_network_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     config = FitConfig(backbone="resnet18", embedding_size=8, amp=True)
     torch.manual_seed(0)
     network = build_network(config, 3, pretrained=False)

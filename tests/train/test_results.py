@@ -167,7 +167,13 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
         assert main([*evaluate, *arguments]) == 0
         found[name] = json.loads(figures.read_text())["map"]
     assert found["shared"] == found["alone"] != found["both"]
+    assert main([*command, str(tmp_path / "other"), "--photo-size", "48"]) == 0
+    larger = Checkpoint.open(both).encoder().embed_photos([photo])
+    expected = Encoder(second, 48).embed_photos([photo])
+    assert np.abs(larger - expected).max() < 2e-3
     capsys.readouterr()
+    assert main([*command, str(tmp_path / "other"), "--photo-size", "7"]) == 1
+    assert "--photo-size is 32 to 1024" in capsys.readouterr().err
     fit(sketchy, tmp_path / "stranger", "--backbone", "resnet18", "--embedding-size", "16")
     assert main([*command, str(tmp_path / "stranger")]) == 1
     assert "embeds into another space" in capsys.readouterr().err

@@ -1,0 +1,88 @@
+"""As many embeddings as are wanted, like those of the encoder, for benchmarks of search."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.running import ROOT
+from model.checkpoint import Checkpoint, Photo
+from model.encoder import Embeddings
+from model.images import open_image
+from model.starter import starter_photos
+from model.strokes import parse_strokes, render_strokes
+
+BLOCK = 50_000
+"""Embeddings that are made at a time, from a seed of their own."""
+
+QUERIES = -1
+"""Number of the block that queries are taken from."""
+
+
+class Crowd:
+    """Noisy embeddings around those of the starter gallery's photos.
+
+    Centres are the photos, and optionally the example sketches too. Noise is normal, in each
+    dimension with the standard deviation that photos of one animal have around their mean,
+    pooled over the animals of which there are several photos; the sum is put back on the sphere.
+
+    Attributes:
+        photos: the starter gallery.
+        centres: `(c, d)`, first those of the photos, in their order.
+        spread: `(d,)`.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, sketches: bool = True) -> None:
+        encoder = checkpoint.encoder()
+        self.photos = starter_photos()
+        images = [open_image(Path(p.path)) for p in tqdm(self.photos, "reading photos")]
+        embedded = encoder.embed_photos(images)
+        self.spread = spread_within(embedded, self.photos)
+        if sketches:
+            text = (ROOT / "assets" / "examples.json").read_text(encoding="utf-8")
+            drawn = [parse_strokes(example["strokes"]) for example in json.loads(text)]
+            rendered = [render_strokes(strokes) for strokes in drawn]
+            embedded = np.concatenate([embedded, encoder.embed_sketches(rendered)])
+        self.centres = embedded
+
+    def block(self, number: int) -> tuple[Embeddings, list[int]]:
+        """The embeddings from `number * BLOCK` on, and the centre of each."""
+        random = np.random.default_rng((12, number + 1))
+        chosen = random.integers(0, len(self.centres), BLOCK)
+        noise = random.standard_normal((BLOCK, len(self.spread)), np.float32)
+        points = self.centres[chosen] + noise * self.spread
+        return points / np.linalg.norm(points, axis=1, keepdims=True), chosen.tolist()
+
+    def queries(self, count: int) -> Embeddings:
+        """Held-out ones, of the same kind."""
+        return self.block(QUERIES)[0][:count]
+
+    def write(self, path: Path, count: int) -> list[int]:
+        """Writes the first `count` embeddings as a matrix; returns the centre of each."""
+        unfinished = path.with_suffix(".tmp")
+        shape = (count, self.centres.shape[1])
+        matrix = np.lib.format.open_memmap(unfinished, "w+", np.float32, shape)
+        centres: list[int] = []
+        with tqdm(total=count, desc="making embeddings", unit_scale=True) as progress:
+            for number, start in enumerate(range(0, count, BLOCK)):
+                rows, chosen = self.block(number)
+                size = min(BLOCK, count - start)
+                matrix[start : start + size] = rows[:size]
+                centres.extend(chosen[:size])
+                progress.update(size)
+        matrix.flush()
+        unfinished.replace(path)
+        return centres
+
+
+def spread_within(embeddings: Embeddings, photos: Sequence[Photo]) -> Embeddings:
+    """Standard deviation in each dimension around the mean of a label, pooled, `(d,)`."""
+    labels = np.array([photo.label for photo in photos])
+    squares, freedom = np.zeros(embeddings.shape[1], np.float32), 0
+    for label in np.unique(labels):
+        rows = embeddings[labels == label]
+        squares += ((rows - rows.mean(axis=0)) ** 2).sum(axis=0)
+        freedom += len(rows) - 1
+    return np.asarray(np.sqrt(squares / freedom), np.float32)

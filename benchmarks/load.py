@@ -1,0 +1,297 @@
+"""How a crowd is served: many people who draw at the real server, all at once.
+
+    python -m benchmarks.load [--people 1 8 32 128] [--seconds 120] [--json FILE]
+
+A person draws the example sketches one after the other, 60 points a second, which are about four
+strokes, over one connection. Like the board, a person has one search under way at a time, and asks
+for the newest state of the drawing when it is back. The server runs in a process of its own on the
+same machine. For each number of people the table tells
+
+    queries/s      answers a second, of all people together
+    median, 95th, 99th percentile of the milliseconds from a question to the end of its answer
+    errors         answers that were none: refused, failed, without photos, or a lost connection
+    lost           people whose last drawing was never answered
+    MB             memory of the server when the time began and when it was over
+    of encoder     queries/s over what the bare encoder does in batches of 32, on frames that are
+                   ready in memory, measured just before and just after; the better of one batch
+                   on all cores and one batch on each core
+    CPU ms         processor time of a query: the server's, and that of the people drawing
+
+Nothing else should be running. `--json` writes the rows.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import resource
+import statistics
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import torch
+import uvloop
+from tqdm import tqdm
+
+from app import ROOT
+from benchmarks.running import running_app
+from model.checkpoint import SHIPPED, Checkpoint
+from model.encoder import Encoder
+from model.preprocess import Pixels, frame_sketch
+from model.strokes import parse_strokes, render_strokes
+from train.export import write_json
+
+POINTS_PER_S = 60
+EVERY = 3
+"""Points between two states of a drawing that are sent."""
+
+WARM_UP = 3.0
+PATIENCE = 30.0
+"""Seconds after which an answer counts as lost."""
+
+Drawing = list[bytes]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.load",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--people", type=int, nargs="+", default=[1, 8, 32, 128], metavar="N")
+    parser.add_argument("--seconds", type=float, default=120, help="for each number of people")
+    parser.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="DIR")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
+    arguments = parser.parse_args()
+    if min(arguments.people) < 1 or arguments.seconds <= 0:
+        parser.error("there is at least one person, who draws for some time")
+    examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
+    drawings = [states(example["strokes"]) for example in examples]
+    encoder = Checkpoint.open(arguments.checkpoint).encoder()
+    frames = [
+        frame_sketch(render_strokes(parse_strokes(e["strokes"])), encoder.input_size)
+        for e in examples
+    ]
+    batch = np.stack([frames[i % len(frames)] for i in range(encoder.BATCH)])
+    rows = []
+    with (
+        tqdm(total=round(len(arguments.people) * arguments.seconds), unit="s") as progress,
+        running_app("app.py", "--rate", "0", "--checkpoint", arguments.checkpoint) as address,
+    ):
+        time.sleep(2)
+        bare = [frames_per_s(encoder, batch)]
+        for people in arguments.people:
+            progress.set_description(f"{people} people")
+            crowd = Crowd(address, drawings, arguments.seconds, progress)
+            row = uvloop.run(crowd.draw(people))
+            bare.append(frames_per_s(encoder, batch))
+            row["encoder_ratio"] = row["queries_per_s"] / statistics.mean(bare[-2:])
+            rows.append(row)
+    show(rows, bare)
+    if arguments.json:
+        write_json(arguments.json, rows)
+    return 0
+
+
+def show(rows: list[dict[str, Any]], bare: list[float]) -> None:
+    print("| people | queries/s | median ms | 95th | 99th | errors | lost ", end="")
+    print("| MB | of encoder | CPU ms |")
+    print("| " + "--- | " * 10)
+    for row in rows:
+        print(
+            f"| {row['people']} | {row['queries_per_s']:.1f} | {row['median_ms']:.0f} "
+            f"| {row['p95_ms']:.0f} | {row['p99_ms']:.0f} | {row['errors']} | {row['lost']} "
+            f"| {row['rss_mb_start']:.0f} to {row['rss_mb_end']:.0f} | {row['encoder_ratio']:.2f} "
+            f"| {row['server_cpu_ms']:.1f} + {row['people_cpu_ms']:.2f} |"
+        )
+    print(f"the bare encoder: {', '.join(f'{each:.1f}' for each in bare)} frames/s")
+
+
+def frames_per_s(encoder: Encoder, batch: Pixels, seconds: float = 3) -> float:
+    """What the encoder does in batches when nothing else is to be done.
+
+    The better of two ways: one batch on all cores, and one batch on each core.
+    """
+
+    def count(until: float) -> int:
+        done = 0
+        while time.perf_counter() < until:
+            encoder.embed_frames(batch)
+            done += len(batch)
+        return done
+
+    cores, rates = torch.get_num_threads(), []
+    for workers, threads in ((1, cores), (cores, 1)):
+        with ThreadPoolExecutor(
+            workers, initializer=torch.set_num_threads, initargs=(threads,)
+        ) as pool:
+            list(pool.map(lambda _: encoder.embed_frames(batch), range(workers)))
+            began = time.perf_counter()
+            frames = sum(pool.map(count, [began + seconds] * workers))
+            rates.append(frames / (time.perf_counter() - began))
+    return max(rates)
+
+
+def states(strokes: list[dict[str, Any]]) -> Drawing:
+    """A drawing as it grows: what the board sends after each few points, without the page's id."""
+    grown: Drawing = []
+    done: list[dict[str, Any]] = []
+    for stroke in strokes:
+        for count in range(EVERY, len(stroke["points"]) + EVERY, EVERY):
+            begun = {**stroke, "points": stroke["points"][:count]}
+            query = {"strokes": [*done, begun], "picture": None, "k": 12}
+            grown.append(json.dumps(query, separators=(",", ":")).encode()[1:])
+        done.append(stroke)
+    return grown
+
+
+@dataclass
+class Crowd:
+    """People who draw at a server for some seconds."""
+
+    address: str
+    drawings: list[Drawing]
+    seconds: float
+    progress: "tqdm[Any]"
+    times: list[float] = field(default_factory=list)
+    errors: int = 0
+    lost: int = 0
+    begin: float = 0
+    end: float = 0
+
+    async def draw(self, people: int) -> dict[str, Any]:
+        """Lets so many people draw; the figures of the table."""
+        self.begin = time.monotonic() + WARM_UP
+        self.end = self.begin + self.seconds
+        drawn = [asyncio.create_task(self.person(number)) for number in range(people)]
+        await asyncio.sleep(WARM_UP)
+        start, used = await asyncio.to_thread(server_state, self.address), own_cpu()
+        while time.monotonic() < self.end:
+            await asyncio.sleep(min(1, max(0, self.end - time.monotonic())))
+            self.progress.update(min(1, round(self.seconds)))
+        answered = len(self.times)
+        end, used = await asyncio.to_thread(server_state, self.address), own_cpu() - used
+        await asyncio.gather(*drawn)
+        times = sorted(1000 * t for t in self.times) or [float("nan")]
+        return {
+            "people": people,
+            "queries_per_s": answered / self.seconds,
+            "median_ms": statistics.median(times),
+            "p95_ms": times[int(0.95 * (len(times) - 1))],
+            "p99_ms": times[int(0.99 * (len(times) - 1))],
+            "errors": self.errors,
+            "lost": self.lost,
+            "rss_mb_start": start["process_resident_memory_bytes"] / 1e6,
+            "rss_mb_end": end["process_resident_memory_bytes"] / 1e6,
+            "server_cpu_ms": 1000
+            * (end["process_cpu_seconds_total"] - start["process_cpu_seconds_total"])
+            / max(answered, 1),
+            "people_cpu_ms": 1000 * used / max(answered, 1),
+        }
+
+    async def person(self, number: int) -> None:
+        """Draws until the time is over; then the last state has to be answered."""
+        connection = Connection(self.address, f"person{number}")
+        last = b""
+        for due, body in growth(self.drawings, random.Random(number)):
+            now = time.monotonic()
+            if now >= self.end:
+                break
+            if due > now:
+                await asyncio.sleep(due - now)
+            if await self.ask(connection, body):
+                last = body
+            elif time.monotonic() < self.end:
+                await asyncio.sleep(1)
+        deadline = time.monotonic() + PATIENCE
+        while not await self.ask(connection, body) and time.monotonic() < deadline:
+            await asyncio.sleep(1)
+            last = b""
+        else:
+            last = body
+        self.lost += last != body
+        connection.close()
+
+    async def ask(self, connection: "Connection", body: bytes) -> bool:
+        """Whether the drawing was answered with photos."""
+        began = time.monotonic()
+        try:
+            status, answer = await asyncio.wait_for(connection.ask(body), PATIENCE)
+        except (OSError, EOFError, TimeoutError):
+            status, answer = 0, b""
+            connection.close()
+        if status != 200 or (b'"rank":12,' not in answer and b'"error"' not in answer):
+            self.errors += 1
+            return False
+        if self.begin <= began and time.monotonic() <= self.end:
+            self.times.append(time.monotonic() - began)
+        return True
+
+
+def growth(drawings: list[Drawing], chance: random.Random) -> Iterator[tuple[float, bytes]]:
+    """States of drawings as a person draws them: always the newest, and when it is there."""
+    pace = POINTS_PER_S / EVERY
+    while True:
+        drawing = chance.choice(drawings)
+        began, shown = time.monotonic() - chance.random() / pace, -1
+        while shown < len(drawing) - 1:
+            newest = int((time.monotonic() - began) * pace)
+            shown = min(max(newest, shown + 1), len(drawing) - 1)
+            yield began + shown / pace, drawing[shown]
+
+
+class Connection:
+    """As much HTTP as a person needs, since a whole client would take the server's time."""
+
+    def __init__(self, address: str, page: str) -> None:
+        place = urlsplit(address)
+        self.host, self.port = place.hostname or "", place.port or 80
+        self.start = b'{"page":"%s",' % page.encode()
+        self.head = (
+            f"POST /board/search HTTP/1.1\r\nHost: {place.netloc}\r\n"
+            "Content-Type: application/json\r\nContent-Length: "
+        ).encode()
+        self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, body: bytes) -> tuple[int, bytes]:
+        """The status and the body of the answer."""
+        if self.streams is None:
+            self.streams = await asyncio.open_connection(self.host, self.port)
+        reader, writer = self.streams
+        length = len(self.start) + len(body)
+        writer.write(b"%b%d\r\n\r\n%b%b" % (self.head, length, self.start, body))
+        head = await reader.readuntil(b"\r\n\r\n")
+        found = re.search(rb"(?i)content-length: *(\d+)", head)
+        return int(head.split(None, 2)[1]), await reader.readexactly(int(found[1]) if found else 0)
+
+    def close(self) -> None:
+        if self.streams:
+            self.streams[1].close()
+        self.streams = None
+
+
+def server_state(address: str) -> dict[str, float]:
+    """The server's figures without labels, from `/metrics`."""
+    with urllib.request.urlopen(f"{address}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    pairs = [line.split(" ") for line in lines if line[:1] != "#" and "{" not in line]
+    return {name: float(value) for name, value in pairs}
+
+
+def own_cpu() -> float:
+    """Seconds of processor time that this process has used."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    sys.exit(main())

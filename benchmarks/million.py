@@ -1,0 +1,143 @@
+"""A gallery of any size that the app can serve, to see how it does with a million photos.
+
+    python -m benchmarks.million --galleries DIR [--photos 1000000] [--engine annoy] [--json FILE]
+    python app.py --galleries DIR [--engine annoy]
+
+The first command writes DIR/starter, which the second one then serves. Its photos are the starter
+gallery's, repeated, and each has a noisy embedding of its own (see `benchmarks.scale`), so that
+search, map and thumbnails have as much to do as with so many photos. It takes about 4 GB a million.
+
+With --json, the app is then started on it and on the real starter gallery, and the figures of both
+are written: seconds until it is ready, megabytes it holds, and the median time of a search through
+`/search` by Gradio's client, of one by the call that the board makes, and of the map's data.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, get_args
+
+import psutil
+from gradio_client import Client, handle_file
+from tqdm import tqdm
+
+from benchmarks.embeddings import Crowd
+from benchmarks.latency import time_http
+from benchmarks.running import ROOT, running_app
+from model import versions
+from model.checkpoint import (
+    EMBEDDINGS,
+    SHIPPED,
+    THUMBNAILS,
+    Checkpoint,
+    EngineName,
+    photos_key,
+)
+from model.errors import SketchZooError
+from model.gallery import complete_version
+from model.images import flatten, open_image
+from model.progress import save_thumbnail
+from model.strokes import parse_strokes, render_strokes
+from train.export import write_json
+
+SEARCHES = 50
+
+
+def main() -> int:
+    """Parses the command line, writes the gallery unless it is there, and measures."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.million",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--galleries", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--photos", type=int, default=1_000_000, help="how many (default: 1000000)")
+    parser.add_argument("--engine", choices=get_args(EngineName), help="by the number of photos")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="measure, and write figures there"
+    )
+    arguments = parser.parse_args()
+    folder = arguments.galleries / "starter"
+    if not (folder / versions.CURRENT).exists():
+        write_gallery(Checkpoint.open(SHIPPED), folder, arguments.photos, arguments.engine)
+    if arguments.json:
+        engine = ["--engine", arguments.engine] if arguments.engine else []
+        with tempfile.TemporaryDirectory() as small:
+            rows = [serve(Path(small), []), serve(arguments.galleries, engine)]
+        write_json(arguments.json, rows)
+        print(json.dumps(rows, indent=1))
+    return 0
+
+
+def write_gallery(
+    checkpoint: Checkpoint, folder: Path, count: int, engine: EngineName | None
+) -> None:
+    """Writes a gallery whose photos are the starter gallery's, `count` in all."""
+    crowd = Crowd(checkpoint, sketches=False)
+    with versions.building(folder):
+        version = Path(tempfile.mkdtemp(prefix=versions.PREFIX, dir=folder))
+        (version / THUMBNAILS).mkdir()
+        centres = crowd.write(version / EMBEDDINGS, count)
+        firsts: dict[int, Path] = {}
+        for number, centre in enumerate(tqdm(centres, "linking thumbnails", unit_scale=True)):
+            path = version / THUMBNAILS / f"{number}.webp"
+            if centre in firsts:
+                os.link(firsts[centre], path)
+            else:
+                save_thumbnail(flatten(open_image(Path(crowd.photos[centre].path))), path)
+                firsts[centre] = path
+        photos = [crowd.photos[centre] for centre in centres]
+        print("laying out the map, then building the index", flush=True)
+        # The key is that of the starter gallery's photos, for which the app looks.
+        complete_version(checkpoint, version, photos, photos_key(crowd.photos), engine)
+
+
+def serve(galleries: Path, options: list[str]) -> dict[str, Any]:
+    """Starts the app on a folder of galleries and measures it."""
+    examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
+    drawing = examples[0]["strokes"]
+    start = time.perf_counter()
+    with (
+        running_app("app.py", "--galleries", galleries, *options, seconds=1800) as address,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        ready = time.perf_counter() - start
+        sketch = Path(folder) / "sketch.png"
+        render_strokes(parse_strokes(drawing)).save(sketch)
+        client = Client(address, verbose=False)
+        times = []
+        for _ in range(SEARCHES):
+            asked = time.perf_counter()
+            matches = client.predict(handle_file(sketch), 12, api_name="/search")
+            times.append((time.perf_counter() - asked) * 1e3)
+            if len(matches) != 12:
+                raise RuntimeError(f"the server answered {matches}")
+        board = time_http(address, drawing)
+        asked = time.perf_counter()
+        points = len(urllib.request.urlopen(f"{address}/map.json").read())
+        took = (time.perf_counter() - asked) * 1e3
+        health = json.loads(urllib.request.urlopen(f"{address}/healthz").read())
+        apps = [p for p in psutil.Process().children() if "app.py" in p.cmdline()]
+        return {
+            "photos": health["photos"],
+            "ready_s": round(ready, 1),
+            "megabytes": round(sum(p.memory_info().rss for p in apps) / 1e6),
+            "search_median_ms": round(statistics.median(times), 1),
+            "board_median_ms": round(statistics.median(board), 1),
+            "map_ms": round(took, 1),
+            "map_bytes": points,
+        }
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SketchZooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

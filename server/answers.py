@@ -1,0 +1,189 @@
+"""From what a board or a program asks to what it is told."""
+
+import asyncio
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+from PIL import Image
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from model import Match, SketchSearch, SketchZooError
+from model.encoder import Embeddings, Encoder
+from model.images import open_image
+from model.layout import Positions
+from model.preprocess import Pixels, frame_sketch
+from model.query import Query, parse_query
+from model.strokes import StrokeError, render_strokes
+from server.batching import Batcher, BusyError
+from server.galleries import Galleries, address
+from server.metrics import Metrics
+from server.requests import client_address
+from server.uploads import uploaded_file
+
+SMALL = 32_768
+"""Bytes of a question that is read at once; a larger one would keep the others waiting."""
+
+JSON = "application/json"
+
+LARGEST = 8_000_000
+"""Bytes. `model.strokes.MAX_POINTS` points fit in."""
+
+
+class Answers:
+    """Answers searches in galleries, with the drawings of all people embedded together."""
+
+    def __init__(self, galleries: Galleries, metrics: Metrics) -> None:
+        self.galleries, self._metrics = galleries, metrics
+        self._batchers: dict[Encoder, Batcher] = {}
+        self._adding = threading.Lock()
+        for name in galleries.names:
+            self._batcher(galleries.search(name).encoder)
+        metrics.queue_length.set_function(lambda: sum(b.waiting for b in self._all()))
+
+    def _batcher(self, encoder: Encoder) -> Batcher:
+        """That of an encoder; galleries of one checkpoint share it."""
+        with self._adding:
+            if encoder not in self._batchers:
+                self._batchers[encoder] = Batcher(
+                    encoder.embed_frames, encoder.input_size, self._metrics
+                )
+            return self._batchers[encoder]
+
+    def _all(self) -> list[Batcher]:
+        with self._adding:
+            return list(self._batchers.values())
+
+    @property
+    def trouble(self) -> str:
+        """Why no drawing is taken now; empty where one is."""
+        return next((batcher.trouble for batcher in self._all() if batcher.trouble), "")
+
+    def close(self) -> None:
+        """Embeds what waits, and takes no more."""
+        for batcher in self._all():
+            batcher.close()
+
+    def answer(self, payload: Any) -> dict[str, Any]:
+        """Waits for the answer to a program.
+
+        Raises:
+            SketchZooError: what is asked has another form, or there is nothing to search by.
+        """
+        asked, search, frame = self.read(payload)
+        embedding = self.embed(frame, search) if frame is not None else None
+        return self.conclude(asked, search, embedding)
+
+    def embed(self, frame: Pixels, search: SketchSearch) -> Embeddings:
+        """Waits for the embedding of a frame of the program whose request is being answered."""
+        return self._batcher(search.encoder).submit(frame, client_address.get()).result()
+
+    async def board(self, request: Request) -> Response:
+        """Answers a board; the answer to a newer drawing of its page will do as well."""
+        body = await request.body()
+        try:
+            if len(body) > LARGEST:
+                raise StrokeError("The drawing is too large; clear and start again.")
+            payload = parse_json(body)
+            if len(body) <= SMALL and not payload.get("picture"):
+                asked, search, frame = self.read(payload)
+            else:
+                asked, search, frame = await run_in_threadpool(self.read, payload)
+            embedding = None
+            if frame is not None:
+                page = str(payload.get("page") or "")
+                waiting = self._batcher(search.encoder).submit(
+                    frame, page or client_address.get(), newest_wins=bool(page)
+                )
+                embedding = await asyncio.wrap_future(waiting)
+            told = await run_in_threadpool(self.conclude, asked, search, embedding)
+        except BusyError as error:
+            headers = {"Retry-After": "1"}
+            return Response(orjson.dumps({"error": str(error)}), 503, headers, JSON)
+        except SketchZooError as error:
+            told = {"error": str(error)}
+        return Response(orjson.dumps(told), media_type=JSON)
+
+    def read(self, payload: Any) -> tuple[Query, SketchSearch, Pixels | None]:
+        """What is asked, where, and the frame of the drawing unless a photo is searched by."""
+        asked = parse_query(payload)
+        search = self.galleries.search(asked.gallery, asked.version if asked.names_photos else None)
+        if asked.photo is not None:
+            return asked, search, None
+        return asked, search, frame_sketch(drawing_of(asked), search.encoder.input_size)
+
+    def conclude(
+        self, asked: Query, search: SketchSearch, embedding: Embeddings | None
+    ) -> dict[str, Any]:
+        """What the board is told; `embedding` is that of the drawing."""
+        if embedding is None:
+            guesses, start = [], search.embedding_of(asked.photo or 0)
+        else:
+            guesses, start = search.guess(embedding), embedding
+        name = self.galleries.name_of(asked.gallery)
+        steered = search.steer(start, asked.like, asked.unlike)
+        matches = search.nearest(steered, asked.k, only=asked.only, without=asked.without)
+        return {
+            "matches": self.found(matches, name, search),
+            "guesses": [asdict(guess) for guess in guesses],
+            "unlike": asked.photo is None and search.is_unlike(matches),
+            "place": search.place(matches),
+            "spots": rounded(search.positions[[match.number for match in matches]]),
+            "map": address("map.json", name, search),
+            "version": search.version,
+        }
+
+    def found(
+        self, matches: list[Match], gallery: str, search: SketchSearch
+    ) -> list[dict[str, Any]]:
+        """Photos as browsers and programs are told of them."""
+        return [
+            {
+                **{key: value for key, value in vars(match).items() if key != "photo"},
+                "thumbnail": address(f"thumbnails/{match.number}", gallery, search),
+            }
+            for match in matches
+        ]
+
+
+def rounded(positions: Positions) -> list[list[float]]:
+    """Places on the map in few digits."""
+    places: list[list[float]] = positions.astype(float).round(4).tolist()
+    return places
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """An object in JSON.
+
+    Raises:
+        StrokeError: it is none.
+    """
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        payload = None
+    if not isinstance(payload, dict):
+        raise StrokeError("A query is a JSON object with strokes.")
+    return payload
+
+
+def drawing_of(query: Query) -> Image.Image:
+    """What was drawn: strokes, an upload, or strokes on an upload."""
+    paper = open_image(uploaded(query.picture)) if query.picture else None
+    return paper if paper and not query.strokes else render_strokes(query.strokes, paper)
+
+
+def uploaded(path: Any) -> Path:
+    """The path of an uploaded file, which must lie in Gradio's upload folder.
+
+    Raises:
+        StrokeError: it lies elsewhere.
+    """
+    found = uploaded_file(path) if isinstance(path, str | Path) else None
+    if found is None:
+        raise StrokeError("The uploaded picture is not known. Upload it again.")
+    return found

@@ -1,0 +1,72 @@
+"""Several galleries: which one is searched is chosen on the board."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from benchmarks.running import running_app
+from model.checkpoint import Checkpoint
+from model.gallery import build_gallery, photos_in
+from tests.browser.conftest import opened
+from tests.browser.test_board import PHOTOS, found, settled
+
+GALLERIES = '[data-part="galleries"]'
+ANIMALS = '[data-part="animals"] option'
+
+
+@pytest.fixture
+def board(
+    browser: Browser, tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> Iterator[Page]:
+    """A board over two galleries, whose names and labels are as odd as names of folders may be."""
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "zoo")
+    label = tmp_path / "other" / "<b>tag & 'co'"
+    label.mkdir(parents=True)
+    for hue in ("gold", "teal"):
+        Image.new("RGB", (60, 60), hue).save(label / f"{hue}.png")
+    odd = tmp_path / "my & <i>zoo?"
+    build_gallery(tiny_checkpoint, photos_in(tmp_path / "other"), odd)
+    with (
+        running_app("app.py", "--gallery", tmp_path / "zoo", odd) as address,
+        opened(browser, address) as page,
+    ):
+        yield page
+
+
+def test_a_person_chooses_among_galleries_and_the_browser_keeps_the_choice(board: Page) -> None:
+    expect(board.locator(f"{GALLERIES} option")).to_have_text(["zoo", "my & <i>zoo?"])
+    board.get_by_role("button", name="horse").click()
+    expect(board.locator(PHOTOS)).to_have_count(6)
+    expect(board.locator(ANIMALS)).to_have_text(["All animals", "blue whale (3)", "red panda (3)"])
+    board.locator(f"{PHOTOS} button").first.click()
+    board.get_by_role("button", name="Less like this").click()
+    expect(board.locator('[data-part="chips"] button')).to_have_count(1)
+
+    board.get_by_label("Gallery to search").select_option("my & <i>zoo?")
+    expect(board.locator(PHOTOS)).to_have_count(2)
+    expect(board.locator('[data-part="chips"] button')).to_have_count(0)
+    expect(board.locator(ANIMALS)).to_have_text(["All animals", "<b>tag & 'co' (2)"])
+    settled(board)
+    assert all("gallery=my%20%26%20%3Ci%3Ezoo%3F&v=" in address for address in found(board))
+    shown = "images => images.every(image => image.complete && image.naturalWidth === 60)"
+    board.wait_for_function(f"() => ({shown})([...document.querySelectorAll('{PHOTOS} img')])")
+    board.locator(f"{PHOTOS} button").first.click()
+    board.wait_for_function(
+        "() => { const i = document.querySelector('[data-part=large]');"
+        "return i.src.includes('/photos/') && i.naturalWidth === 60; }"
+    )
+    board.keyboard.press("Escape")
+    board.get_by_role("button", name="Map").click()
+    expect(board.locator('[data-part="pins"] img')).to_have_count(2)
+
+    board.reload()
+    expect(board.locator(GALLERIES)).to_have_value("my & <i>zoo?")
+    expect(board.locator(PHOTOS)).to_have_count(2)
+
+
+def test_where_there_is_one_gallery_there_is_nothing_to_choose(page: Page) -> None:
+    expect(page.locator(ANIMALS).nth(1)).to_be_attached()
+    expect(page.locator(GALLERIES)).to_be_hidden()

@@ -1,0 +1,65 @@
+"""A small app with all its guards, made once."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image, ImageDraw
+
+import app
+from model import SketchSearch
+from server.galleries import Galleries
+from server.requests import Traffic
+from tests.conftest import make_checkpoint
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds `uploads`, and a checkpoint, photos and galleries that no route may give away."""
+    return tmp_path_factory.mktemp("guarded")
+
+
+@pytest.fixture(scope="session")
+def galleries(place: Path) -> Galleries:
+    checkpoint = make_checkpoint(place / "checkpoint")
+    (place / "photos").mkdir()
+    for number in range(3):
+        photo = Image.new("RGB", (60, 40), "white")
+        ImageDraw.Draw(photo).ellipse((5 * number, 5, 40 + 5 * number, 35), fill="navy")
+        photo.save(place / "photos" / f"cat {number}.jpg")
+    (place / "galleries").mkdir()
+    (place / "galleries" / "beside.txt").write_text("SECRET beside the gallery")
+    return app.open_galleries(checkpoint.folder, place / "photos", place / "galleries")
+
+
+@pytest.fixture(autouse=True)
+def uploads(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Gradio's folder of uploads."""
+    folder = place / "uploads"
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def search(galleries: Galleries) -> SketchSearch:
+    return galleries.search()
+
+
+@pytest.fixture(scope="session")
+def built(galleries: Galleries, place: Path) -> Traffic:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(place / "uploads"))
+        return app.build_app(galleries, rate=0)
+
+
+@pytest.fixture
+def client(built: Traffic) -> Iterator[TestClient]:
+    yield TestClient(built, raise_server_exceptions=False)
+
+
+@pytest.fixture
+def limited(galleries: Galleries) -> Callable[[float, str], TestClient]:
+    """Makes an app with this rate, behind these proxies."""
+    return lambda rate, proxies: TestClient(app.build_app(galleries, rate=rate, proxies=proxies))

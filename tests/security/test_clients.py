@@ -1,0 +1,151 @@
+"""Pages of other sites, clients that ask too much, and addresses that are made up."""
+
+from collections.abc import Callable
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.types import Scope
+
+from server.limits import Buckets, client_address
+
+STROKE = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.8]]}
+BODY = {"data": [[STROKE], 1, None, None, None, None, None, None]}
+SEARCH = "/gradio_api/run/search_strokes"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://other.testserver"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://testserver.evil.example"},
+        {"Origin": "http://testserver:8080"},
+        {"Sec-Fetch-Site": "cross-site", "X-Forwarded-Host": "evil.example"},
+    ],
+)
+def test_what_another_site_sends_is_refused(client: TestClient, headers: dict[str, str]) -> None:
+    assert client.post(SEARCH, json=BODY, headers=headers).status_code == 403
+    upload = client.post("/gradio_api/upload", files={"files": ("a.png", b"x")}, headers=headers)
+    assert upload.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://testserver"},
+        {"Origin": "http://testserver"},
+        {"Origin": "https://me-zoo.hf.space", "X-Forwarded-Host": "me-zoo.hf.space"},
+        {"Origin": "https://me-zoo.hf.space", "Sec-Fetch-Site": "same-origin"},
+    ],
+)
+def test_the_page_itself_also_in_a_frame_and_programs_are_served(
+    client: TestClient, headers: dict[str, str]
+) -> None:
+    assert client.post(SEARCH, json=BODY, headers=headers).status_code == 200
+
+
+def test_another_site_may_not_read_answers(client: TestClient) -> None:
+    origin = {"Origin": "https://evil.example"}
+    for path in ("/", "/config", "/map.json", "/thumbnails/0", "/healthz"):
+        answer = client.get(path, headers=origin)
+        assert not [name for name in answer.headers if name.startswith("access-control-allow-o")]
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    asked = origin | {"Access-Control-Request-Method": "POST"}
+    assert client.options(SEARCH, headers=asked).status_code in (400, 403)
+
+
+def test_a_client_that_asks_too_much_waits(limited: Callable[[float, str], TestClient]) -> None:
+    client = limited(2, "")
+    codes = [client.post(SEARCH, json=BODY).status_code for _ in range(14)]
+    assert codes[:10] == [200] * 10
+    assert codes[-1] == 429
+    refused = client.post(SEARCH, json=BODY)
+    assert refused.headers["retry-after"] == "1"
+    assert "Wait a moment" in refused.json()["error"]
+    assert refused.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_made_up_address_does_not_help_against_the_limit(
+    limited: Callable[[float, str], TestClient],
+) -> None:
+    client = limited(1, "")
+    codes = [
+        client.post(SEARCH, json=BODY, headers={"X-Forwarded-For": f"9.9.9.{i}"}).status_code
+        for i in range(8)
+    ]
+    assert 429 in codes
+
+
+def test_behind_a_proxy_each_client_has_its_own_limit(
+    limited: Callable[[float, str], TestClient],
+) -> None:
+    client = limited(1, "*")
+
+    def ask(forwarded: str) -> int:
+        return client.post(SEARCH, json=BODY, headers={"X-Forwarded-For": forwarded}).status_code
+
+    assert 429 in [ask(f"1.2.3.{i}, 9.9.9.9") for i in range(8)]
+    assert ask("9.9.9.9, 8.8.8.8") == 200
+
+
+def scope(peer: str, *forwarded: str) -> Scope:
+    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+    return {"type": "http", "client": (peer, 1), "headers": headers}
+
+
+@pytest.mark.parametrize(
+    "peer, forwarded, proxies, expected",
+    [
+        ("1.1.1.1", ["2.2.2.2"], "", "1.1.1.1"),
+        ("1.1.1.1", ["2.2.2.2"], "3.3.3.3", "1.1.1.1"),
+        ("10.0.0.9", ["6.6.6.6, 2.2.2.2"], "10.0.0.0/8", "2.2.2.2"),
+        ("10.0.0.9", ["6.6.6.6, 2.2.2.2, 10.0.0.7"], "10.0.0.0/8", "2.2.2.2"),
+        ("10.0.0.9", ["6.6.6.6", "2.2.2.2"], "10.0.0.0/8, 7.7.7.7", "2.2.2.2"),
+        ("10.0.0.9", [], "10.0.0.0/8", "10.0.0.9"),
+        ("5.5.5.5", ["6.6.6.6, 2.2.2.2"], "*", "2.2.2.2"),
+        ("2001:db8:1:2:aaaa::1", [], "", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::2", [], "", "2001:db8:1:2::/64"),
+        ("::ffff:1.2.3.4", [], "", "1.2.3.4"),
+        ("testclient", ["2.2.2.2"], "10.0.0.0/8", "testclient"),
+        ("10.0.0.9", ["x" * 5000], "10.0.0.0/8", "x" * 64),
+    ],
+)
+def test_a_client_is_known_by_the_address_that_it_cannot_choose(
+    peer: str, forwarded: list[str], proxies: str, expected: str
+) -> None:
+    assert client_address(scope(peer, *forwarded), proxies) == expected
+
+
+def test_a_bucket_fills_again_at_its_rate() -> None:
+    now = 0.0
+    buckets = Buckets(rate=4, burst=8, clock=lambda: now)
+    assert [buckets.wait("a") for _ in range(9)] == [0] * 8 + [0.25]
+    assert buckets.wait("b") == 0
+    now = 0.5
+    assert [buckets.wait("a") for _ in range(3)] == [0, 0, 0.25]
+    now = 100
+    assert [buckets.wait("a") for _ in range(9)].count(0) == 8
+
+
+def test_a_person_who_draws_thirty_times_a_second_never_waits() -> None:
+    now = 0.0
+    buckets = Buckets(rate=60, burst=300, clock=lambda: now)
+    assert not any(buckets.wait("a", 0.02) for _ in range(150))
+    for _ in range(30 * 60):
+        now += 1 / 30
+        assert buckets.wait("a") == 0
+        assert not any(buckets.wait("a", 0.02) for _ in range(12))
+
+
+def test_many_addresses_do_not_fill_the_memory() -> None:
+    buckets = Buckets(rate=1, burst=2, most=1000, clock=lambda: 0)
+    buckets.wait("first")
+    for number in range(100_000):
+        buckets.wait(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+        if number % 500 == 0:
+            buckets.wait("first")
+    assert len(buckets) == 1000
+    assert buckets.wait("first") > 0

@@ -1,0 +1,90 @@
+"""Files that would run a program when they are unpickled."""
+
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from model import CheckpointError, SketchSearch
+from model.checkpoint import LAYOUT, MANIFEST, WEIGHTS, Checkpoint, sha256
+from train.data import DataError
+from train.frames import StoredFrames
+from train.runs import read
+
+
+class Evil:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, sign: Path) -> None:
+        self.sign = sign
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.sign),)
+
+
+@pytest.fixture
+def sign(tmp_path: Path) -> Path:
+    """Is there once an `Evil` has been unpickled."""
+    sign = tmp_path / "owned"
+    pickle.loads(pickle.dumps(Evil(sign)))
+    assert sign.is_dir()
+    sign.rmdir()
+    return sign
+
+
+def put(folder: Path, name: str, data: bytes) -> None:
+    """Swaps a file of a checkpoint and makes the manifest vouch for it."""
+    (folder / name).unlink()
+    (folder / name).write_bytes(data)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest["sha256"][name] = sha256(folder / name)
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_weights_that_are_a_pickle_are_refused(
+    tiny_checkpoint: Checkpoint, tmp_path: Path, sign: Path
+) -> None:
+    torch.save({"weight": Evil(sign)}, tmp_path / "evil.pt")
+    for data in ((tmp_path / "evil.pt").read_bytes(), pickle.dumps(Evil(sign))):
+        put(tiny_checkpoint.folder, WEIGHTS, data)
+        with pytest.raises(CheckpointError, match="does not fit"):
+            Checkpoint.open(tiny_checkpoint.folder).encoder()
+    assert not sign.exists()
+
+
+def test_a_map_of_photos_that_is_a_pickle_is_refused(
+    search: SketchSearch, tmp_path: Path, sign: Path
+) -> None:
+    folder = tmp_path / "gallery"
+    folder.mkdir()
+    for file in search.folder.iterdir():
+        if file.is_file():
+            (folder / file.name).write_bytes(file.read_bytes())
+    np.save(tmp_path / "evil.npy", np.array([Evil(sign)], object), allow_pickle=True)
+    for data in ((tmp_path / "evil.npy").read_bytes(), pickle.dumps(Evil(sign))):
+        put(folder, LAYOUT, data)
+        with pytest.raises(CheckpointError, match="not a map"):
+            SketchSearch.load(folder)
+    assert not sign.exists()
+
+
+def test_frames_of_a_training_that_are_a_pickle_are_refused(tmp_path: Path, sign: Path) -> None:
+    np.save(tmp_path / "evil.npy", np.array([Evil(sign)], object), allow_pickle=True)
+    with pytest.raises(ValueError):
+        StoredFrames([], tmp_path / "evil.npy", [])
+    assert not sign.exists()
+
+
+def test_a_training_run_that_would_run_a_program_is_refused(tmp_path: Path, sign: Path) -> None:
+    torch.save({"step": Evil(sign)}, tmp_path / "last.pt")
+    with zipfile.ZipFile(tmp_path / "last.pt") as file:
+        assert any(name.endswith("data.pkl") for name in file.namelist())
+    with pytest.raises(DataError, match="damaged"):
+        read(tmp_path / "last.pt")
+    assert not sign.exists()

@@ -1,0 +1,209 @@
+"""Requests that are too large, too deep or too many at once."""
+
+import asyncio
+import io
+import json
+import time
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from starlette.types import Message, Receive, Scope, Send
+
+from model.strokes import StrokeError, parse_strokes, render_strokes
+from server.limits import MAX_BODY, MAX_DEPTH, MAX_UPLOAD, Bodies, nests_deeper
+from server.uploads import make_room
+
+POSTS = [
+    "/gradio_api/component_server",
+    "/gradio_api/queue/join",
+    "/gradio_api/run/search_strokes",
+    "/gradio_api/call/search_strokes",
+    "/gradio_api/call/v2/search_strokes",
+    "/gradio_api/api/search",
+    "/gradio_api/cancel",
+    "/gradio_api/reset",
+    "/healthz",
+]
+
+
+def in_a_loop(asked: Coroutine[Any, Any, None]) -> None:
+    """Runs it in a thread of its own; in this one, a browser of other tests may have a loop."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, asked).result()
+
+
+def chunks(total: int) -> Iterator[bytes]:
+    """A body without a Content-Length."""
+    yield b"["
+    for _ in range(total // 100_000 + 1):
+        yield b" " * 100_000
+
+
+@pytest.mark.parametrize("route", POSTS)
+def test_a_body_that_is_too_large_is_refused_whatever_its_length_says(
+    client: TestClient, route: str
+) -> None:
+    json_type = {"Content-Type": "application/json"}
+    told = client.post(route, content=b" " * (MAX_BODY + 1), headers=json_type)
+    untold = client.post(route, content=chunks(MAX_BODY), headers=json_type)
+    assert (told.status_code, untold.status_code) == (413, 413)
+    assert "the limit is 6 MB" in told.json()["error"]
+
+
+def test_no_more_is_read_of_a_body_once_it_is_too_large() -> None:
+    read = 0
+
+    async def endless() -> Message:
+        nonlocal read
+        read += 1_000_000
+        return {"type": "http.request", "body": b" " * 1_000_000, "more_body": True}
+
+    async def unreachable(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("the app was asked")
+
+    answers: list[Message] = []
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
+    in_a_loop(Bodies(unreachable)(scope, endless, send))
+    assert answers[0]["status"] == 413
+    assert read == 7_000_000
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_upload_that_is_too_large_is_refused_and_leaves_no_file(
+    client: TestClient, uploads: Path, told: bool
+) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    body = head + b"x" * MAX_UPLOAD
+    before = sorted(uploads.rglob("*"))
+    answer = client.post("/gradio_api/upload", content=body if told else iter([body]), headers=kind)
+    assert answer.status_code == 413
+    assert sorted(uploads.rglob("*")) == before
+
+
+def test_a_client_that_goes_in_the_middle_of_an_upload_leaves_no_file(
+    client: TestClient, uploads: Path
+) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    messages: list[Message] = [
+        {"type": "http.request", "body": head + b"x" * 1000, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        pass
+
+    scope = {
+        **{"type": "http", "method": "POST", "path": "/gradio_api/upload", "query_string": b""},
+        **{"headers": [(b"content-type", b"multipart/form-data; boundary=b")], "root_path": ""},
+        **{"server": ("test", 80), "client": ("test", 1), "scheme": "http", "http_version": "1.1"},
+    }
+    before = sorted(uploads.rglob("*"))
+    in_a_loop(client.app(scope, receive, send))  # type: ignore[arg-type]
+    assert sorted(uploads.rglob("*")) == before
+
+
+def test_uploads_cannot_fill_the_disk(client: TestClient, uploads: Path) -> None:
+    for number in range(6):
+        client.post(
+            "/gradio_api/upload", files={"files": (f"{number}.png", bytes([number]) * 1000)}
+        )
+        time.sleep(0.02)
+    make_room(3000)
+    assert {path.name for path in uploads.rglob("*.png")} == {"3.png", "4.png", "5.png"}
+    assert sum(path.stat().st_size for path in uploads.rglob("*") if path.is_file()) <= 3000
+
+
+@pytest.mark.parametrize("route", POSTS[:-1])
+@pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"a":' * 100_000, b'{"data":' + b"[" * 5000])
+def test_json_that_is_nested_deep_is_refused_at_once(
+    client: TestClient, route: str, deep: bytes
+) -> None:
+    began = time.perf_counter()
+    answer = client.post(route, content=deep, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert "nested deeper than 16" in answer.json()["error"]
+    assert time.perf_counter() - began < 1
+
+
+def test_depth_is_counted_as_a_parser_would() -> None:
+    def depth(value: Any) -> int:
+        inner = value.values() if isinstance(value, dict) else value
+        return 1 + max(map(depth, inner), default=0) if isinstance(value, dict | list) else 0
+
+    tricky = {"a[[": ["]]]", '"[', "\\", {'x\\"[': [[], {}, [1, [2, {"{": "}"}]]]}]}
+    text = json.dumps(tricky).encode()
+    assert depth(tricky) == 7
+    assert nests_deeper(text, 6)
+    assert not nests_deeper(text, 7)
+    assert MAX_DEPTH > 7
+
+
+def test_a_number_of_many_digits_is_no_fault_of_the_server(client: TestClient) -> None:
+    body = b'{"data": [[{"width": ' + b"9" * 100_000 + b', "points": []}], 12]}'
+    for route in POSTS[:-1]:
+        answer = client.post(route, content=body, headers={"Content-Type": "application/json"})
+        assert 400 <= answer.status_code < 500
+
+
+@pytest.mark.parametrize(
+    "strokes, why",
+    [
+        ([{"width": 0.01, "points": []}] * 1001, "at most 1000 strokes"),
+        ([{"width": 0.001, "points": [[0, 0]] * 501}] * 100, "at most 50000 points"),
+        ([{"width": 0.2, "points": [[0, 0], [1, 1]] * 2000}], "finer one"),
+        ([{"width": 0.2, "points": [[-1, -1], [2, 2]]}] * 1000, "finer one"),
+        ([{"width": 0.05, "points": [[0, 0, 9], [1, 1, 9]] * 4000}], "finer one"),
+    ],
+)
+def test_drawings_that_take_long_to_paint_are_refused(strokes: list[Any], why: str) -> None:
+    with pytest.raises(StrokeError, match=why):
+        parse_strokes(strokes)
+
+
+def test_the_most_that_may_be_painted_is_painted_within_a_second() -> None:
+    points = [[i % 7 / 7, i % 11 / 11] for i in range(4500)]
+    strokes = parse_strokes([{"width": 0.1, "points": points}])
+    began = time.process_time()
+    render_strokes(strokes)
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize("k", [0, 49, -1, 1e9, 1.5, "12", [12]])
+def test_no_more_photos_are_given_than_there_may_be(client: TestClient, k: Any) -> None:
+    stroke = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.8]]}
+    data = [[stroke], k, None, None, None, None, None, None]
+    answer = client.post("/gradio_api/run/search_strokes", json={"data": data})
+    assert answer.json()["error"] == "k is a whole number from 1 to 48."
+    data[1] = 48
+    assert (
+        len(client.post("/gradio_api/run/search_strokes", json={"data": data}).json()["data"]) == 1
+    )
+
+
+def test_what_went_wrong_inside_is_not_told_to_strangers(client: TestClient) -> None:
+    answer = client.post("/gradio_api/run/search_strokes", json={"data": [1]})
+    assert answer.status_code == 500
+    assert answer.json()["error"] is None
+    assert "0x" not in answer.text and "/" not in answer.text
+
+
+def test_a_small_upload_still_arrives(client: TestClient) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(data, "PNG")
+    answer = client.post("/gradio_api/upload", files={"files": ("a.png", data.getvalue())})
+    assert answer.status_code == 200
+    shown = client.get(f"/gradio_api/file={answer.json()[0]}")
+    assert shown.content == data.getvalue()

@@ -1,0 +1,155 @@
+"""Batches: the same answers as one by one, for everybody in turn, and the newest for a page."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from model.checkpoint import Checkpoint
+from model.encoder import Embeddings
+from model.preprocess import Pixels
+from server.batching import Batcher, BusyError
+from server.metrics import Metrics
+
+SIDE = 32
+
+
+class Held:
+    """An encoder that waits to be let go; an embedding is the first pixel of its frame."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.begun, self.go = threading.Semaphore(0), threading.Semaphore(0)
+
+    def embed(self, frames: Pixels) -> Embeddings:
+        self.batches.append([int(frame[0, 0]) for frame in frames])
+        self.begun.release()
+        assert self.go.acquire(timeout=20)
+        return frames[:, 0, :1].astype(np.float32)
+
+
+def frame(number: int) -> Pixels:
+    return np.full((SIDE, SIDE), number, np.uint8)
+
+
+@pytest.fixture
+def held() -> Held:
+    return Held()
+
+
+Make = Callable[..., Batcher]
+
+
+@pytest.fixture
+def make(held: Held) -> Iterator[Make]:
+    """Makes a batcher of one worker that is busy with a frame numbered 99."""
+    made: list[Batcher] = []
+
+    def batcher(**options: int) -> Batcher:
+        held.go.release()  # for the pass that warms the encoder up
+        made.append(Batcher(held.embed, SIDE, Metrics(), workers=1, **options))
+        assert held.begun.acquire(timeout=20)
+        made[-1].submit(frame(99), "first")
+        assert held.begun.acquire(timeout=20)
+        held.batches.clear()
+        return made[-1]
+
+    yield batcher
+    held.go.release(1000)
+    for each in made:
+        each.close()
+
+
+def test_answers_are_those_of_single_frames_whatever_the_batches(
+    tiny_checkpoint: Checkpoint,
+) -> None:
+    encoder = tiny_checkpoint.encoder()
+    random = np.random.default_rng(0)
+    frames = random.integers(0, 256, (75, SIDE, SIDE)).astype(np.uint8)
+    single = [encoder.embed_frame(each) for each in frames]
+    for batch, workers in ((1, 1), (7, 1), (32, 2)):
+        metrics = Metrics()
+        batcher = Batcher(encoder.embed_frames, SIDE, metrics, batch=batch, workers=workers)
+        futures = [batcher.submit(each, str(i % 5)) for i, each in enumerate(frames)]
+        for future, expected in zip(futures, single, strict=True):
+            np.testing.assert_allclose(future.result(20), expected, atol=1e-5)
+        batcher.close()
+        assert metrics.registry.get_sample_value("sketchzoo_batch_size_sum") == len(frames)
+
+
+def test_those_that_wait_are_embedded_together(make: Make, held: Held) -> None:
+    batcher = make()
+    futures = [batcher.submit(frame(number), str(number)) for number in range(8)]
+    held.go.release(2)
+    assert [float(future.result(20)[0]) for future in futures] == list(range(8))
+    assert held.batches == [list(range(8))]
+
+
+def test_a_flood_of_one_client_does_not_starve_another(make: Make, held: Held) -> None:
+    batcher = make(batch=4)
+    flood = [batcher.submit(frame(1), "flood") for _ in range(100)]
+    other = [batcher.submit(frame(2), "other") for _ in range(3)]
+    held.go.release(1 + 2)
+    assert [future.result(20)[0] for future in other] == [2, 2, 2]
+    assert held.batches[0].count(2) == 2
+    assert not flood[-1].done()
+
+
+def test_the_newest_drawing_of_a_page_answers_for_the_ones_before(make: Make, held: Held) -> None:
+    batcher = make(places=1)
+    page = [batcher.submit(frame(number), "page", newest_wins=True) for number in (1, 2, 3)]
+    held.go.release(2)
+    assert [future.result(20)[0] for future in page] == [3, 3, 3]
+    assert held.batches == [[3]]
+
+
+def test_a_full_queue_refuses_and_takes_again_when_there_is_room(make: Make, held: Held) -> None:
+    batcher = make(places=2)
+    waiting = [batcher.submit(frame(1), "program") for _ in range(2)]
+    assert batcher.trouble == "busy"
+    with pytest.raises(BusyError, match="Try again"):
+        batcher.submit(frame(1), "program")
+    held.go.release(2)
+    for future in waiting:
+        future.result(20)
+    assert batcher.trouble == ""
+    held.go.release()
+    assert batcher.submit(frame(5), "program").result(20)[0] == 5
+
+
+def test_who_has_gone_is_not_embedded_and_the_worker_goes_on(make: Make, held: Held) -> None:
+    batcher = make()
+    gone, stays = batcher.submit(frame(1), "gone"), batcher.submit(frame(2), "stays")
+    assert gone.cancel()
+    held.go.release(2)
+    assert stays.result(20)[0] == 2
+    assert held.batches == [[2]]
+
+
+def test_a_fault_of_the_encoder_is_told_and_the_worker_goes_on(held: Held) -> None:
+    def embed(frames: Pixels) -> Embeddings:
+        if frames[0, 0, 0] == 7:
+            raise RuntimeError("out of memory")
+        return frames[:, 0, :1].astype(np.float32)
+
+    batcher = Batcher(embed, SIDE, Metrics(), workers=1)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        batcher.submit(frame(7), "one").result(20)
+    assert batcher.submit(frame(8), "one").result(20)[0] == 8
+    batcher.close()
+
+
+def test_closing_embeds_those_that_wait_and_refuses_others(make: Make, held: Held) -> None:
+    batcher = make()
+    waiting = [batcher.submit(frame(number), "one") for number in range(12)]
+    closing = threading.Thread(target=batcher.close)
+    closing.start()
+    while batcher.trouble != "stopping":
+        closing.join(0.01)
+    with pytest.raises(BusyError):
+        batcher.submit(frame(1), "late")
+    held.go.release(10)
+    assert [float(future.result(20)[0]) for future in waiting] == list(range(12))
+    closing.join(20)
+    assert not closing.is_alive()
