@@ -15,6 +15,7 @@ of the similarity is divided like the dot product of z with the prototypes of th
 images are thought to be of, each weighted by how much of the similarity it makes.
 """
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,7 +67,7 @@ def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
     photos = encoder.photo_encoder
     drawn = to_input(frame[None]).to(encoder.device)
     seen = to_input(frame_photo(photo, photos.input_size)[None]).to(photos.device)
-    sketch, picture = encoder.network, photos.network
+    sketch, picture = _own_modules(encoder.network), _own_modules(photos.network)
     with torch.no_grad():
         of_sketch = sketch.project(drawn)[0].cpu()
         of_photo = picture.project(seen, mirror=True)[0].cpu()
@@ -76,6 +77,12 @@ def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
         _heat(picture, seen, _direction(sketch, of_photo, of_sketch), similarity, mirror=True),
         similarity,
     )
+
+
+def _own_modules(network: SiameseNetwork) -> SiameseNetwork:
+    """The same weights in modules of their own, since hooks are not to see others' searches."""
+    weights = [*network.parameters(), *network.buffers()]
+    return copy.deepcopy(network, {id(weight): weight for weight in weights})
 
 
 def _direction(network: SiameseNetwork, own: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
-from benchmarks.running import address_of, chromium, free_port, running_process
+from benchmarks.running import address_of, free_port, running_process
 from model.checkpoint import Checkpoint
 from server.running import DRAIN
 
@@ -155,10 +155,10 @@ def draw(page: Page, y: float) -> None:
     page.mouse.up()
 
 
-def test_a_killed_server_costs_nobody_a_stroke(options: list[str]) -> None:
+def test_a_killed_server_costs_nobody_a_stroke(options: list[str], browser: Browser) -> None:
     port = free_port()
-    with chromium() as browser:
-        page = browser.new_page()
+    with browser.new_context() as context:
+        page = context.new_page()
         with running_process("app.py", *options, port=port) as process:
             page.goto(address_of(port))
             page.wait_for_selector('[data-part="examples"] button')

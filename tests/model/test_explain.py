@@ -1,3 +1,6 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +54,31 @@ def test_they_do_without_prototypes_too(normalise: bool) -> None:
     expected = float(encoder.embed_frame(frame) @ encoder.embed_photos([photo()])[0])
     assert found.sketch.sum() == pytest.approx(expected, rel=1e-4)
     assert found.photo.sum() == pytest.approx(expected, rel=1e-4)
+
+
+def test_others_search_with_the_same_encoder_meanwhile() -> None:
+    encoder = Encoder(network("resnet18"), 64)
+    frame, others = frame_sketch(fish(), 64), frame_sketch(fish().rotate(90), 64)
+    alone, theirs = explain(encoder, frame, photo()), encoder.embed_frame(others)
+    over = threading.Event()
+
+    def search() -> int:
+        count = 0
+        while not over.is_set():
+            np.testing.assert_allclose(encoder.embed_frame(others), theirs, atol=1e-5)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(1) as pool:
+        searches = pool.submit(search)
+        try:
+            for _ in range(10):
+                found = explain(encoder, frame, photo())
+                np.testing.assert_allclose(found.sketch, alone.sketch, atol=1e-5)
+                np.testing.assert_allclose(found.photo, alone.photo, atol=1e-5)
+        finally:
+            over.set()
+        assert searches.result() > 0
 
 
 def test_without_biases_the_parts_are_the_class_activation_map() -> None:

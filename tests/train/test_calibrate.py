@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassCalibrationError
 
-from model import SketchSearch
+from model import Checkpoint, SketchSearch
 from train.__main__ import main
 from train.calibrate import BINS, best_temperature, expected_calibration_error, softmax
 
@@ -49,14 +49,15 @@ def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
     assert main(["fit", *common, "--run", str(run), *cache, *settings.split()]) == 0
     photos = sketchy / "256x256" / "photo" / "tx_000000000000"
     assert main(["export", "--run", str(run), "--out", str(out), "--photos", str(photos)]) == 0
-    before = json.loads((out / "manifest.json").read_text())
+    manifest = Checkpoint.open(out).folder / "manifest.json"
+    before = json.loads(manifest.read_text())
     search = SketchSearch.load(out)
     embedding = search.embedding_of(0)
     assert search.guess(embedding) == []
     capsys.readouterr()
     assert main(["calibrate", "--checkpoint", str(out), *common]) == 0
     assert "expected calibration error" in capsys.readouterr().out
-    after = json.loads((out / "manifest.json").read_text())
+    after = json.loads(manifest.read_text())
     written = after.pop("calibration")
     before.pop("calibration")
     assert after == before
