@@ -19,7 +19,7 @@ run: .venv/run
 
 test: .venv/test lint
 	$$(ls .venv/lib/python*/site-packages/playwright/driver/node) --test tests/js/*.test.mjs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/test
 	$(BIN)/ruff format --check .

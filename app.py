@@ -7,6 +7,7 @@ python app.py --mcp           let assistants search too, over the Model Context 
 """
 
 import argparse
+import gc
 import hashlib
 import io
 import json
@@ -99,6 +100,8 @@ def main(argv: list[str] | None = None) -> int:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
+    gc.collect()
+    gc.freeze()  # What lives as long as the server need not be looked through for garbage again.
     with suppress(KeyboardInterrupt):
         Server(config, served).run()
     return 0

@@ -28,6 +28,9 @@ from server.uploads import uploaded_file
 SMALL = 32_768
 """Bytes of a question that is read at once; a larger one would keep the others waiting."""
 
+FEW = 1000
+"""Photos that are searched at once, in less time than another thread takes to begin."""
+
 JSON = "application/json"
 
 LARGEST = 8_000_000
@@ -100,7 +103,10 @@ class Answers:
                     frame, page or client_address.get(), newest_wins=bool(page)
                 )
                 embedding = await asyncio.wrap_future(waiting)
-            told = await run_in_threadpool(self.conclude, asked, search, embedding)
+            if len(search.photos) <= FEW:
+                told = self.conclude(asked, search, embedding)
+            else:
+                told = await run_in_threadpool(self.conclude, asked, search, embedding)
         except BusyError as error:
             headers = {"Retry-After": "1"}
             return Response(orjson.dumps({"error": str(error)}), 503, headers, JSON)

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, urlencode
 from weakref import WeakValueDictionary
@@ -128,4 +129,9 @@ class _Gallery:
 
 def address(path: str, name: str, search: SketchSearch) -> str:
     """The address of something of a gallery, which never changes what it stands for."""
-    return f"{path}?{urlencode({'gallery': name, 'v': search.version}, quote_via=quote)}"
+    return path + _query(name, search.version)
+
+
+@lru_cache(64)
+def _query(name: str, version: str) -> str:
+    return f"?{urlencode({'gallery': name, 'v': version}, quote_via=quote)}"
