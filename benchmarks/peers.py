@@ -131,7 +131,7 @@ class Voyager:
     def build(self, matrix: Embeddings, path: Path) -> None:
         space = self.voyager.Space.Euclidean
         self.index = self.voyager.Index(space, matrix.shape[1], M, CANDIDATES)
-        self.index.add_items(matrix)
+        self.index.add_items(np.array(matrix))  # It takes none that are read-only.
         self.index.save(str(path))
 
     def load(self, path: Path, size: int) -> None:

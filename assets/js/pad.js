@@ -82,9 +82,7 @@ export class Pad {
 
   /** @param {PointerEvent} event */
   #up(event) {
-    if (event.pointerId !== this.#active?.id) return;
-    this.#active = null;
-    this.changed();
+    if (event.pointerId === this.#active?.id) this.#active = null;
   }
 
   /**
