@@ -51,6 +51,7 @@ from server.limits import RATE, Bodies, RateLimit, default_proxies
 from server.metrics import Metrics
 from server.requests import Traffic, start_log
 from server.running import Server, leave
+from server.uploads import guard_downloads
 
 ROOT = Path(__file__).parent
 ASSETS = ROOT / "assets"
@@ -89,7 +90,6 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    print(f"SketchZoo is ready: http://{arguments.host}:{arguments.port}", flush=True)
     served = build_app(galleries, mcp=arguments.mcp, rate=arguments.rate, proxies=arguments.proxy)
     config = uvicorn.Config(
         served,
@@ -191,7 +191,8 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def check_port(host: str, port: int) -> None:
     """Raises SketchZooError when nothing can listen there."""
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -294,7 +295,8 @@ def build_app(
     app = FastAPI(
         title="SketchZoo", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
-    traffic = Traffic(app, metrics)
+    traffic = Traffic(app, metrics, proxies)
+    guard_downloads(allowed=mcp)
     app.add_route("/board/search", answers.board, methods=["POST"])
 
     @app.get("/healthz")
@@ -359,11 +361,11 @@ def build_app(
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         favicon_path=str(ASSETS / "favicon.svg"),
     )
-    protect(app, rate, proxies)
+    protect(app, rate)
     return traffic
 
 
-def protect(app: FastAPI, rate: float, proxies: str) -> None:
+def protect(app: FastAPI, rate: float) -> None:
     """Puts the guards of `server/` around the app, and one more around Gradio inside it."""
     mounted = next(route for route in reversed(app.routes) if isinstance(route, Mount))
     gradio_app: Any = mounted.app
@@ -374,7 +376,7 @@ def protect(app: FastAPI, rate: float, proxies: str) -> None:
     app.add_middleware(Bodies)
     app.add_middleware(SameSite)
     if rate > 0:
-        app.add_middleware(RateLimit, rate=rate, proxies=proxies)
+        app.add_middleware(RateLimit, rate=rate)
     app.add_middleware(Headers)
 
 
@@ -401,7 +403,7 @@ def shrunk(search: SketchSearch, number: int, side: int) -> bytes:
         raise HTTPException(404, "This photo was deleted, moved or damaged.") from error
     image.thumbnail((side, side), reducing_gap=3.0)
     data = io.BytesIO()
-    image.save(data, "JPEG", quality=88)
+    image.save(data, "JPEG", quality=88, comment=b"")
     return data.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks of a checkpoint share: their options, and the pictures it has never seen."""
+"""What the benchmarks share: their options, and the pictures that a checkpoint has never seen."""
 
 import argparse
 import sys
@@ -13,15 +13,19 @@ from train.export import write_json
 from train.runs import SPLIT
 
 
-def parser(name: str, about: str | None) -> argparse.ArgumentParser:
-    """A command line with `--sketchy`, `--checkpoint` and `--json`."""
+def parser(
+    name: str, about: str | None, *, sketchy: bool = False, checkpoint: bool = False
+) -> argparse.ArgumentParser:
+    """A command line with `--json`, and `--sketchy` and `--checkpoint` where they are wanted."""
     made = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{name}",
         description=about,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
-    made.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="DIR")
+    if sketchy:
+        made.add_argument("--sketchy", type=Path, required=True, help="unpacked Sketchy Database")
+    if checkpoint:
+        made.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="DIR")
     made.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     return made
 

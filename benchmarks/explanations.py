@@ -27,7 +27,7 @@ SIDE = 256
 
 
 def main() -> int:
-    options = parser("explanations", __doc__)
+    options = parser("explanations", __doc__, sketchy=True, checkpoint=True)
     options.add_argument("--pairs", type=int, default=200)
     return run(options.parse_args(), measure, show)
 

@@ -7,7 +7,6 @@ forward pass of the encoder on one image, measured in the same run, since that i
 machine can compare. Nothing else should be running.
 """
 
-import argparse
 import json
 import math
 import os
@@ -17,16 +16,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from playwright.sync_api import Browser, Page
 
 from app import ROOT, open_galleries
+from benchmarks.command import parser
 from benchmarks.running import chromium, running_app
 from model import SketchSearch
-from model.checkpoint import SHIPPED
 from model.preprocess import frame_sketch, to_input
 from model.strokes import parse_strokes, render_strokes
 from train.export import write_json
@@ -40,15 +38,9 @@ LOADED = " && [...document.querySelectorAll('img[src]')].every(i => i.complete &
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.latency",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="DIR")
-    parser.add_argument("--strokes", type=int, default=60, help="strokes to time (at least 50)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    arguments = parser.parse_args()
+    options = parser("latency", __doc__, checkpoint=True)
+    options.add_argument("--strokes", type=int, default=60, help="strokes to time (at least 50)")
+    arguments = options.parse_args()
     strokes = max(50, arguments.strokes)
     search = open_galleries(arguments.checkpoint, None, ROOT / "galleries").search()
     examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))

@@ -20,7 +20,6 @@ same machine. For each number of people the table tells
 Nothing else should be running. `--json` writes the rows.
 """
 
-import argparse
 import asyncio
 import json
 import random
@@ -33,7 +32,6 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,8 +41,9 @@ import uvloop
 from tqdm import tqdm
 
 from app import ROOT
+from benchmarks.command import parser
 from benchmarks.running import running_app
-from model.checkpoint import SHIPPED, Checkpoint
+from model.checkpoint import Checkpoint
 from model.encoder import Encoder
 from model.preprocess import Pixels, frame_sketch
 from model.strokes import parse_strokes, render_strokes
@@ -62,18 +61,12 @@ Drawing = list[bytes]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.load",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--people", type=int, nargs="+", default=[1, 8, 32, 128], metavar="N")
-    parser.add_argument("--seconds", type=float, default=120, help="for each number of people")
-    parser.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="DIR")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
-    arguments = parser.parse_args()
+    options = parser("load", __doc__, checkpoint=True)
+    options.add_argument("--people", type=int, nargs="+", default=[1, 8, 32, 128], metavar="N")
+    options.add_argument("--seconds", type=float, default=120, help="for each number of people")
+    arguments = options.parse_args()
     if min(arguments.people) < 1 or arguments.seconds <= 0:
-        parser.error("there is at least one person, who draws for some time")
+        options.error("there is at least one person, who draws for some time")
     examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
     drawings = [states(example["strokes"]) for example in examples]
     encoder = Checkpoint.open(arguments.checkpoint).encoder()

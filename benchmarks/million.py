@@ -12,7 +12,6 @@ are written: seconds until it is ready, megabytes it holds, and the median time 
 `/search` by Gradio's client, of one by the call that the board makes, and of the map's data.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -27,6 +26,7 @@ import psutil
 from gradio_client import Client, handle_file
 from tqdm import tqdm
 
+from benchmarks.command import parser
 from benchmarks.embeddings import Crowd
 from benchmarks.latency import time_http
 from benchmarks.running import ROOT, running_app
@@ -51,18 +51,13 @@ SEARCHES = 50
 
 def main() -> int:
     """Parses the command line, writes the gallery unless it is there, and measures."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.million",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    options = parser("million", __doc__)
+    options.add_argument("--galleries", type=Path, required=True, metavar="DIR")
+    options.add_argument(
+        "--photos", type=int, default=1_000_000, help="how many (default: 1000000)"
     )
-    parser.add_argument("--galleries", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--photos", type=int, default=1_000_000, help="how many (default: 1000000)")
-    parser.add_argument("--engine", choices=get_args(EngineName), help="by the number of photos")
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="measure, and write figures there"
-    )
-    arguments = parser.parse_args()
+    options.add_argument("--engine", choices=get_args(EngineName), help="by the number of photos")
+    arguments = options.parse_args()
     folder = arguments.galleries / "starter"
     if not (folder / versions.CURRENT).exists():
         write_gallery(Checkpoint.open(SHIPPED), folder, arguments.photos, arguments.engine)

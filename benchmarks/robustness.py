@@ -127,7 +127,7 @@ def line_width(sketch: Image.Image) -> float:
 
 
 def main() -> int:
-    options = parser("robustness", __doc__)
+    options = parser("robustness", __doc__, sketchy=True, checkpoint=True)
     options.add_argument("--photos", type=Path, nargs="*", default=[], help="more photos to rank")
     options.add_argument(
         "--sketches", type=int, default=1000, help="held-out sketches to draw with"

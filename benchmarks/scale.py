@@ -18,7 +18,6 @@ again, so that a long run can be stopped and taken up. What takes longer than `-
 is stopped, and its row says so. DIR keeps embeddings and indexes: 2 to 4 GB an engine a million.
 """
 
-import argparse
 import json
 import multiprocessing
 import re
@@ -32,6 +31,7 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
+from benchmarks.command import parser
 from benchmarks.embeddings import Crowd
 from benchmarks.peers import PEERS
 from benchmarks.running import ROOT
@@ -61,18 +61,13 @@ Find = Callable[[Embeddings], list[int]]
 
 def main() -> int:
     """Parses the command line, measures what is missing, and prints the table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scale",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    options = parser("scale", __doc__)
     every = [*OURS, *PEERS]
-    parser.add_argument("--sizes", type=int, nargs="+", default=[5_000, 100_000, 1_000_000])
-    parser.add_argument("--engines", nargs="+", default=every, choices=every, metavar="ENGINE")
-    parser.add_argument("--minutes", type=float, default=60, help="that building may take")
-    parser.add_argument("--work", type=Path, default=ROOT / "cache" / "scale", metavar="DIR")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there")
-    arguments = parser.parse_args()
+    options.add_argument("--sizes", type=int, nargs="+", default=[5_000, 100_000, 1_000_000])
+    options.add_argument("--engines", nargs="+", default=every, choices=every, metavar="ENGINE")
+    options.add_argument("--minutes", type=float, default=60, help="that building may take")
+    options.add_argument("--work", type=Path, default=ROOT / "cache" / "scale", metavar="DIR")
+    arguments = options.parse_args()
     rows: list[dict[str, Any]] = []
     if arguments.json and arguments.json.exists():
         rows = json.loads(arguments.json.read_text(encoding="utf-8"))

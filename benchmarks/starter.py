@@ -69,7 +69,7 @@ SIDE = 96
 
 
 def main() -> int:
-    options = parser("starter", __doc__)
+    options = parser("starter", __doc__, sketchy=True, checkpoint=True)
     options.add_argument("--sketches", type=int, default=20, help="of each class")
     options.add_argument("--sheet", type=Path, metavar="FILE", help="draw a sheet there")
     return run(options.parse_args(), measure, show)

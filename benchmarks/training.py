@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 import torch
 
+from benchmarks.command import parser
 from train.config import FitConfig
 from train.export import write_json
 from train.fit import Trainer
@@ -29,17 +30,11 @@ BATCHES = {64: (64, 48), 128: (24, 24), 224: (8, 8)}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.training",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--sketchy", type=Path, required=True, help="the unpacked Sketchy Database")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 224], metavar="PIXELS")
-    parser.add_argument("--classes", default="mini")
-    parser.add_argument("--steps", type=int, default=24, help="timed steps of each kind")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    arguments = parser.parse_args()
+    options = parser("training", __doc__, sketchy=True)
+    options.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 224], metavar="PIXELS")
+    options.add_argument("--classes", default="mini")
+    options.add_argument("--steps", type=int, default=24, help="timed steps of each kind")
+    arguments = options.parse_args()
     cache = Path(tempfile.mkdtemp(prefix="sketchzoo-benchmark-"))
     try:
         rows = [measure(size, arguments, cache) for size in arguments.sizes]

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision import models
 
 _RESNETS: dict[str, Callable[..., models.ResNet]] = {
@@ -66,6 +67,24 @@ def stages(backbone: nn.Module) -> list[nn.Module]:
     """The modules of a backbone through which everything passes, first to last."""
     own: Iterable[nn.Module] = getattr(backbone, "stages", None) or backbone.children()
     return list(own)
+
+
+def fold_batch_norms(backbone: nn.Module) -> None:
+    """Puts batch norms into the weights and biases of the convolutions before them.
+
+    The maps stay the same but for rounding (Jacob et al. 2018, section 3.2), and a pass over them
+    is saved for each. A batch norm that does not come right after a convolution stays.
+
+    Args:
+        backbone: from `build_backbone`, where nothing else reads such a convolution's output. It is
+            changed, put into evaluation mode, and can no longer be trained as it was.
+    """
+    backbone.eval()
+    for module in list(backbone.modules()):
+        for (name, before), (norm_name, norm) in pairwise(list(module.named_children())):
+            if isinstance(before, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, name, fuse_conv_bn_eval(before, norm))
+                setattr(module, norm_name, nn.Identity())
 
 
 class _GoogLeNet(nn.Module):

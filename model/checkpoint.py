@@ -19,7 +19,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -28,6 +28,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from model.backbones import fold_batch_norms
 from model.encoder import Encoder, SiameseNetwork
 from model.errors import CheckpointError
 from model.preprocess import PREPROCESSING
@@ -272,24 +273,38 @@ class Checkpoint:
         return replace(self.manifest, index=None, photos=[], sha256=weights)
 
     def encoder(self, device: str = "cpu") -> Encoder:
-        """Builds the network and loads its weights, as fp32; that for photos when it is needed.
+        """Builds the encoder, in fp32; that for photos when it is needed.
+
+        Batch norms are folded into convolutions; `Checkpoint.network` leaves them as they were
+        trained.
 
         Raises:
             CheckpointError: the weights are not those of the network in the manifest.
         """
-        manifest, other = self.manifest, self.manifest.photo_encoder
+        network = self.network()
+        fold_batch_norms(network.backbone)
+        return Encoder(network, self.manifest.input_size, device, self.photo_encoder(device))
 
-        def photo_encoder() -> Encoder:
-            assert other is not None
+    def photo_encoder(self, device: str = "cpu") -> Callable[[], Encoder] | None:
+        """What makes the encoder of photos; None where photos are embedded like sketches."""
+        other = self.manifest.photo_encoder
+        if other is None:
+            return None
+
+        def make() -> Encoder:
             network = self._network(PHOTO_WEIGHTS, other.backbone, other.standardise)
+            fold_batch_norms(network.backbone)
             return Encoder(network, other.input_size, device)
 
-        return Encoder(
-            self._network(WEIGHTS, manifest.backbone, manifest.standardise),
-            manifest.input_size,
-            device,
-            photo_encoder if other else None,
-        )
+        return make
+
+    def network(self) -> SiameseNetwork:
+        """The shared network as it was trained, with its weights as fp32.
+
+        Raises:
+            CheckpointError: the weights are not those of the network in the manifest.
+        """
+        return self._network(WEIGHTS, self.manifest.backbone, self.manifest.standardise)
 
     def _network(self, weights: str, backbone: str, standardise: bool) -> SiameseNetwork:
         manifest = self.manifest

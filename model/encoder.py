@@ -1,7 +1,7 @@
 """The Siamese encoder: one shared network for sketches and photos."""
 
+import threading
 from collections.abc import Callable, Sequence
-from functools import cache
 
 import numpy as np
 import torch
@@ -132,7 +132,7 @@ class Encoder:
         input_size: side in pixels of the frames that the network was trained on.
         device: where to run it.
         photo_encoder: makes a stronger encoder into the same space (asymmetric metric learning,
-            Budnik and Avrithis 2021). It is called when photos are first embedded, and never
+            Budnik and Avrithis 2021). It is called once, when photos are first embedded, and never
             for a sketch.
     """
 
@@ -148,7 +148,9 @@ class Encoder:
         self.network = network.to(device).to(memory_format=torch.channels_last).eval()
         self.input_size = input_size
         self.device = torch.device(device)
-        self._photo_encoder = cache(photo_encoder) if photo_encoder else None
+        self._making = threading.Lock()
+        self._make_photo_encoder = photo_encoder
+        self._photo_encoder: Encoder | None = None if photo_encoder else self
 
     @property
     def size(self) -> int:
@@ -158,7 +160,18 @@ class Encoder:
     @property
     def photo_encoder(self) -> "Encoder":
         """The encoder of photos; this one, where there is no other."""
-        return self._photo_encoder() if self._photo_encoder else self
+        with self._making:
+            if self._photo_encoder is None:
+                assert self._make_photo_encoder is not None
+                self._photo_encoder = self._make_photo_encoder()
+                self._make_photo_encoder = None
+            return self._photo_encoder
+
+    def make_photos_with(self, photo_encoder: "Callable[[], Encoder] | None") -> None:
+        """Has the encoder of photos, unless it is there already, made by another function."""
+        with self._making:
+            if self._photo_encoder is None:
+                self._make_photo_encoder = photo_encoder
 
     def embed_sketches(self, images: Sequence[Image.Image]) -> Embeddings:
         """Embeddings of drawings: any size, mode or transparency, dark lines on light paper.

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 from pillow_heif import register_heif_opener
 
 from model.errors import ImageError
@@ -89,8 +89,7 @@ def open_image(source: Path | bytes, name: str | None = None) -> Image.Image:
                 return _large_pictures.submit(_decode_small, image, name).result()
             image.load()
             check_size(image, name)  # HEIF may turn out larger than its header says.
-            upright = ImageOps.exif_transpose(image)
-            return upright if upright is not None else image.copy()
+            return _upright(image.copy(), image)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -121,14 +120,23 @@ def _decode_small(image: Image.Image, name: str) -> Image.Image:
     image.draft(None, (LONGEST, LONGEST))
     image.load()
     check_size(image, name)
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    original = image
     factor = max(image.size) // (2 * LONGEST)
     if factor > 1 and image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
         image = image.reduce(factor)
     small = flatten(image)
     small.thumbnail((LONGEST, LONGEST), reducing_gap=2.0)
+    return _upright(small, original)
+
+
+def _upright(image: Image.Image, original: Image.Image) -> Image.Image:
+    """A picture turned as the EXIF data of the original ask for; not at all if they are damaged."""
+    try:
+        orientation = original.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow raises whatever damaged EXIF data lead to.
+        return image
     turn = _TURNS.get(orientation)
-    return small if turn is None else small.transpose(turn)
+    return image if turn is None else image.transpose(turn)
 
 
 def check_size(image: Image.Image, name: str = "the picture") -> None:

@@ -21,8 +21,8 @@ from model.query import Query, parse_query
 from model.strokes import StrokeError, render_strokes
 from server.batching import Batcher, BusyError
 from server.galleries import Galleries, address
+from server.limits import client
 from server.metrics import Metrics
-from server.requests import client_address
 from server.uploads import uploaded_file
 
 SMALL = 32_768
@@ -55,6 +55,9 @@ class Answers:
                 self._batchers[encoder] = Batcher(
                     encoder.embed_frames, encoder.input_size, self._metrics
                 )
+            if len(self._batchers) > 1:
+                for gone in self._batchers.keys() - self.galleries.encoders() - {encoder}:
+                    self._batchers.pop(gone).close(wait=False)
             return self._batchers[encoder]
 
     def _all(self) -> list[Batcher]:
@@ -83,7 +86,7 @@ class Answers:
 
     def embed(self, frame: Pixels, search: SketchSearch) -> Embeddings:
         """Waits for the embedding of a frame of the program whose request is being answered."""
-        return self._batcher(search.encoder).submit(frame, client_address.get()).result()
+        return self._batcher(search.encoder).submit(frame, client.get()).result()
 
     async def board(self, request: Request) -> Response:
         """Answers a board; the answer to a newer drawing of its page will do as well."""
@@ -100,7 +103,7 @@ class Answers:
             if frame is not None:
                 page = str(payload.get("page") or "")
                 waiting = self._batcher(search.encoder).submit(
-                    frame, page or client_address.get(), newest_wins=bool(page)
+                    frame, page or client.get(), newest_wins=bool(page)
                 )
                 embedding = await asyncio.wrap_future(waiting)
             if len(search.photos) <= FEW:

@@ -23,6 +23,9 @@ from server.metrics import Metrics
 PLACES = 1024
 """Drawings that may wait at once."""
 
+CORES = torch.get_num_threads()
+"""Threads that PyTorch takes as the server begins; workers change that for themselves."""
+
 STEP = 8
 """Sizes of larger batches are multiples of it, since each new size has to be prepared once."""
 
@@ -68,7 +71,7 @@ class Batcher:
     ) -> None:
         self._embed, self._metrics = embed, metrics
         self._batch, self._places = batch, places
-        self._cores = torch.get_num_threads()
+        self._cores = CORES
         self._queues: OrderedDict[str, deque[_Waiting]] = OrderedDict()
         self._count = self._active = 0
         self._last = 1
@@ -129,12 +132,16 @@ class Batcher:
             self._changed.notify_all()
         return future
 
-    def close(self) -> None:
-        """Takes no more frames, embeds those that wait, and ends the workers."""
+    def close(self, *, wait: bool = True) -> None:
+        """Takes no more frames, embeds those that are queued, and ends the workers.
+
+        Args:
+            wait: until they have ended.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        for thread in self._threads:
+        for thread in self._threads if wait else []:
             thread.join()
 
     def _work(self, input_size: int) -> None:

@@ -61,6 +61,10 @@ class Galleries:
             )
         return gallery.search(version)
 
+    def encoders(self) -> set[Encoder]:
+        """Those that drawings are embedded with now, or for a version that is still searched."""
+        return {search.encoder for each in self._galleries.values() for search in each.searches()}
+
     def name_of(self, asked: object) -> str:
         """The name that was asked for, if a gallery has it, else that of the first."""
         return asked if isinstance(asked, str) and asked in self._galleries else self.names[0]
@@ -88,6 +92,11 @@ class _Gallery:
             "The gallery has changed since. Take away what is like or unlike a photo, or reload "
             "the page, and choose the photo again."
         )
+
+    def searches(self) -> list[SketchSearch]:
+        """The search in the gallery as it is, and in its last version as long as that is kept."""
+        last = self._last
+        return [self._now, last] if last else [self._now]
 
     def _look(self) -> None:
         """Starts opening the gallery anew, at most once a second, when it was rebuilt."""
@@ -124,6 +133,9 @@ class _Gallery:
         encoder = self._encoders.get(key)
         if encoder is None:
             encoder = self._encoders[key] = checkpoint.encoder()
+        else:
+            # Or the version that the encoder came from would be kept for its weights.
+            encoder.make_photos_with(checkpoint.photo_encoder())
         return SketchSearch.of(checkpoint, encoder)
 
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers
@@ -35,6 +36,9 @@ CHEAP = 0.02
 
 MOST_CLIENTS = 10_000
 """Clients that are remembered. The one not seen for longest is forgotten first."""
+
+client: ContextVar[str] = ContextVar("client", default="")
+"""Whom the request that is being answered is counted for; see `client_address`."""
 
 
 class BrokenOff(MultiPartException):
@@ -169,16 +173,15 @@ class RateLimit:
 
     Args:
         rate: searches a second for each client, in the long run; files are far cheaper.
-        proxies: whose word on the client's address is taken; see `client_address`.
     """
 
-    def __init__(self, app: ASGIApp, rate: float = RATE, proxies: str = "") -> None:
-        self.app, self.proxies = app, proxies
+    def __init__(self, app: ASGIApp, rate: float = RATE) -> None:
+        self.app = app
         self.buckets = Buckets(rate, rate * BURST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            seconds = self.buckets.wait(client_address(scope, self.proxies), _cost(scope))
+            seconds = self.buckets.wait(client.get(), _cost(scope))
             if seconds:
                 text = "Too many requests from your address. Wait a moment and try again."
                 headers = {"Retry-After": str(math.ceil(seconds))}

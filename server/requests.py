@@ -6,12 +6,12 @@ import re
 import secrets
 import sys
 import time
-from contextvars import ContextVar
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
+from server.limits import client, client_address
 from server.metrics import Metrics
 
 log = logging.getLogger("sketchzoo")
@@ -23,9 +23,6 @@ _PROBES = frozenset({"healthz", "readyz", "metrics"})
 
 ROUTES = _PROBES | {"board", "thumbnails", "photos", "map.json", "sketchzoo", "gradio_api"}
 """First parts of paths that are told apart in metrics and logs."""
-
-client_address: ContextVar[str] = ContextVar("client_address", default="")
-"""Where the request that is being answered comes from."""
 
 _API = re.compile(r"/gradio_api/(call|run|api|queue/join|mcp)\b")
 _STREAM = re.compile(r"/gradio_api/(heartbeat|queue/data|mcp|stream)\b")
@@ -39,13 +36,16 @@ class Traffic:
     one. Programs get 503 with Retry-After when `API_PLACES` calls are under way, and everybody
     once `stopping` is set, but for the probes of whoever runs the server.
 
+    Args:
+        proxies: whose word on a client's address is taken; see `server.limits.client_address`.
+
     Attributes:
         stopping: whether new requests are refused.
         in_flight: requests that are being answered, without streams that do not end.
     """
 
-    def __init__(self, app: FastAPI, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
+    def __init__(self, app: FastAPI, metrics: Metrics, proxies: str = "") -> None:
+        self.app, self.metrics, self.proxies = app, metrics, proxies
         self.stopping = False
         self.in_flight = self.calls = 0
 
@@ -59,7 +59,7 @@ class Traffic:
         route = route if route in ROUTES else "page" if path in ("", "/") else "other"
         is_call, lasts = bool(_API.match(path)), not _STREAM.match(path)
         request_id = _id_of(scope)
-        client_address.set((scope.get("client") or ("",))[0])
+        client.set(client_address(scope, self.proxies))
         status = 0
 
         async def answer(message: Message) -> None:

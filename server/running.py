@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from types import FrameType
@@ -27,6 +28,12 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self.traffic = traffic
         self._end = 0.0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+            print(f"SketchZoo is ready: http://{host}:{self.config.port}", flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig != signal.SIGTERM:

@@ -90,7 +90,7 @@ def test_a_large_photo_is_shown_smaller_and_without_its_metadata(
     exif = Image.Exif()
     exif[0x010E] = "taken at home"
     (tmp_path / "photos").mkdir()
-    large.save(tmp_path / "photos" / "sea.jpg", exif=exif)
+    large.save(tmp_path / "photos" / "sea.jpg", exif=exif, comment=b"taken by me")
     galleries = app.open_galleries(
         tiny_checkpoint.folder, tmp_path / "photos", tmp_path / "galleries"
     )
@@ -99,7 +99,7 @@ def test_a_large_photo_is_shown_smaller_and_without_its_metadata(
     shown = Image.open(io.BytesIO(answer.content))
     assert shown.size == (1280, 640)
     assert not shown.getexif()
-    assert b"taken at home" not in answer.content
+    assert b"taken" not in answer.content
     for name in ("1", "-1", "x", "..%2f..%2fsea.jpg"):
         assert client.get(f"/photos/{name}").status_code in (404, 422)
     (tmp_path / "photos" / "sea.jpg").unlink()

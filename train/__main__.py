@@ -56,12 +56,19 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 def _command(commands: Commands, name: str, line: str, more: str = "") -> argparse.ArgumentParser:
     added: argparse.ArgumentParser = commands.add_parser(
         name,
         help=line,
         description=f"{line[0].upper()}{line[1:]}. {more}",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Defaults,
     )
     return added
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from model.backbones import fold_batch_norms
 from model.encoder import Encoder
 from train import charts
 from train.config import FitConfig
@@ -48,6 +49,8 @@ def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[Row], bool]:
         DataError: a folder is no run, or has not been evaluated yet.
     """
     loaded = [load_run(run) for run in runs]
+    for run in loaded:
+        fold_batch_norms(run.network.backbone)
     encoders = [Encoder(run.network, run.config.input_size) for run in loaded]
     milliseconds = _time(encoders)
     rows = [

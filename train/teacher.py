@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from model.backbones import fold_batch_norms
 from model.checkpoint import Checkpoint
 from model.encoder import SiameseNetwork
 from model.preprocess import to_input
@@ -33,7 +34,7 @@ def begin_with(network: SiameseNetwork, given: Checkpoint, material: Material) -
     if manifest.classes != material.classes:
         raise DataError(f"{given.folder} knows other classes than this run.")
     _check_split(given.folder / SPLIT, material)
-    source = given.encoder().network
+    source = given.network()
     if source.prototypes.shape != network.prototypes.shape:
         raise DataError(
             f"{given.folder} has {manifest.prototypes} prototypes of {manifest.projection_size} "
@@ -120,6 +121,7 @@ def teacher_targets(
         seen = load_frames(pictures, size, sketches=kind == "sketches", cache=cache)
         if len(seen.pictures) != len(pictures):
             raise DataError(f"Some {kind} could be read before, and now cannot. Start again.")
+        fold_batch_norms(teacher.network.backbone)
         network = teacher.network.to(device).to(memory_format=torch.channels_last)
         projected = project(
             network,

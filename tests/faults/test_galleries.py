@@ -1,5 +1,6 @@
 """What may happen to galleries while they are built and served."""
 
+import gc
 import json
 import shutil
 import signal
@@ -13,17 +14,28 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
 import app
 from benchmarks.running import ROOT, running_app
 from model import versions
-from model.checkpoint import EMBEDDINGS, LAYOUT, MANIFEST, Checkpoint
+from model.checkpoint import (
+    EMBEDDINGS,
+    LAYOUT,
+    MANIFEST,
+    Checkpoint,
+    PhotoEncoderInfo,
+    save_checkpoint,
+)
+from model.encoder import SiameseNetwork
 from model.errors import GalleryError
 from model.gallery import build_gallery, photos_in
 from model.search import SketchSearch
+from server.answers import Answers
 from server.galleries import Galleries
+from server.metrics import Metrics
 from tests.drawings import fish
 from train.__main__ import main
 
@@ -45,6 +57,13 @@ def eventually(happens: Callable[[], bool], seconds: float = 30) -> None:
     while not happens():
         assert time.monotonic() < deadline, "it does not happen"
         time.sleep(0.05)
+
+
+def rebuild(galleries: Galleries, checkpoint: Checkpoint, photos: Path, folder: Path) -> None:
+    """Builds the first gallery anew, and waits until it is searched."""
+    old = galleries.search().version
+    build_gallery(checkpoint, photos_in(photos), folder)
+    eventually(lambda: galleries.search().version != old)
 
 
 @pytest.mark.parametrize("moment", ["unfinished-version/0.npz", "version-*/embeddings.npy"])
@@ -133,10 +152,80 @@ def test_photos_of_a_version_that_is_gone_are_never_taken_for_others(
     galleries = Galleries({"zoo": gallery})
     old = galleries.search().version
     (photo_folder / "blue_whale" / "0.jpg").unlink()
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), gallery)
-    eventually(lambda: galleries.search().version != old)
+    rebuild(galleries, tiny_checkpoint, photo_folder, gallery)
     with pytest.raises(GalleryError, match="has changed since"):
         galleries.search("zoo", old)
+
+
+def test_an_old_version_is_let_go_though_its_encoder_is_still_used(
+    photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an encoder of its own for photos, whose weights lie in the version."""
+    monkeypatch.setattr("server.galleries.LOOK_EVERY", 0)
+    monkeypatch.setattr("server.galleries.KEEP_LAST", 0)
+    torch.manual_seed(0)
+    checkpoint = save_checkpoint(
+        tmp_path / "two networks",
+        SiameseNetwork("resnet18", 8, 3),
+        name="two networks",
+        backbone="resnet18",
+        input_size=32,
+        classes=["ant", "bat", "cat"],
+        training={},
+        metrics={},
+        photo_network=SiameseNetwork("vgg11", 8, 3),
+        photo_encoder=PhotoEncoderInfo("vgg11", 48),
+    )
+    zoo = tmp_path / "zoo"
+    first = build_gallery(checkpoint, photos_in(photo_folder), zoo).checkpoint.folder
+    galleries = Galleries({"zoo": zoo})
+    encoder = galleries.search().encoder
+    for number in range(2):
+        (photo_folder / "blue_whale" / f"{number}.jpg").unlink()
+        rebuild(galleries, checkpoint, photo_folder, zoo)
+    assert galleries.search().encoder is encoder
+    gc.collect()
+    build_gallery(checkpoint, photos_in(photo_folder), zoo)
+    assert not first.exists()
+    photo = galleries.search().photos[0].path
+    with Image.open(photo) as image:
+        assert len(encoder.embed_photos([image])) == 1
+
+
+def test_batchers_of_encoders_that_are_gone_end(
+    tiny_checkpoint: Checkpoint,
+    photo_folder: Path,
+    gallery: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.galleries.LOOK_EVERY", 0)
+    monkeypatch.setattr("server.galleries.KEEP_LAST", 0)
+    galleries = Galleries({"zoo": gallery})
+    answers = Answers(galleries, Metrics())
+    drawing = {"strokes": [{"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}]}
+    encoders = set()
+    before = threading.active_count()
+    for seed in range(3):
+        torch.manual_seed(seed)
+        other = save_checkpoint(
+            tmp_path / f"other {seed}",
+            SiameseNetwork("resnet18", 8, 3),
+            name="other",
+            backbone="resnet18",
+            input_size=32,
+            classes=["ant", "bat", "cat"],
+            training={},
+            metrics={},
+        )
+        rebuild(galleries, other, photo_folder, gallery)
+        encoders.add(galleries.search().encoder)
+        assert len(answers.answer(drawing)["matches"]) == 6
+    assert len(encoders) == 3
+    eventually(lambda: galleries.encoders() == {galleries.search().encoder})
+    assert len(answers.answer(drawing)["matches"]) == 6
+    eventually(lambda: threading.active_count() <= before)
+    answers.close()
 
 
 def test_a_damaged_new_version_is_refused_and_the_old_one_stays(

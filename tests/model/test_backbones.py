@@ -2,13 +2,13 @@ import pytest
 import torch
 from torch import nn
 
-from model.backbones import BACKBONES, build_backbone
+from model.backbones import BACKBONES, PLAIN_CNN_SIDE, build_backbone, fold_batch_norms
 from model.encoder import SiameseNetwork
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_backbone_gives_as_many_channels_as_it_says(name: str) -> None:
-    side = 100 if name == "plain_cnn" else 64
+    side = PLAIN_CNN_SIDE if name == "plain_cnn" else 64
     backbone, channels = build_backbone(name)
     with torch.no_grad():
         maps = backbone.eval()(torch.randn(2, 3, side, side))
@@ -66,3 +66,32 @@ def test_standardising_takes_brightness_and_contrast_away() -> None:
     torch.testing.assert_close(seen[0], expected, atol=0.02, rtol=0)
     torch.testing.assert_close(changed, before, atol=1e-2, rtol=0)
     assert torch.isfinite(network(torch.ones(1, 3, 32, 32))).all(), "blank paper"
+
+
+def give_statistics(network: nn.Module) -> None:
+    """Batch norms as after a training: nothing of theirs is 0 or 1."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for values in (module.weight, module.bias, module.running_mean, module.running_var):
+                assert values is not None
+                values.data.uniform_(0.5, 1.5)
+
+
+def batch_norms(network: nn.Module) -> int:
+    return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_folded_backbone_sees_the_same(name: str) -> None:
+    torch.manual_seed(0)
+    network, _ = build_backbone(name)
+    give_statistics(network)
+    side = PLAIN_CNN_SIDE if name == "plain_cnn" else 64
+    batch = torch.rand(2, 3, side, side)
+    with torch.no_grad():
+        before = network.eval()(batch)
+        fold_batch_norms(network)
+        after = network(batch)
+    torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-4 * float(before.abs().max()))
+    # Those of the plain CNN follow its ReLUs.
+    assert batch_norms(network) == (3 if name == "plain_cnn" else 0)

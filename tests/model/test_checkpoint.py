@@ -27,7 +27,7 @@ def change_manifest(folder: Path, **changes: object) -> None:
 def test_weights_come_back_as_fp16_rounds_them(tiny_checkpoint: Checkpoint) -> None:
     torch.manual_seed(0)
     original = SiameseNetwork("resnet18", 8, 3)
-    loaded = tiny_checkpoint.encoder().network
+    loaded = tiny_checkpoint.network()
     for name, value in original.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], value.half().to(value.dtype))
 

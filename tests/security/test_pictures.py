@@ -151,10 +151,12 @@ def exif_block(entries: list[tuple[int, int, int, int]], following: int = 0) -> 
         exif_block([(i, 7, 60000, 8) for i in range(5000)]),
         b"Exif\0\0" + b"MM\0*\xff\xff\xff\xff",
         b"Exif\0\0",
+        *(b"Exif\0\0" + short for short in (b"MM\0*", b"II*\0\0\0\0", b"II+\0" + bytes(12))),
     ],
     ids=[
         *("pointing to itself", "in a circle", "long orientation", "odd orientation"),
         *("orientation elsewhere", "long texts", "many tags", "beyond the end", "empty"),
+        *("without a directory", "cut short", "of a large file"),
     ],
 )
 def test_exif_that_is_circular_huge_or_damaged_is_survived(exif: bytes) -> None:

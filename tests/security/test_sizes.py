@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -124,6 +125,20 @@ def test_uploads_cannot_fill_the_disk(client: TestClient, uploads: Path) -> None
     make_room(3000)
     assert {path.name for path in uploads.rglob("*.png")} == {"3.png", "4.png", "5.png"}
     assert sum(path.stat().st_size for path in uploads.rglob("*") if path.is_file()) <= 3000
+
+
+def test_what_gradio_leaves_behind_empty_is_swept(uploads: Path) -> None:
+    for folder, age in (("old", 3600), ("new", 0)):
+        (uploads / folder).mkdir()
+        for name, text in (("empty", ""), ("kept.png", "x")):
+            file = uploads / folder / name
+            file.write_text(text)
+            os.utime(file, (time.time() - age,) * 2)
+    make_room()
+    assert not (uploads / "old" / "empty").exists()
+    assert (uploads / "new" / "empty").exists(), "somebody may still be about to fill it"
+    make_room(0)
+    assert [path for path in uploads.rglob("*") if path.name in ("old", "new", "kept.png")] == []
 
 
 @pytest.mark.parametrize("route", POSTS[:-1])
