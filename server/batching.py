@@ -145,13 +145,14 @@ class Batcher:
             thread.join()
 
     def _work(self, input_size: int) -> None:
+        torch.set_num_threads(self._cores)  # for this thread, whatever others have
         self._embed(np.full((1, input_size, input_size), 255, np.uint8))
         self._warm.set()
         threads = self._cores
         while taken := self._take():
             wanted = self._cores if self._active == 1 else 1
             if wanted != threads:
-                torch.set_num_threads(wanted)  # for this thread
+                torch.set_num_threads(wanted)
                 threads = wanted
             began = time.perf_counter()
             try:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import torch
 
 from model.checkpoint import Checkpoint
 from model.encoder import Embeddings
 from model.preprocess import Pixels
-from server.batching import Batcher, BusyError
+from server.batching import CORES, Batcher, BusyError
 from server.metrics import Metrics
 
 SIDE = 32
@@ -125,6 +126,24 @@ def test_who_has_gone_is_not_embedded_and_the_worker_goes_on(make: Make, held: H
     held.go.release(2)
     assert stays.result(20)[0] == 2
     assert held.batches == [[2]]
+
+
+def test_a_worker_that_is_alone_uses_all_cores_whatever_other_threads_use() -> None:
+    used: list[int] = []
+
+    def embed(frames: Pixels) -> Embeddings:
+        used.append(torch.get_num_threads())
+        return frames[:, 0, :1].astype(np.float32)
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(CORES + 1)
+    try:
+        batcher = Batcher(embed, SIDE, Metrics(), workers=1)
+        batcher.submit(frame(1), "one").result(20)
+        batcher.close()
+    finally:
+        torch.set_num_threads(threads)
+    assert used == [CORES, CORES]
 
 
 def test_a_fault_of_the_encoder_is_told_and_the_worker_goes_on(held: Held) -> None:
