@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser
 
 from benchmarks.running import chromium
-from model.checkpoint import Checkpoint, save_checkpoint
+from model.checkpoint import Checkpoint, PhotoEncoderInfo, save_checkpoint
 from model.encoder import SiameseNetwork
 
 ROOT = Path(__file__).parent.parent
@@ -30,9 +30,12 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-def make_checkpoint(folder: Path) -> Checkpoint:
-    """An untrained ResNet18 with three classes and embeddings of 8 + 3 numbers."""
-    torch.manual_seed(0)
+def make_checkpoint(folder: Path, seed: int = 0, *, own_for_photos: bool = False) -> Checkpoint:
+    """An untrained ResNet18 with three classes and embeddings of 8 + 3 numbers.
+
+    Photos have a VGG11 of their own where that is asked for.
+    """
+    torch.manual_seed(seed)
     return save_checkpoint(
         folder,
         SiameseNetwork("resnet18", 8, 3),
@@ -42,6 +45,8 @@ def make_checkpoint(folder: Path) -> Checkpoint:
         classes=["ant", "bat", "cat"],
         training={},
         metrics={},
+        photo_network=SiameseNetwork("vgg11", 8, 3) if own_for_photos else None,
+        photo_encoder=PhotoEncoderInfo("vgg11", 48) if own_for_photos else None,
     )
 
 

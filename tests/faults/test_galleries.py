@@ -14,28 +14,20 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
 import app
 from benchmarks.running import ROOT, running_app
 from model import versions
-from model.checkpoint import (
-    EMBEDDINGS,
-    LAYOUT,
-    MANIFEST,
-    Checkpoint,
-    PhotoEncoderInfo,
-    save_checkpoint,
-)
-from model.encoder import SiameseNetwork
+from model.checkpoint import EMBEDDINGS, LAYOUT, MANIFEST, Checkpoint
 from model.errors import GalleryError
 from model.gallery import build_gallery, photos_in
 from model.search import SketchSearch
 from server.answers import Answers
 from server.galleries import Galleries
 from server.metrics import Metrics
+from tests.conftest import make_checkpoint
 from tests.drawings import fish
 from train.__main__ import main
 
@@ -163,19 +155,7 @@ def test_an_old_version_is_let_go_though_its_encoder_is_still_used(
     """With an encoder of its own for photos, whose weights lie in the version."""
     monkeypatch.setattr("server.galleries.LOOK_EVERY", 0)
     monkeypatch.setattr("server.galleries.KEEP_LAST", 0)
-    torch.manual_seed(0)
-    checkpoint = save_checkpoint(
-        tmp_path / "two networks",
-        SiameseNetwork("resnet18", 8, 3),
-        name="two networks",
-        backbone="resnet18",
-        input_size=32,
-        classes=["ant", "bat", "cat"],
-        training={},
-        metrics={},
-        photo_network=SiameseNetwork("vgg11", 8, 3),
-        photo_encoder=PhotoEncoderInfo("vgg11", 48),
-    )
+    checkpoint = make_checkpoint(tmp_path / "two networks", own_for_photos=True)
     zoo = tmp_path / "zoo"
     first = build_gallery(checkpoint, photos_in(photo_folder), zoo).checkpoint.folder
     galleries = Galleries({"zoo": zoo})
@@ -206,18 +186,8 @@ def test_batchers_of_encoders_that_are_gone_end(
     drawing = {"strokes": [{"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}]}
     encoders = set()
     before = threading.active_count()
-    for seed in range(3):
-        torch.manual_seed(seed)
-        other = save_checkpoint(
-            tmp_path / f"other {seed}",
-            SiameseNetwork("resnet18", 8, 3),
-            name="other",
-            backbone="resnet18",
-            input_size=32,
-            classes=["ant", "bat", "cat"],
-            training={},
-            metrics={},
-        )
+    for seed in (1, 2, 3):
+        other = make_checkpoint(tmp_path / f"other {seed}", seed)
         rebuild(galleries, other, photo_folder, gallery)
         encoders.add(galleries.search().encoder)
         assert len(answers.answer(drawing)["matches"]) == 6
