@@ -1,6 +1,7 @@
 """Pictures that the tests draw themselves, and checkpoints small enough to make at once."""
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,16 @@ def examples() -> dict[str, list[dict[str, Any]]]:
     """The example sketches by name, as strokes."""
     loaded = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
     return {example["name"]: example["strokes"] for example in loaded}
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """A test that starts the app's log leaves it as it was."""
+    log = logging.getLogger("sketchzoo")
+    handlers, level, propagate = log.handlers, log.level, log.propagate
+    yield
+    log.handlers, log.propagate = handlers, propagate
+    log.setLevel(level)
 
 
 @pytest.fixture(scope="session")

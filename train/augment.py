@@ -25,7 +25,7 @@ def sketch_views(frames: torch.Tensor, size: int, strength: float = 1.0) -> torc
     ink = torch.where(_chance(ink, 0.15 * strength), _thicker(ink), ink)
     begun = ink * _side(ink)
     some = begun.amax(dim=(1, 2, 3), keepdim=True) > 0.5
-    halved = _chance(ink, 0.25 * strength) & some
+    halved = _chance(ink, 0.35 * strength) & some
     ink = torch.where(halved, begun, ink)
     maps = _affine(
         n,

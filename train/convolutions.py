@@ -1,4 +1,4 @@
-"""Convolutions that train fast in bf16 on CPUs, with the same outputs and gradients.
+"""Convolutions that train fast on CPUs, with the same outputs and gradients but for rounding.
 
 Where a depthwise kernel has 5 x 5 weights or a stride of 2, PyTorch's CPU backend has no fast
 backward pass in bf16: it takes up to 50 times as long as the forward pass. The gradients below are
@@ -7,8 +7,12 @@ EfficientNet-Lite2 then trains about twice as fast.
 
 Where the maps are small and the channels many, as in the last two stages of a ResNet, the weight
 gradient takes three to five times as long as the forward pass. Below it is one product of matrices.
+
+In fp32 the 3 x 3 convolutions of a ResNet take all that the processor can multiply, so that only
+fewer multiplications make them faster: `winograd` needs a quarter of them.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,6 +22,9 @@ from torch.nn.grad import conv2d_input
 
 SMALL = 6
 """Side of the output up to which the weight gradient is a product of matrices."""
+
+WINOGRAD = frozenset({2, 4, 8})
+"""Sides of the maps for which fewer multiplications are worth the copies that they cost."""
 
 SMALLEST = 3
 """Side of the output up to which the forward pass and the other gradient are, too."""
@@ -41,11 +48,14 @@ class SmallMapConv2d(nn.Module):
         super().__init__()
         self.weight = convolution.weight
         self.stride, self.padding = convolution.stride[0], int(convolution.padding[0])
+        self._is_same = (convolution.kernel_size[0], self.stride, self.padding) == (3, 1, 1)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         weight = self.weight
         if torch.is_autocast_enabled(batch.device.type):
             batch, weight = batch.bfloat16(), weight.bfloat16()
+        elif self._is_same and set(batch.shape[2:]) <= WINOGRAD:
+            return winograd(batch, weight)
         side = (max(batch.shape[2:]) + 2 * self.padding - weight.shape[2]) // self.stride + 1
         if side > SMALL:
             return functional.conv2d(batch, weight, stride=self.stride, padding=self.padding)
@@ -115,6 +125,87 @@ def _patches(batch: torch.Tensor, side: int, stride: int, padding: int) -> torch
 def _rows(weight: torch.Tensor) -> torch.Tensor:
     """`(outputs, side * side * channels)`."""
     return weight.permute(0, 2, 3, 1).flatten(1)
+
+
+# F(2, 3) and F(4, 3) of Lavin and Gray 2016, section 4.1 and 4.3: how inputs, the three weights
+# and products are combined so that 4 products make 2 outputs, or 6 make 4, instead of 6 or 12.
+_INPUTS = {
+    2: ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
+    4: (
+        (4, 0, -5, 0, 1, 0),
+        (0, -4, -4, 1, 1, 0),
+        (0, 4, -4, -1, 1, 0),
+        (0, -2, -1, 2, 1, 0),
+        (0, 2, -1, -2, 1, 0),
+        (0, 4, 0, -5, 0, 1),
+    ),
+}
+_WEIGHTS = {
+    2: ((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
+    4: (
+        (1 / 4, 0, 0),
+        (-1 / 6, -1 / 6, -1 / 6),
+        (-1 / 6, 1 / 6, -1 / 6),
+        (1 / 24, 1 / 12, 1 / 6),
+        (1 / 24, -1 / 12, 1 / 6),
+        (0, 0, 1),
+    ),
+}
+_OUTPUTS = {
+    2: ((1, 1, 1, 0), (0, 1, -1, -1)),
+    4: ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1)),
+}
+
+
+def winograd(batch: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """`conv2d(batch, weight, padding=1)` with fewer multiplications (Lavin and Gray 2016).
+
+    Args:
+        batch: `(n, channels, h, w)`, `h` and `w` 2 or a multiple of 4.
+        weight: `(outputs, channels, 3, 3)`.
+    """
+    count, channels, height, width = batch.shape
+    outputs = len(weight)
+    inputs_down, weights_down, outputs_down = _transforms(height, batch.dtype)
+    inputs_across, weights_across, outputs_across = _transforms(width, batch.dtype)
+    down, across = len(weights_down), len(weights_across)  # products of a tile
+    products = down * across
+    each = torch.kron(weights_down, weights_across) @ weight.permute(2, 3, 1, 0).reshape(9, -1)
+    rows = inputs_down @ batch.permute(0, 2, 3, 1).reshape(count, height, -1)
+    tiles = inputs_across @ rows.view(-1, width, channels)
+    tiles = tiles.view(count, -1, down, tiles.shape[1] // across, across, channels)
+    tiles_down, tiles_across = tiles.shape[1], tiles.shape[3]
+    tiles = tiles.permute(2, 4, 0, 1, 3, 5).reshape(products, -1, channels)
+    made = torch.bmm(tiles, each.view(products, channels, outputs))
+    made = made.view(down, across, count, tiles_down, tiles_across, outputs)
+    made = made.permute(2, 3, 0, 4, 1, 5).reshape(count * tiles_down * down, -1, outputs)
+    columns = (outputs_across @ made).view(count, tiles_down * down, -1)
+    convolved = outputs_down @ columns
+    return convolved.view(count, height, width, outputs).permute(0, 3, 1, 2)
+
+
+@cache
+def _transforms(side: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Matrices along one side of a map, which is cut into tiles of 4, or is one tile of 2.
+
+    Returns:
+        From the inputs of a row to those of all tiles `(tiles * products, side)`, from three
+        weights to those of a tile `(products, 3)`, and from the products of all tiles to the
+        outputs of a row `(side, tiles * products)`.
+    """
+    tile = min(side, 4)
+    of_inputs, of_weights, of_outputs = (
+        torch.tensor(numbers[tile], dtype=dtype) for numbers in (_INPUTS, _WEIGHTS, _OUTPUTS)
+    )
+    starts = range(0, side, tile)
+    padded = torch.zeros(len(starts), len(of_inputs), side + 2, dtype=dtype)
+    for number, start in enumerate(starts):
+        padded[number, :, start : start + tile + 2] = of_inputs
+    return (
+        padded[:, :, 1:-1].flatten(0, 1),
+        of_weights,
+        torch.block_diag(*[of_outputs] * len(starts)),
+    )
 
 
 class DepthwiseConv2d(nn.Module):

@@ -4,9 +4,16 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from model.encoder import SiameseNetwork
-from train.convolutions import DepthwiseConv2d, SmallMapConv2d, speed_up_convolutions
+from train import convolutions
+from train.convolutions import (
+    DepthwiseConv2d,
+    SmallMapConv2d,
+    speed_up_convolutions,
+    winograd,
+)
 
 
 def compare(plain: nn.Conv2d, other: nn.Module, batch: torch.Tensor, *, within: float) -> None:
@@ -46,6 +53,30 @@ def test_they_are_on_small_maps(side: int, stride: int, size: int) -> None:
     compare(plain, SmallMapConv2d(copy.deepcopy(plain)), batch, within=1e-10)
 
 
+@pytest.mark.parametrize("sides", [(2, 2), (4, 4), (8, 8), (4, 8), (2, 12)])
+def test_fewer_multiplications_make_the_same_outputs_and_gradients(sides: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    batch = torch.randn(3, 6, *sides, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(5, 6, 3, 3, dtype=torch.float64, requires_grad=True)
+    found = [
+        (output, *torch.autograd.grad(output.sin().sum(), (batch, weight)))
+        for output in (functional.conv2d(batch, weight, padding=1), winograd(batch, weight))
+    ]
+    for expected, got in zip(*found, strict=True):
+        torch.testing.assert_close(got, expected, rtol=0, atol=1e-10)
+
+
+def test_they_are_used_on_square_maps_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(
+        convolutions, "winograd", lambda *given: seen.append(given[0].shape[2]) or winograd(*given)
+    )
+    network = SiameseNetwork("resnet18", 8, 3)
+    speed_up_convolutions(network)
+    network(torch.randn(2, 3, 64, 64))
+    assert seen == [8] * 3 + [4] * 3 + [2] * 3
+
+
 def test_a_network_keeps_its_weights_and_what_it_says() -> None:
     torch.manual_seed(0)
     network = SiameseNetwork("efficientnet_lite0", 8, 3).eval()
@@ -59,8 +90,8 @@ def test_a_network_keeps_its_weights_and_what_it_says() -> None:
 
 def test_a_resnet_has_the_gradients_it_had() -> None:
     torch.manual_seed(0)
-    network = SiameseNetwork("resnet18", 8, 3)
-    batch = torch.randn(4, 3, 64, 64)
+    network = SiameseNetwork("resnet18", 8, 3).double()
+    batch = torch.randn(4, 3, 64, 64, dtype=torch.float64)
     found = []
     for speed_up in (False, True):
         if speed_up:
@@ -72,4 +103,4 @@ def test_a_resnet_has_the_gradients_it_had() -> None:
         )
     assert found[0].keys() == found[1].keys()
     for name, expected in found[0].items():
-        torch.testing.assert_close(found[1][name], expected, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(found[1][name], expected, rtol=1e-6, atol=1e-9)
