@@ -67,10 +67,13 @@ def test_fewer_multiplications_make_the_same_outputs_and_gradients(sides: tuple[
 
 
 def test_they_are_used_on_square_maps_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-    monkeypatch.setattr(
-        convolutions, "winograd", lambda *given: seen.append(given[0].shape[2]) or winograd(*given)
-    )
+    seen: list[int] = []
+
+    def counted(batch: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        seen.append(batch.shape[2])
+        return winograd(batch, weight)
+
+    monkeypatch.setattr(convolutions, "winograd", counted)
     network = SiameseNetwork("resnet18", 8, 3)
     speed_up_convolutions(network)
     network(torch.randn(2, 3, 64, 64))
