@@ -1,5 +1,6 @@
 """Pens, eraser, the way back and forth, and what survives a reload or a lost server."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_photos_come_on_their_own_when_the_server_is_back(page: Page) -> None:
     draw(page, [CROSS])
     expect(page.locator(STATUS)).to_contain_text("photos come when it is back")
     page.context.set_offline(False)
-    expect(page.locator(STATUS)).to_contain_text("Nearest", timeout=8000)
+    expect(page.locator(STATUS)).to_contain_text(re.compile("nearest", re.IGNORECASE), timeout=8000)
     assert found(page) != before
 
 
