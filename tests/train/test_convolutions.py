@@ -66,7 +66,7 @@ def test_fewer_multiplications_make_the_same_outputs_and_gradients(sides: tuple[
         torch.testing.assert_close(got, expected, rtol=0, atol=1e-10)
 
 
-def test_they_are_used_on_square_maps_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_used_on_small_maps_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
     def counted(batch: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
