@@ -65,13 +65,18 @@ class SiameseNetwork(nn.Module):
 
     def points(self, batch: torch.Tensor) -> torch.Tensor:
         """What `forward` returns, before it is put on the unit sphere."""
-        if self.standardise:
-            spread, mean = torch.std_mean(batch, dim=(1, 2, 3), keepdim=True)
-            batch = (batch - mean) / (spread + LEAST_SPREAD)
-        pooled = self.backbone(batch).to(self.projection.weight.dtype).mean(dim=(2, 3))
+        pooled = self.pooled(batch)
         with torch.autocast(batch.device.type, enabled=False):
             points: torch.Tensor = self.projection(pooled)
         return points
+
+    def pooled(self, batch: torch.Tensor) -> torch.Tensor:
+        """The backbone's maps, each its mean: `(n, channels)`, in the type of the projection."""
+        if self.standardise:
+            spread, mean = torch.std_mean(batch, dim=(1, 2, 3), keepdim=True)
+            batch = (batch - mean) / (spread + LEAST_SPREAD)
+        pooled: torch.Tensor = self.backbone(batch)
+        return pooled.to(self.projection.weight.dtype).mean(dim=(2, 3))
 
     def place(self, points: torch.Tensor) -> torch.Tensor:
         """`(n, projection_size)` points to where projections lie."""

@@ -47,6 +47,8 @@ class FitConfig:
     """Photos in a batch, over all processes; pairs and random triplets follow the sketches."""
     unlabelled_batch: int = 0
     """Unlabelled photos in a batch; they need a teacher."""
+    mix: bool = False
+    """Mix each unlabelled photo with a labelled one, and let the teacher see the very mixture."""
     loss: Loss = "cosface"
     """Loss on labels."""
     mining: Mining = "semi-hard"
@@ -110,6 +112,8 @@ class FitConfig:
             raise DataError(f"--loss {self.loss} needs embeddings on the unit sphere: --normalise.")
         if self.unlabelled_batch and self.loss != "cosface":
             raise DataError("Unlabelled photos are learned by distillation: --loss cosface.")
+        if self.mix and not self.unlabelled_batch:
+            raise DataError("--mix mixes unlabelled photos with others: add --unlabelled-batch.")
         if self.backbone == "plain_cnn":
             if self.input_size != PLAIN_CNN_SIDE or self.grow_from:
                 raise DataError(

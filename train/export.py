@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from model.checkpoint import MANIFEST, Checkpoint, PhotoEncoderInfo, save_checkpoint
-from model.encoder import SiameseNetwork
 from model.gallery import build_gallery, photos_in
 from train.data import DataError, Split
 from train.runs import SPLIT, load_run
+from train.teacher import same_prototypes
 
 MAX_SIZE = 1024
 """Pixels a side; more than any of the backbones is made for."""
@@ -53,7 +51,7 @@ def export(
     trained = load_run(run, last=last)
     other = load_run(photo_encoder) if photo_encoder else None
     if other:
-        if not _same_prototypes(other.network, trained.network):
+        if not same_prototypes(other.network, trained.network):
             raise DataError(
                 f"{other.folder} embeds into another space than {run}. Train one of both with the "
                 "other as --teacher, or with its checkpoint as --start."
@@ -90,11 +88,6 @@ def export(
     shutil.copyfile(run / SPLIT, unfinished)
     os.replace(unfinished, out / SPLIT)
     return checkpoint
-
-
-def _same_prototypes(one: SiameseNetwork, other: SiameseNetwork) -> bool:
-    """Whether prototypes are equal as checkpoints keep them, in fp16."""
-    return len(one.prototypes) > 0 and torch.equal(one.prototypes.half(), other.prototypes.half())
 
 
 def write_json(path: Path, data: object) -> None:

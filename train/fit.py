@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.functional import interpolate
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
@@ -32,10 +33,10 @@ from train.material import Domain, Material, Sources, load_material
 from train.metrics import Metrics, evaluate_embeddings
 from train.objective import Batch, loss_terms
 from train.precision import bf16_is_fast
-from train.runs import LAST, SPLIT, build_network, load_run, read, save_best, save_last
+from train.runs import LAST, SPLIT, build_network, read, save_best, save_last
 from train.sampling import make_sampler
 from train.schedule import image_size, learning_rate_share, moving_average
-from train.teacher import begin_with, learn_from, project
+from train.teacher import Teachers, begin_with, project
 
 SAVE_EVERY = 180
 """Seconds between saves of `last.pt` at the most."""
@@ -71,13 +72,13 @@ def fit(
                     f"{ranks.world()} processes."
                 )
         _check(config, sources)
-        trainer = Trainer(config, load_material(config, sources), run, where, sources)
+        teachers = Teachers.load(sources, mixes=config.mix)
+        material = load_material(config, sources, teachers.photo_size if teachers else 0)
+        trainer = Trainer(config, material, run, where, sources, teachers)
         if sources.start:
             begin_with(trainer.network, Checkpoint.open(sources.start), trainer.material)
-        if sources.teacher:
-            learn_from(
-                load_run(sources.teacher), trainer.network, trainer.material, where, sources.cache
-            )
+        if teachers:
+            teachers.teach(trainer.network, trainer.material, where, sources.cache)
         trainer.prepare()
         if resume:
             trainer.resume()
@@ -90,6 +91,8 @@ def _check(config: FitConfig, sources: Sources) -> None:
         raise DataError("--unlabelled-photos and --unlabelled-batch need each other.")
     if config.unlabelled_batch and not sources.teacher:
         raise DataError("Unlabelled photos teach nothing without a teacher: add --teacher RUN.")
+    if sources.photo_teacher and not sources.teacher:
+        raise DataError("--photo-teacher stands beside a --teacher, who explains the sketches.")
     if not config.labels and not sources.teacher:
         raise DataError("With --labels 0 and no --teacher there is nothing to learn from.")
 
@@ -104,9 +107,10 @@ class Trainer:
         run: Path,
         device: torch.device,
         sources: Sources,
+        teachers: Teachers | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
-        self.sources = sources
+        self.sources, self.teachers = sources, teachers
         self.config, self.material, self.run, self.device = config, material, run, device
         self.network = build_network(config, len(material.classes), pretrained=config.pretrained)
         self.sampler = make_sampler(config, material)
@@ -222,14 +226,21 @@ class Trainer:
         rows = self.sampler.batch(self.step)
         mine = rows.part(rank, ranks.world())
         size = image_size(config, self.done)
+        photo_size = (self.teachers.photo_size if self.teachers else 0) or size
         views, targets = [], []
         for name, domain in material.domains().items():
             everyone, own = getattr(rows, name), getattr(mine, name)
             frames = torch.from_numpy(domain.frames.take(own)).to(self.device)
-            view = sketch_views if name == "sketches" else photo_views
-            views.append(view(frames, size, config.augment))
+            if name == "sketches":
+                views.append(sketch_views(frames, size, config.augment))
+            else:
+                views.append(photo_views(frames, photo_size, config.augment))
             if domain.targets is not None:
                 targets.append(domain.targets[everyone])
+            elif self.teachers and self.teachers.mixes:
+                views[-1], said = self.teachers.mix(views[-1], views[-2], amp=config.amp)
+                targets.append(ranks.gather(said).cpu())
+        views = [v if v.shape[-1] == size else interpolate(v, size, mode="area") for v in views]
         return Batch(
             torch.cat(views).contiguous(memory_format=torch.channels_last),
             (len(mine.sketches), len(mine.photos), len(mine.unlabelled)),
@@ -278,6 +289,7 @@ class Trainer:
         return {
             **config,
             "the teacher": str(self.sources.teacher or "none"),
+            "the teacher of photos": str(self.sources.photo_teacher or "none"),
             "the checkpoint to start from": str(self.sources.start or "none"),
             "the classes": material.classes,
             "the held-out pictures": sorted(material.split.validation_ids),

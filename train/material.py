@@ -33,6 +33,7 @@ class Sources:
         unlabelled: folders of photos that a teacher explains.
         split: a `split.json` to use instead of drawing one.
         teacher: the run of an encoder to learn from.
+        photo_teacher: another one, for photos.
         start: a checkpoint folder to begin with.
         cache: where frames and the teacher's outputs are kept.
     """
@@ -42,6 +43,7 @@ class Sources:
     unlabelled: tuple[Path, ...] = ()
     split: Path | None = None
     teacher: Path | None = None
+    photo_teacher: Path | None = None
     start: Path | None = None
     cache: Path = Path("cache")
 
@@ -80,8 +82,11 @@ class Material:
         return found | ({"unlabelled": self.unlabelled} if self.unlabelled else {})
 
 
-def load_material(config: FitConfig, sources: Sources) -> Material:
+def load_material(config: FitConfig, sources: Sources, photo_size: int = 0) -> Material:
     """Lists, splits and decodes the pictures of a run.
+
+    Args:
+        photo_size: side in pixels of the views of training photos, if not the encoder's input size.
 
     Raises:
         DataError: a folder is missing, empty, or of another layout.
@@ -99,7 +104,7 @@ def load_material(config: FitConfig, sources: Sources) -> Material:
     else:
         fraction, most = config.validation, config.validation_photos
         split = make_split(own + more, sketches, fraction=fraction, most=most, seed=config.seed)
-    return _decode(config, sources, classes, split, own, more, sketches)
+    return _decode(config, sources, classes, split, own, more, sketches, photo_size)
 
 
 def _choose(wanted: str, photos: Sequence[Picture], sketches: Sequence[Picture]) -> list[str]:
@@ -120,6 +125,7 @@ def _decode(
     own: Sequence[Picture],
     more: Sequence[Picture],
     sketches: Sequence[Picture],
+    photo_size: int,
 ) -> Material:
     number = {label: i for i, label in enumerate(classes)}
 
@@ -127,7 +133,9 @@ def _decode(
         frames = load_frames(pictures, size, sketches=drawn, cache=sources.cache)
         return Domain(frames, np.array([number.get(p.label, -1) for p in frames.pictures]))
 
-    large = round(config.input_size * CACHED_ABOVE)
+    large, larger = (
+        round(size * CACHED_ABOVE) for size in (config.input_size, photo_size or config.input_size)
+    )
     train_sketches, train_photos = split.train(sketches), split.train([*own, *more])
     held_sketches, held_photos = split.validation(sketches), split.validation([*own, *more])
     if config.loss in ("contrastive", "triplet") and len(classes) < 2:
@@ -136,14 +144,14 @@ def _decode(
     chosen = np.random.default_rng(0).permutation(len(held_sketches))[:VALIDATION_SKETCHES]
     held_sketches = [held_sketches[i] for i in sorted(chosen)]
     unlabelled = [p for f in sources.unlabelled for p in list_pictures(f, sketches=False)]
-    photos = domain(train_photos, large, False)
+    photos = domain(train_photos, larger, False)
     material = Material(
         classes,
         split,
         domain(train_sketches, large, True),
         photos,
-        _weights(photos.frames.pictures, {p.path for p in own}),
-        domain(split.train(unlabelled), large, False) if config.unlabelled_batch else None,
+        photo_weights(photos.frames.pictures, {p.path for p in own}),
+        domain(split.train(unlabelled), larger, False) if config.unlabelled_batch else None,
         domain(held_photos, config.input_size, False),
         domain(held_sketches, config.input_size, True),
     )
@@ -185,7 +193,13 @@ def _check(
         )
 
 
-def _weights(photos: Sequence[Picture], own: set[Path]) -> NDArray[np.float64]:
-    """Classes by the square root of their size, the database's own photos twice as often."""
+def photo_weights(
+    photos: Sequence[Picture], own: set[Path], balance: float = 0.75
+) -> NDArray[np.float64]:
+    """How often each photo is drawn: twice as often if it is one of the database's `own`.
+
+    Args:
+        balance: 1 draws all classes alike, 0 by their size, and 0.75 by the fourth root of it.
+    """
     size = Counter(p.label for p in photos)
-    return np.array([(2.0 if p.path in own else 1.0) / size[p.label] ** 0.5 for p in photos])
+    return np.array([(2.0 if p.path in own else 1.0) / size[p.label] ** balance for p in photos])

@@ -1,5 +1,6 @@
 """What a run takes over from another encoder: weights, prototypes, and what it says of pictures."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ from model.preprocess import to_input
 from train import ranks
 from train.data import DataError, Split
 from train.frames import Frames, load_frames, pictures_key
-from train.material import Material
+from train.material import Material, Sources
 from train.precision import autocast
-from train.runs import BEST, SPLIT, Run, save_atomically
+from train.runs import BEST, SPLIT, Run, load_run, save_atomically
 
 BATCH = 128
 """Pictures that are embedded at once."""
@@ -54,26 +55,86 @@ def begin_with(network: SiameseNetwork, given: Checkpoint, material: Material) -
         _keep_prototypes(network, source)
 
 
-def learn_from(
-    teacher: Run, network: SiameseNetwork, material: Material, device: torch.device, cache: Path
-) -> None:
-    """Takes a teacher's prototypes, and what it says of every training picture.
+@dataclass(frozen=True)
+class Teachers:
+    """The runs that sketches and photos learn from, often one and the same.
 
-    Raises:
-        DataError: the teacher knows other classes, or was trained on held-out pictures.
+    Attributes:
+        mixes: whether the second also sees, step by step, mixtures of photos.
     """
-    if teacher.classes != material.classes:
-        raise DataError(f"The teacher {teacher.folder} knows other classes than this run.")
-    _check_split(teacher.folder / SPLIT, material)
-    shape = network.prototypes.shape
-    if teacher.network.prototypes.shape != shape or not shape[0]:
-        raise DataError(
-            f"The teacher {teacher.folder} has other prototypes. Give this run its "
-            "--embedding-size, and both --loss cosface."
-        )
-    for name, domain in material.domains().items():
-        domain.targets = teacher_targets(teacher, domain.frames, name, device, cache)
-    _keep_prototypes(network, teacher.network)
+
+    of_sketches: Run
+    of_photos: Run
+    mixes: bool
+
+    @classmethod
+    def load(cls, sources: Sources, *, mixes: bool) -> "Teachers | None":
+        """The teachers that are named, if any is."""
+        if not sources.teacher:
+            return None
+        teacher = load_run(sources.teacher)
+        other = load_run(sources.photo_teacher) if sources.photo_teacher else teacher
+        return cls(teacher, other, mixes)
+
+    @property
+    def photo_size(self) -> int:
+        """Side of the views of photos: the teacher's, where it sees them, too, and else 0."""
+        return self.of_photos.config.input_size if self.mixes else 0
+
+    def teach(
+        self, network: SiameseNetwork, material: Material, device: torch.device, cache: Path
+    ) -> None:
+        """Gives a network the teachers' prototypes, and its pictures what they say of them.
+
+        Raises:
+            DataError: a teacher knows other classes, or was trained on held-out pictures, or both
+                embed into different spaces.
+        """
+        for teacher in (self.of_sketches, self.of_photos):
+            if teacher.classes != material.classes:
+                raise DataError(f"The teacher {teacher.folder} knows other classes than this run.")
+            _check_split(teacher.folder / SPLIT, material)
+            shape = network.prototypes.shape
+            if teacher.network.prototypes.shape != shape or not shape[0]:
+                raise DataError(
+                    f"The teacher {teacher.folder} has other prototypes. Give this run its "
+                    "--embedding-size, and both --loss cosface."
+                )
+        if not same_prototypes(self.of_sketches.network, self.of_photos.network):
+            raise DataError(
+                f"{self.of_sketches.folder} and {self.of_photos.folder} embed into different "
+                "spaces. Train one with a checkpoint of the other as --start, or 'blend' it."
+            )
+        _keep_prototypes(network, self.of_sketches.network)
+        for name, domain in material.domains().items():
+            if name == "unlabelled" and self.mixes:
+                continue
+            teacher = self.of_sketches if name == "sketches" else self.of_photos
+            domain.targets = teacher_targets(teacher, domain.frames, name, device, cache)
+        if self.mixes:
+            fold_batch_norms(self.of_photos.network.backbone)
+            self.of_photos.network.to(device).to(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def mix(
+        self, views: torch.Tensor, others: torch.Tensor, *, amp: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mixtures of photos in random shares, and the teacher's projections of just these.
+
+        A teacher that sees what its student sees, and more than there are pictures of, is matched
+        as a function (Beyer et al. 2022, section 3.1, with mixup of Zhang et al. 2018).
+
+        Args:
+            views: `(n, 3, h, w)`.
+            others: `(m, 3, h, w)` to mix them with, one after the other.
+        """
+        share = torch.rand(len(views), 1, 1, 1).to(views)
+        partners = others[torch.arange(len(views), device=others.device) % len(others)]
+        mixed = share * views + (1 - share) * partners
+        mixed = mixed.contiguous(memory_format=torch.channels_last)
+        network = self.of_photos.network
+        with autocast(mixed.device, amp=amp):
+            return mixed, network.project(mixed).float()
 
 
 def _check_split(split: Path, material: Material) -> None:
@@ -83,6 +144,11 @@ def _check_split(split: Path, material: Material) -> None:
             f"{split.parent} has another split, so that it may have seen what is held out here. "
             f"Add --split {split}."
         )
+
+
+def same_prototypes(one: SiameseNetwork, other: SiameseNetwork) -> bool:
+    """Whether prototypes are equal as checkpoints keep them, in fp16."""
+    return len(one.prototypes) > 0 and torch.equal(one.prototypes.half(), other.prototypes.half())
 
 
 def _flag(name: str, value: bool) -> str:

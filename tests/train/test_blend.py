@@ -1,0 +1,200 @@
+"""A fine-tuned encoder on its way back, and students that learn photos from it."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from model import Checkpoint
+from model.backbones import build_backbone
+from train import fit as fitting
+from train.__main__ import main
+from train.augment import photo_views
+from train.config import FitConfig
+from train.material import Sources, load_material
+from train.runs import load_run, save_best
+from train.teacher import Teachers
+
+SETTINGS = (
+    "--embedding-size 16 --sketch-batch 12 --photo-batch 9 --classes all --validation 0.5 "
+    "--eval-every 5 --steps 5 --lr 0.002"
+)
+
+
+@pytest.fixture(scope="module")
+def tuned(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that began with ImageNet weights, 48 pixels wide."""
+    folder = tmp_path_factory.mktemp("tuned")
+    options = f"{SETTINGS} --backbone efficientnet_lite0 --pretrained --input-size 48"
+    common = ["--sketchy", str(sketchy), "--run", str(folder), "--cache", str(folder / "cache")]
+    assert main(["fit", *common, *options.split(), "--no-standardise"]) == 0
+    return folder
+
+
+def blended(sketchy: Path, tuned: Path, out: Path, *more: str) -> int:
+    common = ["--sketchy", str(sketchy), "--cache", str(tuned / "cache")]
+    return main(["blend", "--run", str(tuned), "--out", str(out), *common, *more])
+
+
+@pytest.fixture(scope="module")
+def half(sketchy: Path, tuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("half")
+    assert blended(sketchy, tuned, out, "--input-size", "64") == 0
+    return out
+
+
+def test_the_backbone_is_the_mean_of_before_and_after(tuned: Path, half: Path) -> None:
+    before = build_backbone("efficientnet_lite0", pretrained=True)[0].state_dict()
+    after = load_run(tuned).network.backbone.state_dict()
+    found = load_run(half).network.backbone.state_dict()
+    moved = 0
+    for name, value in found.items():
+        if value.is_floating_point():
+            expected = (before[name].double() + after[name].double()) / 2
+            assert torch.allclose(value.double(), expected, atol=1e-6), name
+            moved += int(not torch.equal(before[name], after[name]))
+    assert moved > 100, "the run has to have learned something, for this to mean anything"
+
+
+def test_the_projection_is_fitted_and_the_space_stays(tuned: Path, half: Path) -> None:
+    old, new = load_run(tuned), load_run(half)
+    assert torch.equal(old.network.prototypes, new.network.prototypes)
+    assert not torch.equal(old.network.projection.weight, new.network.projection.weight)
+    assert (new.config.input_size, new.classes) == (64, old.classes)
+    assert (half / "split.json").read_bytes() == (tuned / "split.json").read_bytes()
+
+
+def test_blending_helps_on_held_out_photos_and_tells_by_how_much(
+    sketchy: Path, tuned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert blended(sketchy, tuned, tmp_path / "out", "--share", "0.3") == 0
+    told = capsys.readouterr().out
+    before, after = (float(told.split(word)[0].split()[-1]) for word in (" before", " now"))
+    assert 0 <= before <= 1
+    assert after > 0.8, "three shapes in one colour are easy to tell apart"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--share", "1.5"], "--share is 0 to 1"),
+        (["--out", "{tuned}"], "holds a run already"),
+        (["--run", "{tmp}"], "best.pt is missing"),
+    ],
+)
+def test_what_cannot_be_blended_is_named(
+    sketchy: Path,
+    tuned: Path,
+    tmp_path: Path,
+    options: list[str],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [o.replace("{tuned}", str(tuned)).replace("{tmp}", str(tmp_path)) for o in options]
+    assert blended(sketchy, tuned, tmp_path / "out", *given) == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_backbone_without_imagenet_weights_is_named(
+    sketchy: Path, tuned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = ["--sketchy", str(sketchy), "--run", str(tmp_path / "plain")]
+    options = f"{SETTINGS} --backbone plain_cnn --input-size 100".split()
+    cache = ["--cache", str(tuned / "cache")]
+    assert main(["fit", *common, *options, *cache]) == 0
+    capsys.readouterr()
+    assert blended(sketchy, tmp_path / "plain", tmp_path / "out") == 1
+    assert "There are no ImageNet weights of plain_cnn" in capsys.readouterr().err
+
+
+def student(sketchy: Path, tuned: Path, run: Path, *more: str) -> int:
+    photos = str(sketchy / "256x256" / "photo" / "tx_000000000000")
+    common = ["--sketchy", str(sketchy), "--run", str(run), "--cache", str(tuned / "cache")]
+    options = f"{SETTINGS} --backbone resnet18 --input-size 32 --unlabelled-batch 6".split()
+    teachers = ["--teacher", str(tuned), "--unlabelled-photos", photos]
+    return main(["fit", *common, *options, *teachers, *more])
+
+
+def test_a_student_of_both_indexes_photos_with_the_second(
+    sketchy: Path, tuned: Path, half: Path, tmp_path: Path
+) -> None:
+    run, out = tmp_path / "run", tmp_path / "checkpoint"
+    assert student(sketchy, tuned, run, "--photo-teacher", str(half), "--mix") == 0
+    assert json.loads((run / "log.jsonl").read_text().splitlines()[-1])["distil"] > 0
+    command = ["export", "--run", str(run), "--photo-encoder", str(half), "--out", str(out)]
+    assert main(command) == 0
+    photos = Checkpoint.open(out).manifest.photo_encoder
+    assert photos is not None
+    assert (photos.backbone, photos.input_size) == ("efficientnet_lite0", 64)
+
+
+def test_teachers_of_different_spaces_are_refused(
+    sketchy: Path, tuned: Path, half: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = load_run(half)
+    with torch.no_grad():
+        other.network.prototypes.mul_(-1)
+    save_best(tmp_path, other.network, other.config, other.classes, {}, other.step)
+    (tmp_path / "split.json").write_bytes((half / "split.json").read_bytes())
+    assert student(sketchy, tuned, tmp_path / "run", "--photo-teacher", str(tmp_path)) == 1
+    assert "embed into different spaces" in capsys.readouterr().err
+    assert student(sketchy, tuned, tmp_path / "run", "--mix", "--unlabelled-batch", "0") == 1
+    assert "add --unlabelled-batch" in capsys.readouterr().err
+
+
+def test_the_teacher_sees_the_very_mixtures(sketchy: Path, tuned: Path, half: Path) -> None:
+    config = FitConfig(
+        backbone="resnet18",
+        embedding_size=16,
+        input_size=32,
+        classes="all",
+        validation=0.5,
+        sketch_batch=4,
+        photo_batch=4,
+        unlabelled_batch=6,
+        mix=True,
+    )
+    folder = sketchy / "256x256" / "photo" / "tx_000000000000"
+    split, cache = tuned / "split.json", tuned / "cache"
+    sources = Sources(sketchy, (), (folder,), split, tuned, half, None, cache)
+    teachers = Teachers.load(sources, mixes=True)
+    assert teachers is not None and teachers.photo_size == 64
+    material = load_material(config, sources, teachers.photo_size)
+    assert material.photos.frames.take(material.photos.labels[:1] * 0).shape[1:3] == (80, 80)
+
+    trainer = fitting.Trainer(config, material, half, torch.device("cpu"), sources, teachers)
+    teachers.teach(trainer.network, material, torch.device("cpu"), cache)
+    seen = []
+    mix = teachers.mix
+
+    def recorded(views: torch.Tensor, others: torch.Tensor, *, amp: bool) -> object:
+        mixed, said = mix(views, others, amp=amp)
+        seen.append((views, others, mixed, said))
+        return mixed, said
+
+    object.__setattr__(teachers, "mix", recorded)
+    batch = trainer.draw()
+    (views, others, mixed, said) = seen[0]
+    # Each mixture lies between its two photos, in one share for the whole picture.
+    for i in range(6):
+        one, two = views[i].flatten().double(), others[i % 4].flatten().double()
+        apart = two - one
+        share = float((mixed[i].flatten().double() - two) @ -apart / (apart @ apart))
+        assert 0 <= share <= 1
+        assert torch.allclose(
+            mixed[i].flatten().double(), share * one + (1 - share) * two, atol=1e-4
+        )
+    with torch.no_grad():
+        network = load_run(half).network
+        assert torch.allclose(said, network(mixed), atol=1e-3)
+    # The student sees the same mixtures, each 2 x 2 pixels of the teacher's as one.
+    assert batch.images.shape == (14, 3, 32, 32)
+    smaller = mixed.reshape(6, 3, 32, 2, 32, 2).mean(dim=(3, 5))
+    assert torch.allclose(batch.images[8:], smaller, atol=1e-5)
+    assert batch.targets is not None
+    assert torch.equal(batch.targets[8:], said)
+    assert math.isclose(float(batch.targets.norm(dim=1).mean()), 1, abs_tol=1e-4)
+    assert photo_views(torch.zeros(1, 80, 80, 3, dtype=torch.uint8), 64).shape == (1, 3, 64, 64)
