@@ -1,9 +1,12 @@
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from train.data import Picture
+from train.material import photo_weights
 from train.sampling import BalancedSampler, PairSampler, Rows, Sampler, TripletSampler
 
 SKETCHES = np.repeat([0, 1, 2], [40, 30, 20])
@@ -82,3 +85,13 @@ def test_parts_of_all_ranks_are_the_batch_and_keep_triplets_together() -> None:
     assert np.array_equal(np.concatenate([p.sketches for p in parts]), rows.sketches)
     assert np.array_equal(np.concatenate([p.photos for p in parts]), rows.photos)
     assert [(len(p.sketches), len(p.photos)) for p in parts] == [(4, 8)] * 3
+
+
+def test_photos_of_rare_classes_and_of_the_database_are_drawn_more_often() -> None:
+    photos = [Picture(Path(f"ant/{i}.jpg"), "ant", str(i)) for i in range(16)]
+    photos.append(Picture(Path("bat/0.jpg"), "bat", "0"))
+    weights = photo_weights(photos, set())
+    assert weights[:16].sum() / weights[16] == pytest.approx(2.0)  # the fourth root of 16
+    assert photo_weights(photos, {photos[3].path})[3] == pytest.approx(2 * weights[3])
+    alike = photo_weights(photos, set(), balance=1)
+    assert alike[:16].sum() == pytest.approx(alike[16])
