@@ -215,7 +215,7 @@ def _blend(commands: Commands) -> None:
     parser = _command(
         commands,
         "blend",
-        "lead a fine-tuned encoder of photos half-way back to its ImageNet weights",
+        "lead a fine-tuned encoder of photos back towards its ImageNet weights",
         "It then knows more of photos of which there are few, and less of sketches: a gallery's "
         "encoder ('export --photo-encoder'), and a teacher of photos ('fit --photo-teacher').",
     )
@@ -223,6 +223,7 @@ def _blend(commands: Commands) -> None:
     parser.add_argument("--run", type=Path, required=True, help="the fine-tuned encoder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new run")
     parser.add_argument("--share", type=float, default=0.5, help="of the fine-tuned weights")
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--input-size", type=int, help="side in pixels of the photos it will see")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
 
@@ -237,6 +238,7 @@ def _blend(commands: Commands) -> None:
             share=arguments.share,
             input_size=arguments.input_size,
             cache=arguments.cache,
+            device=arguments.device,
         )
         print(f"held-out photos classified right: {before:.3f} before, {after:.3f} now")
 

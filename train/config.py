@@ -47,6 +47,8 @@ class FitConfig:
     """Photos in a batch, over all processes; pairs and random triplets follow the sketches."""
     unlabelled_batch: int = 0
     """Unlabelled photos in a batch; they need a teacher."""
+    photo_balance: float = 0.75
+    """How photos are drawn: 1 all classes alike, 0 by their size, 0.75 by its fourth root."""
     mix: bool = False
     """Mix each unlabelled photo with a labelled one, and let the teacher see the very mixture."""
     loss: Loss = "cosface"
@@ -155,7 +157,7 @@ _OPTIONAL = (
     *("weight_decay", "supcon", "labels", "distil"),
 )
 _POSITIVE = ("lr", "clip", "scale")
-_SHARES = ("augment", "smoothing", "ema")
+_SHARES = ("augment", "photo_balance", "smoothing", "ema")
 
 PRESETS: dict[str, dict[str, object]] = {
     "report": {

@@ -33,7 +33,7 @@ from train.material import Domain, Material, Sources, load_material
 from train.metrics import Metrics, evaluate_embeddings
 from train.objective import Batch, loss_terms
 from train.precision import bf16_is_fast
-from train.runs import LAST, SPLIT, build_network, read, save_best, save_last
+from train.runs import BEST, LAST, SPLIT, build_network, read, save_best, save_last
 from train.sampling import make_sampler
 from train.schedule import image_size, learning_rate_share, moving_average
 from train.teacher import Teachers, begin_with, project
@@ -61,10 +61,13 @@ def fit(
         DataError: the data, the run's folder or the device are not as they have to be.
     """
     with ranks.process_group(device) as where:
-        if ranks.from_first((run / LAST).exists()) and not resume:
+        begun, blended = ranks.from_first(((run / LAST).exists(), (run / BEST).exists()))
+        if begun and not resume:
             raise DataError(
                 f"{run} holds a run already. Add --resume to go on with it, or name another --run."
             )
+        if blended and not begun:
+            raise DataError(f"{run} holds a blend, which is not trained on. Name another --run.")
         for name in ("sketch_batch", "photos", "unlabelled_batch"):
             if getattr(config, name) % ranks.world():
                 raise DataError(
@@ -72,13 +75,23 @@ def fit(
                     f"{ranks.world()} processes."
                 )
         _check(config, sources)
-        teachers = Teachers.load(sources, mixes=config.mix)
-        material = load_material(config, sources, teachers.photo_size if teachers else 0)
-        trainer = Trainer(config, material, run, where, sources, teachers)
+        teachers = Teachers.load(sources)
+        mixer = teachers if config.mix else None
+        if mixer and mixer.of_photos.config.input_size < config.input_size:
+            raise DataError(
+                f"--mix: {mixer.of_photos.folder} takes images of "
+                f"{mixer.of_photos.config.input_size} pixels, fewer than this run. Take another "
+                "teacher of photos, or a smaller --input-size."
+            )
+        photo_size = mixer.of_photos.config.input_size if mixer else config.input_size
+        material = load_material(config, sources, photo_size)
+        trainer = Trainer(config, material, run, where, sources, mixer)
         if sources.start:
             begin_with(trainer.network, Checkpoint.open(sources.start), trainer.material)
         if teachers:
-            teachers.teach(trainer.network, trainer.material, where, sources.cache)
+            teachers.teach(
+                trainer.network, trainer.material, where, sources.cache, mixes=config.mix
+            )
         trainer.prepare()
         if resume:
             trainer.resume()
@@ -107,10 +120,10 @@ class Trainer:
         run: Path,
         device: torch.device,
         sources: Sources,
-        teachers: Teachers | None = None,
+        mixer: Teachers | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
-        self.sources, self.teachers = sources, teachers
+        self.sources, self.mixer = sources, mixer
         self.config, self.material, self.run, self.device = config, material, run, device
         self.network = build_network(config, len(material.classes), pretrained=config.pretrained)
         self.sampler = make_sampler(config, material)
@@ -226,23 +239,25 @@ class Trainer:
         rows = self.sampler.batch(self.step)
         mine = rows.part(rank, ranks.world())
         size = image_size(config, self.done)
-        photo_size = (self.teachers.photo_size if self.teachers else 0) or size
-        views, targets = [], []
+        photo_size = self.mixer.of_photos.config.input_size if self.mixer else size
+        views, targets = {}, []
         for name, domain in material.domains().items():
             everyone, own = getattr(rows, name), getattr(mine, name)
             frames = torch.from_numpy(domain.frames.take(own)).to(self.device)
             if name == "sketches":
-                views.append(sketch_views(frames, size, config.augment))
+                views[name] = sketch_views(frames, size, config.augment)
             else:
-                views.append(photo_views(frames, photo_size, config.augment))
-            if domain.targets is not None:
-                targets.append(domain.targets[everyone])
-            elif self.teachers and self.teachers.mixes:
-                views[-1], said = self.teachers.mix(views[-1], views[-2], amp=config.amp)
+                views[name] = photo_views(frames, photo_size, config.augment)
+            if name == "unlabelled" and self.mixer:
+                views[name], said = self.mixer.mix(views[name], views["photos"])
                 targets.append(ranks.gather(said).cpu())
-        views = [v if v.shape[-1] == size else interpolate(v, size, mode="area") for v in views]
+            elif domain.targets is not None:
+                targets.append(domain.targets[everyone])
+        if photo_size > size:
+            for name in views.keys() - {"sketches"}:
+                views[name] = interpolate(views[name], size, mode="area")
         return Batch(
-            torch.cat(views).contiguous(memory_format=torch.channels_last),
+            torch.cat(list(views.values())).contiguous(memory_format=torch.channels_last),
             (len(mine.sketches), len(mine.photos), len(mine.unlabelled)),
             (
                 torch.from_numpy(material.sketches.labels[rows.sketches]).to(self.device),
@@ -330,6 +345,8 @@ class Trainer:
             return
         state = read(path)
         before, now = state["identity"], self._identity()
+        if before.keys() != now.keys():
+            raise DataError(f"{self.run} was begun by another version. Name another --run.")
         changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
         if changed:
             short = (str, int, float, bool)

@@ -82,11 +82,11 @@ class Material:
         return found | ({"unlabelled": self.unlabelled} if self.unlabelled else {})
 
 
-def load_material(config: FitConfig, sources: Sources, photo_size: int = 0) -> Material:
+def load_material(config: FitConfig, sources: Sources, photo_size: int | None = None) -> Material:
     """Lists, splits and decodes the pictures of a run.
 
     Args:
-        photo_size: side in pixels of the views of training photos, if not the encoder's input size.
+        photo_size: side in pixels of views of training photos, if not the encoder's input size.
 
     Raises:
         DataError: a folder is missing, empty, or of another layout.
@@ -125,7 +125,7 @@ def _decode(
     own: Sequence[Picture],
     more: Sequence[Picture],
     sketches: Sequence[Picture],
-    photo_size: int,
+    photo_size: int | None,
 ) -> Material:
     number = {label: i for i, label in enumerate(classes)}
 
@@ -150,7 +150,7 @@ def _decode(
         split,
         domain(train_sketches, large, True),
         photos,
-        photo_weights(photos.frames.pictures, {p.path for p in own}),
+        photo_weights(photos.frames.pictures, {p.path for p in own}, config.photo_balance),
         domain(split.train(unlabelled), larger, False) if config.unlabelled_batch else None,
         domain(held_photos, config.input_size, False),
         domain(held_sketches, config.input_size, True),
@@ -193,13 +193,11 @@ def _check(
         )
 
 
-def photo_weights(
-    photos: Sequence[Picture], own: set[Path], balance: float = 0.75
-) -> NDArray[np.float64]:
+def photo_weights(photos: Sequence[Picture], own: set[Path], balance: float) -> NDArray[np.float64]:
     """How often each photo is drawn: twice as often if it is one of the database's `own`.
 
     Args:
-        balance: 1 draws all classes alike, 0 by their size, and 0.75 by the fourth root of it.
+        balance: see `FitConfig.photo_balance`.
     """
     size = Counter(p.label for p in photos)
     return np.array([(2.0 if p.path in own else 1.0) / size[p.label] ** balance for p in photos])

@@ -57,38 +57,45 @@ def begin_with(network: SiameseNetwork, given: Checkpoint, material: Material) -
 
 @dataclass(frozen=True)
 class Teachers:
-    """The runs that sketches and photos learn from, often one and the same.
-
-    Attributes:
-        mixes: whether the second also sees, step by step, mixtures of photos.
-    """
+    """The runs that sketches and photos learn from, often one and the same."""
 
     of_sketches: Run
     of_photos: Run
-    mixes: bool
 
     @classmethod
-    def load(cls, sources: Sources, *, mixes: bool) -> "Teachers | None":
-        """The teachers that are named, if any is."""
+    def load(cls, sources: Sources) -> "Teachers | None":
+        """The teachers that are named, if any is.
+
+        Raises:
+            DataError: one is no run, or both embed into different spaces.
+        """
         if not sources.teacher:
             return None
         teacher = load_run(sources.teacher)
         other = load_run(sources.photo_teacher) if sources.photo_teacher else teacher
-        return cls(teacher, other, mixes)
-
-    @property
-    def photo_size(self) -> int:
-        """Side of the views of photos: the teacher's, where it sees them, too, and else 0."""
-        return self.of_photos.config.input_size if self.mixes else 0
+        if other is not teacher and not same_prototypes(teacher.network, other.network):
+            raise DataError(
+                f"{teacher.folder} and {other.folder} embed into different spaces. Train one with "
+                "a checkpoint of the other as --start, or 'blend' it."
+            )
+        return cls(teacher, other)
 
     def teach(
-        self, network: SiameseNetwork, material: Material, device: torch.device, cache: Path
+        self,
+        network: SiameseNetwork,
+        material: Material,
+        device: torch.device,
+        cache: Path,
+        *,
+        mixes: bool,
     ) -> None:
         """Gives a network the teachers' prototypes, and its pictures what they say of them.
 
+        Args:
+            mixes: whether `mix` will tell of the unlabelled photos, step by step.
+
         Raises:
-            DataError: a teacher knows other classes, or was trained on held-out pictures, or both
-                embed into different spaces.
+            DataError: a teacher knows other classes, or was trained on held-out pictures.
         """
         for teacher in (self.of_sketches, self.of_photos):
             if teacher.classes != material.classes:
@@ -100,41 +107,34 @@ class Teachers:
                     f"The teacher {teacher.folder} has other prototypes. Give this run its "
                     "--embedding-size, and both --loss cosface."
                 )
-        if not same_prototypes(self.of_sketches.network, self.of_photos.network):
-            raise DataError(
-                f"{self.of_sketches.folder} and {self.of_photos.folder} embed into different "
-                "spaces. Train one with a checkpoint of the other as --start, or 'blend' it."
-            )
         _keep_prototypes(network, self.of_sketches.network)
         for name, domain in material.domains().items():
-            if name == "unlabelled" and self.mixes:
+            if name == "unlabelled" and mixes:
                 continue
             teacher = self.of_sketches if name == "sketches" else self.of_photos
             domain.targets = teacher_targets(teacher, domain.frames, name, device, cache)
-        if self.mixes:
+        if mixes:
             fold_batch_norms(self.of_photos.network.backbone)
             self.of_photos.network.to(device).to(memory_format=torch.channels_last)
 
     @torch.no_grad()
-    def mix(
-        self, views: torch.Tensor, others: torch.Tensor, *, amp: bool
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def mix(self, views: torch.Tensor, others: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mixtures of photos in random shares, and the teacher's projections of just these.
 
         A teacher that sees what its student sees, and more than there are pictures of, is matched
         as a function (Beyer et al. 2022, section 3.1, with mixup of Zhang et al. 2018).
 
         Args:
-            views: `(n, 3, h, w)`.
+            views: `(n, 3, h, w)`, of the teacher's input size.
             others: `(m, 3, h, w)` to mix them with, one after the other.
         """
         share = torch.rand(len(views), 1, 1, 1).to(views)
         partners = others[torch.arange(len(views), device=others.device) % len(others)]
         mixed = share * views + (1 - share) * partners
         mixed = mixed.contiguous(memory_format=torch.channels_last)
-        network = self.of_photos.network
-        with autocast(mixed.device, amp=amp):
-            return mixed, network.project(mixed).float()
+        teacher = self.of_photos
+        with autocast(mixed.device, amp=teacher.config.amp):
+            return mixed, teacher.network.project(mixed).float()
 
 
 def _check_split(split: Path, material: Material) -> None:

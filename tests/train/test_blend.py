@@ -11,7 +11,6 @@ from model import Checkpoint
 from model.backbones import build_backbone
 from train import fit as fitting
 from train.__main__ import main
-from train.augment import photo_views
 from train.config import FitConfig
 from train.material import Sources, load_material
 from train.runs import load_run, save_best
@@ -27,7 +26,7 @@ SETTINGS = (
 def tuned(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that began with ImageNet weights, 48 pixels wide."""
     folder = tmp_path_factory.mktemp("tuned")
-    options = f"{SETTINGS} --backbone efficientnet_lite0 --pretrained --input-size 48"
+    options = f"{SETTINGS} --backbone efficientnet_lite0 --pretrained --no-amp --input-size 48"
     common = ["--sketchy", str(sketchy), "--run", str(folder), "--cache", str(folder / "cache")]
     assert main(["fit", *common, *options.split(), "--no-standardise"]) == 0
     return folder
@@ -66,7 +65,7 @@ def test_the_projection_is_fitted_and_the_space_stays(tuned: Path, half: Path) -
     assert (half / "split.json").read_bytes() == (tuned / "split.json").read_bytes()
 
 
-def test_blending_helps_on_held_out_photos_and_tells_by_how_much(
+def test_photos_are_told_apart_and_how_well_is_said(
     sketchy: Path, tuned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert blended(sketchy, tuned, tmp_path / "out", "--share", "0.3") == 0
@@ -82,6 +81,8 @@ def test_blending_helps_on_held_out_photos_and_tells_by_how_much(
         (["--share", "1.5"], "--share is 0 to 1"),
         (["--out", "{tuned}"], "holds a run already"),
         (["--run", "{tmp}"], "best.pt is missing"),
+        (["--input-size", "8"], "at least 32 pixels"),
+        (["--run", "{other}"], "did not begin with ImageNet weights"),
     ],
 )
 def test_what_cannot_be_blended_is_named(
@@ -92,7 +93,14 @@ def test_what_cannot_be_blended_is_named(
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    given = [o.replace("{tuned}", str(tuned)).replace("{tmp}", str(tmp_path)) for o in options]
+    other = load_run(tuned)
+    with torch.no_grad():
+        for kernel in other.network.backbone.parameters():
+            kernel.normal_()
+    (tmp_path / "other").mkdir()
+    save_best(tmp_path / "other", other.network, other.config, other.classes, {}, other.step)
+    named = {"{tuned}": str(tuned), "{tmp}": str(tmp_path), "{other}": str(tmp_path / "other")}
+    given = [named.get(option, option) for option in options]
     assert blended(sketchy, tuned, tmp_path / "out", *given) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -108,6 +116,18 @@ def test_a_backbone_without_imagenet_weights_is_named(
     capsys.readouterr()
     assert blended(sketchy, tmp_path / "plain", tmp_path / "out") == 1
     assert "There are no ImageNet weights of plain_cnn" in capsys.readouterr().err
+
+
+def test_a_blend_is_neither_compared_nor_trained_on(
+    sketchy: Path, tuned: Path, half: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", str(tuned), str(half)]) == 1
+    assert "was blended, and never evaluated" in capsys.readouterr().err
+    before = (half / "best.pt").read_bytes()
+    for more in ([], ["--resume"]):
+        assert student(sketchy, tuned, half, *more) == 1
+        assert "holds a blend" in capsys.readouterr().err
+    assert (half / "best.pt").read_bytes() == before
 
 
 def student(sketchy: Path, tuned: Path, run: Path, *more: str) -> int:
@@ -143,9 +163,13 @@ def test_teachers_of_different_spaces_are_refused(
     assert "embed into different spaces" in capsys.readouterr().err
     assert student(sketchy, tuned, tmp_path / "run", "--mix", "--unlabelled-batch", "0") == 1
     assert "add --unlabelled-batch" in capsys.readouterr().err
+    assert student(sketchy, tuned, tmp_path / "run", "--mix", "--input-size", "96") == 1
+    assert "takes images of 48 pixels, fewer than this run" in capsys.readouterr().err
 
 
-def test_the_teacher_sees_the_very_mixtures(sketchy: Path, tuned: Path, half: Path) -> None:
+def test_the_teacher_sees_the_very_mixtures(
+    sketchy: Path, tuned: Path, half: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = FitConfig(
         backbone="resnet18",
         embedding_size=16,
@@ -160,22 +184,22 @@ def test_the_teacher_sees_the_very_mixtures(sketchy: Path, tuned: Path, half: Pa
     folder = sketchy / "256x256" / "photo" / "tx_000000000000"
     split, cache = tuned / "split.json", tuned / "cache"
     sources = Sources(sketchy, (), (folder,), split, tuned, half, None, cache)
-    teachers = Teachers.load(sources, mixes=True)
-    assert teachers is not None and teachers.photo_size == 64
-    material = load_material(config, sources, teachers.photo_size)
+    teachers = Teachers.load(sources)
+    assert teachers is not None
+    material = load_material(config, sources, 64)
     assert material.photos.frames.take(material.photos.labels[:1] * 0).shape[1:3] == (80, 80)
 
     trainer = fitting.Trainer(config, material, half, torch.device("cpu"), sources, teachers)
-    teachers.teach(trainer.network, material, torch.device("cpu"), cache)
+    teachers.teach(trainer.network, material, torch.device("cpu"), cache, mixes=True)
     seen = []
-    mix = teachers.mix
+    mix = Teachers.mix
 
-    def recorded(views: torch.Tensor, others: torch.Tensor, *, amp: bool) -> object:
-        mixed, said = mix(views, others, amp=amp)
+    def recorded(self: Teachers, views: torch.Tensor, others: torch.Tensor) -> object:
+        mixed, said = mix(self, views, others)
         seen.append((views, others, mixed, said))
         return mixed, said
 
-    object.__setattr__(teachers, "mix", recorded)
+    monkeypatch.setattr(Teachers, "mix", recorded)
     batch = trainer.draw()
     (views, others, mixed, said) = seen[0]
     # Each mixture lies between its two photos, in one share for the whole picture.
@@ -197,4 +221,3 @@ def test_the_teacher_sees_the_very_mixtures(sketchy: Path, tuned: Path, half: Pa
     assert batch.targets is not None
     assert torch.equal(batch.targets[8:], said)
     assert math.isclose(float(batch.targets.norm(dim=1).mean()), 1, abs_tol=1e-4)
-    assert photo_views(torch.zeros(1, 80, 80, 3, dtype=torch.uint8), 64).shape == (1, 3, 64, 64)

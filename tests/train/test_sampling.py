@@ -90,8 +90,9 @@ def test_parts_of_all_ranks_are_the_batch_and_keep_triplets_together() -> None:
 def test_photos_of_rare_classes_and_of_the_database_are_drawn_more_often() -> None:
     photos = [Picture(Path(f"ant/{i}.jpg"), "ant", str(i)) for i in range(16)]
     photos.append(Picture(Path("bat/0.jpg"), "bat", "0"))
-    weights = photo_weights(photos, set())
+    weights = photo_weights(photos, set(), balance=0.75)
     assert weights[:16].sum() / weights[16] == pytest.approx(2.0)  # the fourth root of 16
-    assert photo_weights(photos, {photos[3].path})[3] == pytest.approx(2 * weights[3])
+    own = photo_weights(photos, {photos[3].path}, balance=0.75)
+    assert own[3] == pytest.approx(2 * weights[3])
     alike = photo_weights(photos, set(), balance=1)
     assert alike[:16].sum() == pytest.approx(alike[16])
