@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from train.runs import load_run
+
 SCRIPT = Path(__file__).parent / "two_ranks.py"
 ROOT = SCRIPT.parents[2]
 
@@ -65,3 +67,20 @@ def test_a_run_on_two_ranks_ends_with_equal_weights_and_counts_each_picture_once
     assert first["embedded"].shape == (29, 8)
     assert torch.equal(first["embedded"], second["embedded"])
     assert len(torch.unique(first["embedded"], dim=0)) == 29
+
+
+def test_each_rank_knows_what_the_teacher_says_of_the_mixtures_of_all(
+    sketchy: Path, tmp_path: Path
+) -> None:
+    run_ranks(2, "mix", tmp_path, sketchy)
+    ranks = [torch.load(tmp_path / f"fit-{rank}.pt", weights_only=True) for rank in (0, 1)]
+    assert torch.equal(ranks[0]["targets"], ranks[1]["targets"])
+    assert ranks[0]["targets"].shape == (8 + 6 + 4, 8)
+    # Teacher and student see images of one size here, so that these are the very mixtures.
+    mixtures = torch.cat([rank["images"][-2:] for rank in ranks])
+    assert not torch.equal(mixtures[:2], mixtures[2:])
+    with torch.no_grad():
+        said = load_run(tmp_path / "run").network(mixtures)
+    torch.testing.assert_close(ranks[0]["targets"][-4:], said, rtol=0, atol=1e-4)
+    for key, value in ranks[0]["network"].items():
+        assert torch.equal(ranks[1]["network"][key], value), key

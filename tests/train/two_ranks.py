@@ -2,9 +2,11 @@
 
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py gradients FOLDER
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py fit FOLDER SKETCHY
+python -m torch.distributed.run --nproc-per-node=2 two_ranks.py mix FOLDER SKETCHY
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +83,11 @@ class Recorded(fitting.Trainer):
 
     folder: Path
     sketchy: Path
+    batch: Batch
+
+    def draw(self) -> Batch:
+        self.batch = super().draw()
+        return self.batch
 
     def train(self) -> Metrics:
         best = super().train()
@@ -91,6 +98,8 @@ class Recorded(fitting.Trainer):
             "average": self.average.state_dict(),
             "metrics": [best.precision_at_12, best.map, best.sketches, best.photos],
             "embedded": project(self.network, frames, self.device, amp=True),
+            "images": self.batch.images,
+            "targets": self.batch.targets,
         }
         torch.save(found, self.folder / f"fit-{ranks.rank()}.pt")
         return best
@@ -115,9 +124,15 @@ def main() -> None:
         photo_batch=6,
         validation=0.5,
         eval_every=2,
+        amp=what != "mix",  # what the teacher says is then the same to the last digits
     )
     sources = Sources(Recorded.sketchy, cache=folder / "cache")
     fitting.fit(config, sources, folder / "run", device="cpu")
+    if what == "mix":
+        photos = sketchy_folders(Recorded.sketchy)[0]
+        taught = replace(sources, unlabelled=(photos,), teacher=folder / "run")
+        config = replace(config, unlabelled_batch=4, mix=True)
+        fitting.fit(config, taught, folder / "student", device="cpu")
 
 
 if __name__ == "__main__":
