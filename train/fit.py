@@ -83,7 +83,7 @@ def fit(
                 f"{mixer.of_photos.config.input_size} pixels, fewer than this run. Take another "
                 "teacher of photos, or a smaller --input-size."
             )
-        photo_size = mixer.of_photos.config.input_size if mixer else config.input_size
+        photo_size = mixer.of_photos.config.input_size if mixer else None
         material = load_material(config, sources, photo_size)
         trainer = Trainer(config, material, run, where, sources, mixer)
         if sources.start:

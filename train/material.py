@@ -133,9 +133,8 @@ def _decode(
         frames = load_frames(pictures, size, sketches=drawn, cache=sources.cache)
         return Domain(frames, np.array([number.get(p.label, -1) for p in frames.pictures]))
 
-    large, larger = (
-        round(size * CACHED_ABOVE) for size in (config.input_size, photo_size or config.input_size)
-    )
+    large = round(config.input_size * CACHED_ABOVE)
+    photos_large = round(photo_size * CACHED_ABOVE) if photo_size else large
     train_sketches, train_photos = split.train(sketches), split.train([*own, *more])
     held_sketches, held_photos = split.validation(sketches), split.validation([*own, *more])
     if config.loss in ("contrastive", "triplet") and len(classes) < 2:
@@ -144,14 +143,14 @@ def _decode(
     chosen = np.random.default_rng(0).permutation(len(held_sketches))[:VALIDATION_SKETCHES]
     held_sketches = [held_sketches[i] for i in sorted(chosen)]
     unlabelled = [p for f in sources.unlabelled for p in list_pictures(f, sketches=False)]
-    photos = domain(train_photos, larger, False)
+    photos = domain(train_photos, photos_large, False)
     material = Material(
         classes,
         split,
         domain(train_sketches, large, True),
         photos,
         photo_weights(photos.frames.pictures, {p.path for p in own}, config.photo_balance),
-        domain(split.train(unlabelled), larger, False) if config.unlabelled_batch else None,
+        domain(split.train(unlabelled), photos_large, False) if config.unlabelled_batch else None,
         domain(held_photos, config.input_size, False),
         domain(held_sketches, config.input_size, True),
     )
