@@ -51,6 +51,8 @@ class FitConfig:
     """How photos are drawn: 1 all classes alike, 0 by their size, 0.75 by its fourth root."""
     mix: bool = False
     """Mix each unlabelled photo with a labelled one, and let the teacher see the very mixture."""
+    mixed_sketches: int = 0
+    """Mixtures of two sketches in a batch, beside the rest of it, that the teacher sees, too."""
     loss: Loss = "cosface"
     """Loss on labels."""
     mining: Mining = "semi-hard"
@@ -116,6 +118,10 @@ class FitConfig:
             raise DataError("Unlabelled photos are learned by distillation: --loss cosface.")
         if self.mix and not self.unlabelled_batch:
             raise DataError("--mix mixes unlabelled photos with others: add --unlabelled-batch.")
+        if self.mixed_sketches and self.loss != "cosface":
+            raise DataError("Mixtures of sketches are learned by distillation: --loss cosface.")
+        if self.mixed_sketches > self.sketch_batch:
+            raise DataError("--mixed-sketches is at most --sketch-batch, whose sketches are mixed.")
         if self.backbone == "plain_cnn":
             if self.input_size != PLAIN_CNN_SIDE or self.grow_from:
                 raise DataError(
@@ -136,7 +142,7 @@ class FitConfig:
     @property
     def images(self) -> int:
         """Images in a batch."""
-        return self.sketch_batch + self.photos + self.unlabelled_batch
+        return self.sketch_batch + self.photos + self.unlabelled_batch + self.mixed_sketches
 
     @property
     def photos(self) -> int:
@@ -154,7 +160,7 @@ _COUNTS = (
 )
 _OPTIONAL = (
     *("epochs", "minutes", "patience", "unlabelled_batch", "keep", "grow_from", "seed"),
-    *("weight_decay", "supcon", "labels", "distil"),
+    *("weight_decay", "supcon", "labels", "distil", "mixed_sketches"),
 )
 _POSITIVE = ("lr", "clip", "scale")
 _SHARES = ("augment", "photo_balance", "smoothing", "ema")

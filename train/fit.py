@@ -8,7 +8,7 @@ two hosts, eight each:    torchrun --nnodes=2 --node-rank=0 --nproc-per-node=8 \
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,10 +33,10 @@ from train.material import Domain, Material, Sources, load_material
 from train.metrics import Metrics, evaluate_embeddings
 from train.objective import Batch, loss_terms
 from train.precision import bf16_is_fast
-from train.runs import BEST, LAST, SPLIT, build_network, read, save_best, save_last
+from train.runs import BEST, LAST, SPLIT, Run, build_network, read, save_best, save_last
 from train.sampling import make_sampler
 from train.schedule import image_size, learning_rate_share, moving_average
-from train.teacher import Teachers, begin_with, project
+from train.teacher import Teachers, begin_with, mix, project
 
 SAVE_EVERY = 180
 """Seconds between saves of `last.pt` at the most."""
@@ -68,7 +68,7 @@ def fit(
             )
         if blended and not begun:
             raise DataError(f"{run} holds a blend, which is not trained on. Name another --run.")
-        for name in ("sketch_batch", "photos", "unlabelled_batch"):
+        for name in ("sketch_batch", "photos", "unlabelled_batch", "mixed_sketches"):
             if getattr(config, name) % ranks.world():
                 raise DataError(
                     f"A batch of {getattr(config, name)} ({name}) cannot be shared evenly by "
@@ -76,21 +76,24 @@ def fit(
                 )
         _check(config, sources)
         teachers = Teachers.load(sources)
-        mixer = teachers if config.mix else None
-        if mixer and mixer.of_photos.config.input_size < config.input_size:
-            raise DataError(
-                f"--mix: {mixer.of_photos.folder} takes images of "
-                f"{mixer.of_photos.config.input_size} pixels, fewer than this run. Take another "
-                "teacher of photos, or a smaller --input-size."
-            )
-        photo_size = mixer.of_photos.config.input_size if mixer else None
-        material = load_material(config, sources, photo_size)
-        trainer = Trainer(config, material, run, where, sources, mixer)
+        mixed = {"unlabelled": config.mix, "sketches": config.mixed_sketches > 0}
+        mixers = {kind: teachers.of(kind) for kind, wanted in mixed.items() if teachers and wanted}
+        sizes = {kind: mixer.config.input_size for kind, mixer in mixers.items()}
+        for kind, size in sizes.items():
+            if size < config.input_size:
+                raise DataError(
+                    f"{mixers[kind].folder}, which is to explain mixtures, takes images of {size} "
+                    "pixels, fewer than this run. Take another teacher, or a smaller --input-size."
+                )
+        material = load_material(
+            config, sources, sizes.get("unlabelled", 0), sizes.get("sketches", 0)
+        )
+        trainer = Trainer(config, material, run, where, sources, mixers)
         if sources.start:
             begin_with(trainer.network, Checkpoint.open(sources.start), trainer.material)
         if teachers:
             teachers.teach(
-                trainer.network, trainer.material, where, sources.cache, mixes=config.mix
+                trainer.network, trainer.material, where, sources.cache, mixed=frozenset(mixers)
             )
         trainer.prepare()
         if resume:
@@ -104,6 +107,8 @@ def _check(config: FitConfig, sources: Sources) -> None:
         raise DataError("--unlabelled-photos and --unlabelled-batch need each other.")
     if config.unlabelled_batch and not sources.teacher:
         raise DataError("Unlabelled photos teach nothing without a teacher: add --teacher RUN.")
+    if config.mixed_sketches and not sources.teacher:
+        raise DataError("--mixed-sketches need one who explains the mixtures: add --teacher RUN.")
     if sources.photo_teacher and not sources.teacher:
         raise DataError("--photo-teacher stands beside a --teacher, who explains the sketches.")
     if not config.labels and not sources.teacher:
@@ -120,10 +125,10 @@ class Trainer:
         run: Path,
         device: torch.device,
         sources: Sources,
-        mixer: Teachers | None = None,
+        mixers: Mapping[str, Run] | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
-        self.sources, self.mixer = sources, mixer
+        self.sources, self.mixers = sources, mixers or {}
         self.config, self.material, self.run, self.device = config, material, run, device
         self.network = build_network(config, len(material.classes), pretrained=config.pretrained)
         self.sampler = make_sampler(config, material)
@@ -239,26 +244,37 @@ class Trainer:
         rows = self.sampler.batch(self.step)
         mine = rows.part(rank, ranks.world())
         size = image_size(config, self.done)
-        photo_size = self.mixer.of_photos.config.input_size if self.mixer else size
-        views, targets = {}, []
+        of_photos, of_sketches = self.mixers.get("unlabelled"), self.mixers.get("sketches")
+        photo_size = of_photos.config.input_size if of_photos else size
+        views, targets, unlabelled = {}, [], []
         for name, domain in material.domains().items():
-            everyone, own = getattr(rows, name), getattr(mine, name)
+            own = getattr(mine, name)
             frames = torch.from_numpy(domain.frames.take(own)).to(self.device)
             if name == "sketches":
                 views[name] = sketch_views(frames, size, config.augment)
             else:
                 views[name] = photo_views(frames, photo_size, config.augment)
-            if name == "unlabelled" and self.mixer:
-                views[name], said = self.mixer.mix(views[name], views["photos"])
-                targets.append(ranks.gather(said).cpu())
+            if name == "unlabelled" and of_photos:
+                views[name], said = mix(of_photos, views[name], views["photos"])
+                unlabelled.append(said.cpu())
+            elif name == "unlabelled" and domain.targets is not None:
+                unlabelled.append(domain.targets[own])
             elif domain.targets is not None:
-                targets.append(domain.targets[everyone])
-        if photo_size > size:
-            for name in views.keys() - {"sketches"}:
-                views[name] = interpolate(views[name], size, mode="area")
+                targets.append(domain.targets[getattr(rows, name)])
+        if of_sketches and material.large_sketches:
+            some = mine.sketches[: config.mixed_sketches // ranks.world()]
+            frames = torch.from_numpy(material.large_sketches.take(some)).to(self.device)
+            drawn = sketch_views(frames, of_sketches.config.input_size, config.augment)
+            views["mixed"], said = mix(of_sketches, drawn, drawn.roll(1, 0))
+            unlabelled.append(said.cpu())
+        if unlabelled:
+            targets.append(ranks.gather(torch.cat(unlabelled).to(self.device)).cpu())
+        for name, large in views.items():
+            if large.shape[-1] > size:
+                views[name] = interpolate(large, size, mode="area")
         return Batch(
             torch.cat(list(views.values())).contiguous(memory_format=torch.channels_last),
-            (len(mine.sketches), len(mine.photos), len(mine.unlabelled)),
+            (len(mine.sketches), len(mine.photos), sum(map(len, unlabelled))),
             (
                 torch.from_numpy(material.sketches.labels[rows.sketches]).to(self.device),
                 torch.from_numpy(material.photos.labels[rows.photos]).to(self.device),

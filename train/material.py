@@ -64,6 +64,7 @@ class Material:
     Attributes:
         photo_weights: how often each photo is drawn, relative to the others.
         unlabelled: photos without a class, where they are asked for.
+        large_sketches: the sketches once more, as large as their teacher sees them, to be mixed.
         held_photos, held_sketches: the validation set.
     """
 
@@ -75,6 +76,7 @@ class Material:
     unlabelled: Domain | None
     held_photos: Domain
     held_sketches: Domain
+    large_sketches: Frames | None = None
 
     def domains(self) -> dict[str, Domain]:
         """What is trained on, by name, in the order of a batch."""
@@ -82,11 +84,14 @@ class Material:
         return found | ({"unlabelled": self.unlabelled} if self.unlabelled else {})
 
 
-def load_material(config: FitConfig, sources: Sources, photo_size: int | None = None) -> Material:
+def load_material(
+    config: FitConfig, sources: Sources, photo_size: int = 0, mixed_size: int = 0
+) -> Material:
     """Lists, splits and decodes the pictures of a run.
 
     Args:
         photo_size: side in pixels of views of training photos, if not the encoder's input size.
+        mixed_size: that of sketches to be mixed, if any are.
 
     Raises:
         DataError: a folder is missing, empty, or of another layout.
@@ -104,7 +109,7 @@ def load_material(config: FitConfig, sources: Sources, photo_size: int | None = 
     else:
         fraction, most = config.validation, config.validation_photos
         split = make_split(own + more, sketches, fraction=fraction, most=most, seed=config.seed)
-    return _decode(config, sources, classes, split, own, more, sketches, photo_size)
+    return _decode(config, sources, classes, split, own, more, sketches, photo_size, mixed_size)
 
 
 def _choose(wanted: str, photos: Sequence[Picture], sketches: Sequence[Picture]) -> list[str]:
@@ -125,7 +130,8 @@ def _decode(
     own: Sequence[Picture],
     more: Sequence[Picture],
     sketches: Sequence[Picture],
-    photo_size: int | None,
+    photo_size: int,
+    mixed_size: int,
 ) -> Material:
     number = {label: i for i, label in enumerate(classes)}
 
@@ -134,7 +140,8 @@ def _decode(
         return Domain(frames, np.array([number.get(p.label, -1) for p in frames.pictures]))
 
     large = round(config.input_size * CACHED_ABOVE)
-    photos_large = round(photo_size * CACHED_ABOVE) if photo_size else large
+    photos_large = round((photo_size or config.input_size) * CACHED_ABOVE)
+    mixed_large = round(mixed_size * CACHED_ABOVE)
     train_sketches, train_photos = split.train(sketches), split.train([*own, *more])
     held_sketches, held_photos = split.validation(sketches), split.validation([*own, *more])
     if config.loss in ("contrastive", "triplet") and len(classes) < 2:
@@ -153,6 +160,7 @@ def _decode(
         domain(split.train(unlabelled), photos_large, False) if config.unlabelled_batch else None,
         domain(held_photos, config.input_size, False),
         domain(held_sketches, config.input_size, True),
+        domain(train_sketches, mixed_large, True).frames if mixed_size else None,
     )
     # Once more, now that pictures which cannot be read are left out.
     domains = material.sketches, material.photos, material.held_sketches, material.held_photos

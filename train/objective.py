@@ -18,10 +18,12 @@ class Batch:
     """One step's pictures.
 
     Attributes:
-        images: this rank's `(n, 3, h, w)`: sketches, then photos, then unlabelled photos.
+        images: this rank's `(n, 3, h, w)`: sketches, then photos, then what has no label:
+            unlabelled photos and mixtures.
         counts: how many of each kind this rank has, the same on all ranks.
         labels: class numbers of the sketches and of the photos of all ranks.
-        targets: the teacher's projections for all ranks: sketches, photos, unlabelled.
+        targets: the teachers' projections: the sketches of all ranks, their photos, and what has
+            no label, rank by rank.
     """
 
     images: torch.Tensor

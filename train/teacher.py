@@ -87,12 +87,12 @@ class Teachers:
         device: torch.device,
         cache: Path,
         *,
-        mixes: bool,
+        mixed: frozenset[str],
     ) -> None:
         """Gives a network the teachers' prototypes, and its pictures what they say of them.
 
         Args:
-            mixes: whether `mix` will tell of the unlabelled photos, step by step.
+            mixed: kinds of pictures whose mixtures will be explained step by step, by `mix`.
 
         Raises:
             DataError: a teacher knows other classes, or was trained on held-out pictures.
@@ -109,32 +109,38 @@ class Teachers:
                 )
         _keep_prototypes(network, self.of_sketches.network)
         for name, domain in material.domains().items():
-            if name == "unlabelled" and mixes:
+            if name == "unlabelled" and name in mixed:
                 continue
-            teacher = self.of_sketches if name == "sketches" else self.of_photos
-            domain.targets = teacher_targets(teacher, domain.frames, name, device, cache)
-        if mixes:
-            fold_batch_norms(self.of_photos.network.backbone)
-            self.of_photos.network.to(device).to(memory_format=torch.channels_last)
+            domain.targets = teacher_targets(self.of(name), domain.frames, name, device, cache)
+        for name in mixed:
+            fold_batch_norms(self.of(name).network.backbone)
+            self.of(name).network.to(device).to(memory_format=torch.channels_last)
 
-    @torch.no_grad()
-    def mix(self, views: torch.Tensor, others: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mixtures of photos in random shares, and the teacher's projections of just these.
+    def of(self, kind: str) -> Run:
+        """The teacher of `sketches`, `photos` or `unlabelled` photos."""
+        return self.of_sketches if kind == "sketches" else self.of_photos
 
-        A teacher that sees what its student sees, and more than there are pictures of, is matched
-        as a function (Beyer et al. 2022, section 3.1, with mixup of Zhang et al. 2018).
 
-        Args:
-            views: `(n, 3, h, w)`, of the teacher's input size.
-            others: `(m, 3, h, w)` to mix them with, one after the other.
-        """
-        share = torch.rand(len(views), 1, 1, 1).to(views)
-        partners = others[torch.arange(len(views), device=others.device) % len(others)]
-        mixed = share * views + (1 - share) * partners
-        mixed = mixed.contiguous(memory_format=torch.channels_last)
-        teacher = self.of_photos
-        with autocast(mixed.device, amp=teacher.config.amp):
-            return mixed, teacher.network.project(mixed).float()
+@torch.no_grad()
+def mix(
+    teacher: Run, views: torch.Tensor, others: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mixtures of pictures in random shares, and the teacher's projections of just these.
+
+    A teacher that sees what its student sees, and more than there are pictures of, is matched
+    as a function (Beyer et al. 2022, section 3.1, with mixup of Zhang et al. 2018).
+
+    Args:
+        teacher: a run whose network is on the views' device.
+        views: `(n, 3, h, w)`, of the teacher's input size.
+        others: `(m, 3, h, w)` to mix them with, one after the other.
+    """
+    share = torch.rand(len(views), 1, 1, 1).to(views)
+    partners = others[torch.arange(len(views), device=others.device) % len(others)]
+    mixed = share * views + (1 - share) * partners
+    mixed = mixed.contiguous(memory_format=torch.channels_last)
+    with autocast(mixed.device, amp=teacher.config.amp):
+        return mixed, teacher.network.project(mixed).float()
 
 
 def _check_split(split: Path, material: Material) -> None:

@@ -13,8 +13,8 @@ from train import fit as fitting
 from train.__main__ import main
 from train.config import FitConfig
 from train.material import Sources, load_material
-from train.runs import load_run, save_best
-from train.teacher import Teachers
+from train.runs import Run, load_run, save_best
+from train.teacher import Teachers, mix
 
 SETTINGS = (
     "--embedding-size 16 --sketch-batch 12 --photo-batch 9 --classes all --validation 0.5 "
@@ -142,7 +142,10 @@ def test_a_student_of_both_indexes_photos_with_the_second(
     sketchy: Path, tuned: Path, half: Path, tmp_path: Path
 ) -> None:
     run, out = tmp_path / "run", tmp_path / "checkpoint"
-    assert student(sketchy, tuned, run, "--photo-teacher", str(half), "--mix") == 0
+    assert (
+        student(sketchy, tuned, run, "--photo-teacher", str(half), "--mix", "--mixed-sketches", "3")
+        == 0
+    )
     assert json.loads((run / "log.jsonl").read_text().splitlines()[-1])["distil"] > 0
     command = ["export", "--run", str(run), "--photo-encoder", str(half), "--out", str(out)]
     assert main(command) == 0
@@ -165,6 +168,8 @@ def test_teachers_of_different_spaces_are_refused(
     assert "add --unlabelled-batch" in capsys.readouterr().err
     assert student(sketchy, tuned, tmp_path / "run", "--mix", "--input-size", "96") == 1
     assert "takes images of 48 pixels, fewer than this run" in capsys.readouterr().err
+    assert student(sketchy, tuned, tmp_path / "run", "--mixed-sketches", "99") == 1
+    assert "at most --sketch-batch" in capsys.readouterr().err
 
 
 def test_the_teacher_sees_the_very_mixtures(
@@ -180,44 +185,55 @@ def test_the_teacher_sees_the_very_mixtures(
         photo_batch=4,
         unlabelled_batch=6,
         mix=True,
+        mixed_sketches=3,
     )
     folder = sketchy / "256x256" / "photo" / "tx_000000000000"
     split, cache = tuned / "split.json", tuned / "cache"
     sources = Sources(sketchy, (), (folder,), split, tuned, half, None, cache)
     teachers = Teachers.load(sources)
     assert teachers is not None
-    material = load_material(config, sources, 64)
+    material = load_material(config, sources, 64, 48)
     assert material.photos.frames.take(material.photos.labels[:1] * 0).shape[1:3] == (80, 80)
 
-    trainer = fitting.Trainer(config, material, half, torch.device("cpu"), sources, teachers)
-    teachers.teach(trainer.network, material, torch.device("cpu"), cache, mixes=True)
+    mixers = {kind: teachers.of(kind) for kind in ("unlabelled", "sketches")}
+    trainer = fitting.Trainer(config, material, half, torch.device("cpu"), sources, mixers)
+    teachers.teach(trainer.network, material, torch.device("cpu"), cache, mixed=frozenset(mixers))
     seen = []
-    mix = Teachers.mix
 
-    def recorded(self: Teachers, views: torch.Tensor, others: torch.Tensor) -> object:
-        mixed, said = mix(self, views, others)
-        seen.append((views, others, mixed, said))
+    def recorded(teacher: Run, views: torch.Tensor, others: torch.Tensor) -> object:
+        mixed, said = mix(teacher, views, others)
+        seen.append((teacher, views, others, mixed, said))
         return mixed, said
 
-    monkeypatch.setattr(Teachers, "mix", recorded)
+    monkeypatch.setattr(fitting, "mix", recorded)
     batch = trainer.draw()
-    (views, others, mixed, said) = seen[0]
-    # Each mixture lies between its two photos, in one share for the whole picture.
-    for i in range(6):
-        one, two = views[i].flatten().double(), others[i % 4].flatten().double()
-        apart = two - one
-        share = float((mixed[i].flatten().double() - two) @ -apart / (apart @ apart))
-        assert 0 <= share <= 1
-        assert torch.allclose(
-            mixed[i].flatten().double(), share * one + (1 - share) * two, atol=1e-4
-        )
-    with torch.no_grad():
-        network = load_run(half).network
-        assert torch.allclose(said, network(mixed), atol=1e-3)
+    assert [(taught.folder, len(views)) for taught, views, *_ in seen] == [(half, 6), (tuned, 3)]
+    for teacher, views, others, mixed, said in seen:
+        # Each mixture lies between its two pictures, in one share for the whole picture.
+        for i in range(len(views)):
+            one, two = views[i].flatten().double(), others[i % len(others)].flatten().double()
+            apart = two - one
+            share = float((mixed[i].flatten().double() - two) @ -apart / (apart @ apart))
+            assert 0 <= share <= 1
+            assert torch.allclose(
+                mixed[i].flatten().double(), share * one + (1 - share) * two, atol=1e-4
+            )
+        with torch.no_grad():
+            assert torch.allclose(said, load_run(teacher.folder).network(mixed), atol=1e-3)
+    # A sketch is mixed with another one.
+    (_, drawn, partners, _, _) = seen[1]
+    assert all(not torch.equal(drawn[i], partners[i]) for i in range(3))
     # The student sees the same mixtures, each 2 x 2 pixels of the teacher's as one.
-    assert batch.images.shape == (14, 3, 32, 32)
-    smaller = mixed.reshape(6, 3, 32, 2, 32, 2).mean(dim=(3, 5))
-    assert torch.allclose(batch.images[8:], smaller, atol=1e-5)
+    assert batch.images.shape == (4 + 4 + 6 + 3, 3, 32, 32)
+    assert batch.counts == (4, 4, 9)
+    of_photos, of_sketches = (mixed for *_, mixed, _ in seen)
+    smaller = of_photos.reshape(6, 3, 32, 2, 32, 2).mean(dim=(3, 5))
+    assert torch.allclose(batch.images[8:14], smaller, atol=1e-5)
+    # Of three of the other teacher's, the first two become one, and the last two.
+    threes = of_sketches.reshape(3, 3, 16, 3, 16, 3)
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        one = threes[:, :, :, row : row + 2, :, column : column + 2].mean(dim=(3, 5))
+        assert torch.allclose(batch.images[14:, :, row::2, column::2], one, atol=1e-5)
     assert batch.targets is not None
-    assert torch.equal(batch.targets[8:], said)
+    assert torch.equal(batch.targets[8:], torch.cat([said for *_, said in seen]))
     assert math.isclose(float(batch.targets.norm(dim=1).mean()), 1, abs_tol=1e-4)

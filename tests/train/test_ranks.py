@@ -75,12 +75,13 @@ def test_each_rank_knows_what_the_teacher_says_of_the_mixtures_of_all(
     run_ranks(2, "mix", tmp_path, sketchy)
     ranks = [torch.load(tmp_path / f"fit-{rank}.pt", weights_only=True) for rank in (0, 1)]
     assert torch.equal(ranks[0]["targets"], ranks[1]["targets"])
-    assert ranks[0]["targets"].shape == (8 + 6 + 4, 8)
+    assert ranks[0]["targets"].shape == (8 + 6 + 4 + 4, 8)
     # Teacher and student see images of one size here, so that these are the very mixtures.
-    mixtures = torch.cat([rank["images"][-2:] for rank in ranks])
-    assert not torch.equal(mixtures[:2], mixtures[2:])
+    # Of each rank two of photos, then two of sketches.
+    mixtures = torch.cat([rank["images"][-4:] for rank in ranks])
+    assert not torch.equal(mixtures[:4], mixtures[4:])
     with torch.no_grad():
         said = load_run(tmp_path / "run").network(mixtures)
-    torch.testing.assert_close(ranks[0]["targets"][-4:], said, rtol=0, atol=1e-4)
+    torch.testing.assert_close(ranks[0]["targets"][-8:], said, rtol=0, atol=1e-4)
     for key, value in ranks[0]["network"].items():
         assert torch.equal(ranks[1]["network"][key], value), key

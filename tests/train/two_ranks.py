@@ -131,7 +131,7 @@ def main() -> None:
     if what == "mix":
         photos = sketchy_folders(Recorded.sketchy)[0]
         taught = replace(sources, unlabelled=(photos,), teacher=folder / "run")
-        config = replace(config, unlabelled_batch=4, mix=True)
+        config = replace(config, unlabelled_batch=4, mix=True, mixed_sketches=4)
         fitting.fit(config, taught, folder / "student", device="cpu")
 
 
