@@ -6,6 +6,7 @@ no line thinner than about a pixel at the encoder's input size.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 import torch
@@ -182,7 +183,9 @@ def _grey(image: Image.Image) -> Image.Image:
 def _is_photographed(tones: Pixels) -> bool:
     """Whether the paper of a drawing has so many tones that a camera has seen it."""
     paper = _paper(tones)
-    even = (tones >= max(0, paper - _EVEN)) & (tones <= min(255, paper + _EVEN))
+    even = tones >= max(0, paper - _EVEN)
+    if paper + _EVEN < 255:
+        even &= tones <= paper + _EVEN
     return bool(np.count_nonzero(even) < _LEAST_EVEN * tones.size)
 
 
@@ -306,9 +309,13 @@ def _thicken(ink: Pixels) -> Pixels:
 def _stretch(ink: Image.Image) -> Image.Image:
     """Tones scaled so that the darkest ink is 255 again after shrinking has paled it."""
     deepest = max(int(ink.getextrema()[1]), 1)  # type: ignore[arg-type]
-    if deepest == 255:
-        return ink
-    return ink.point([min(255, round(tone * 255 / deepest)) for tone in range(256)])
+    return ink if deepest == 255 else ink.point(_stretched(deepest))
+
+
+@cache
+def _stretched(deepest: int) -> list[int]:
+    """What each tone becomes when this one becomes 255."""
+    return [min(255, round(tone * 255 / deepest)) for tone in range(256)]
 
 
 def _line_width(ink: Pixels) -> float:
