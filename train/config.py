@@ -52,7 +52,8 @@ class FitConfig:
     mix: bool = False
     """Mix each unlabelled photo with a labelled one, and let the teacher see the very mixture."""
     mixed_sketches: int = 0
-    """Mixtures of two sketches in a batch, beside the rest of it, that the teacher sees, too."""
+    """Mixtures of two sketches in a batch, beside the rest of it, that the teacher sees, too; it
+    needs one."""
     loss: Loss = "cosface"
     """Loss on labels."""
     mining: Mining = "semi-hard"

@@ -74,6 +74,11 @@ def fit(
                     f"A batch of {getattr(config, name)} ({name}) cannot be shared evenly by "
                     f"{ranks.world()} processes."
                 )
+        if 0 < config.mixed_sketches < 2 * ranks.world():
+            raise DataError(
+                "Each process mixes its sketches with one another: --mixed-sketches is at least "
+                f"{2 * ranks.world()} here."
+            )
         _check(config, sources)
         teachers = Teachers.load(sources)
         mixed = {"unlabelled": config.mix, "sketches": config.mixed_sketches > 0}
@@ -246,7 +251,7 @@ class Trainer:
         size = image_size(config, self.done)
         of_photos, of_sketches = self.mixers.get("unlabelled"), self.mixers.get("sketches")
         photo_size = of_photos.config.input_size if of_photos else size
-        views, targets, unlabelled = {}, [], []
+        views, targets, explained = {}, [], []
         for name, domain in material.domains().items():
             own = getattr(mine, name)
             frames = torch.from_numpy(domain.frames.take(own)).to(self.device)
@@ -256,30 +261,33 @@ class Trainer:
                 views[name] = photo_views(frames, photo_size, config.augment)
             if name == "unlabelled" and of_photos:
                 views[name], said = mix(of_photos, views[name], views["photos"])
-                unlabelled.append(said.cpu())
-            elif name == "unlabelled" and domain.targets is not None:
-                unlabelled.append(domain.targets[own])
+                explained.append(said)
+            elif domain.targets is not None and name == "unlabelled":
+                explained.append(domain.targets[own].to(self.device))
             elif domain.targets is not None:
-                targets.append(domain.targets[getattr(rows, name)])
-        if of_sketches and material.large_sketches:
+                targets.append(domain.targets[getattr(rows, name)].to(self.device))
+        if of_sketches:
+            assert material.large_sketches is not None
             some = mine.sketches[: config.mixed_sketches // ranks.world()]
             frames = torch.from_numpy(material.large_sketches.take(some)).to(self.device)
             drawn = sketch_views(frames, of_sketches.config.input_size, config.augment)
             views["mixed"], said = mix(of_sketches, drawn, drawn.roll(1, 0))
-            unlabelled.append(said.cpu())
-        if unlabelled:
-            targets.append(ranks.gather(torch.cat(unlabelled).to(self.device)).cpu())
+            explained.append(said)
+        if explained:
+            targets.append(ranks.gather(torch.cat(explained)))
         for name, large in views.items():
             if large.shape[-1] > size:
                 views[name] = interpolate(large, size, mode="area")
+        images = torch.cat(list(views.values())).contiguous(memory_format=torch.channels_last)
+        labelled = len(mine.sketches), len(mine.photos)
         return Batch(
-            torch.cat(list(views.values())).contiguous(memory_format=torch.channels_last),
-            (len(mine.sketches), len(mine.photos), sum(map(len, unlabelled))),
+            images,
+            (*labelled, len(images) - sum(labelled)),
             (
                 torch.from_numpy(material.sketches.labels[rows.sketches]).to(self.device),
                 torch.from_numpy(material.photos.labels[rows.photos]).to(self.device),
             ),
-            torch.cat(targets).to(self.device) if targets else None,
+            torch.cat(targets) if targets else None,
         )
 
     @torch.no_grad()

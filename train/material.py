@@ -64,7 +64,7 @@ class Material:
     Attributes:
         photo_weights: how often each photo is drawn, relative to the others.
         unlabelled: photos without a class, where they are asked for.
-        large_sketches: the sketches once more, as large as their teacher sees them, to be mixed.
+        large_sketches: the sketches once more, large enough for their teacher, to be mixed.
         held_photos, held_sketches: the validation set.
     """
 
@@ -162,6 +162,9 @@ def _decode(
         domain(held_sketches, config.input_size, True),
         domain(train_sketches, mixed_large, True).frames if mixed_size else None,
     )
+    again = material.large_sketches
+    if again and len(again.pictures) != len(material.sketches.labels):
+        raise DataError("Some sketches could be read before, and now cannot. Start again.")
     # Once more, now that pictures which cannot be read are left out.
     domains = material.sketches, material.photos, material.held_sketches, material.held_photos
     _check(classes, *(domain.frames.pictures for domain in domains))

@@ -20,6 +20,8 @@ from train.data import DataError
         ({"validation": 1.0}, "between 0 and 1"),
         ({"normalise": False}, "needs embeddings on the unit sphere"),
         ({"loss": "triplet", "unlabelled_batch": 4}, "--loss cosface"),
+        ({"loss": "triplet", "mixed_sketches": 4}, "--loss cosface"),
+        ({"mixed_sketches": 99}, "at most --sketch-batch"),
         ({"backbone": "plain_cnn"}, "--input-size 100"),
         ({"backbone": "plain_cnn", "input_size": 100, "pretrained": True}, "no ImageNet weights"),
     ],

@@ -139,6 +139,8 @@ def test_a_run_does_not_go_on_without_its_teacher(
         (["--validation", "0.2"], "holds out 6 photos; P@12 needs 12"),
         (["--validation", "0.96"], "leaves no training sketches of bat, cow, eel"),
         (["--unlabelled-batch", "4"], "--unlabelled-photos and --unlabelled-batch need each other"),
+        (["--mixed-sketches", "1"], "--mixed-sketches is at least 2 here"),
+        (["--mixed-sketches", "2"], "add --teacher RUN"),
         (["--labels", "0"], "there is nothing to learn from"),
         (["--classes", "cow,dodo"], "no photos with sketches of dodo"),
         (["--start", "{tmp}"], "is no checkpoint"),
