@@ -433,6 +433,13 @@ def _export(commands: Commands) -> None:
     parser.add_argument(
         "--last", action="store_true", help="the last weights of the run instead of the best"
     )
+    parser.add_argument(
+        "--mean-with",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="write the mean of the run's weights and those of the checkpoint it started from, "
+        "which often generalises better than either",
+    )
 
     def run(arguments: argparse.Namespace) -> None:
         from train.export import export
@@ -445,6 +452,7 @@ def _export(commands: Commands) -> None:
             photo_encoder=arguments.photo_encoder,
             photo_size=arguments.photo_size,
             last=arguments.last,
+            mean_with=arguments.mean_with,
         )
         size = sum(f.stat().st_size for f in checkpoint.folder.rglob("*") if f.is_file())
         photos = len(checkpoint.manifest.photos)

@@ -10,7 +10,7 @@ from pathlib import Path
 from model.checkpoint import MANIFEST, Checkpoint, PhotoEncoderInfo, save_checkpoint
 from model.gallery import build_gallery, photos_in
 from train.data import DataError, Split
-from train.runs import SPLIT, load_run
+from train.runs import SPLIT, Run, load_run
 from train.teacher import same_prototypes
 
 MAX_SIZE = 1024
@@ -26,6 +26,7 @@ def export(
     photo_encoder: Path | None = None,
     photo_size: int | None = None,
     last: bool = False,
+    mean_with: Path | None = None,
 ) -> Checkpoint:
     """Writes the averaged weights of the run's best evaluation, with the run's split beside.
 
@@ -41,6 +42,8 @@ def export(
             size; a larger one makes up for that (Touvron et al. 2019).
         last: take the weights that the run ended with. The best evaluation is that of the run's
             encoder alone, which with a `photo_encoder` is not what counts.
+        mean_with: a checkpoint, as a rule the one that the run started from; the mean of its
+            weights and the run's is written (Wortsman et al. 2022, "Model soups").
 
     Raises:
         DataError: a run holds no finished evaluation, both do not fit, or `out` holds something
@@ -49,6 +52,8 @@ def export(
     if photo_size is not None and (photo_encoder is None or not 32 <= photo_size <= MAX_SIZE):
         raise DataError(f"--photo-size is 32 to {MAX_SIZE}, and for a --photo-encoder.")
     trained = load_run(run, last=last)
+    if mean_with:
+        _take_mean(trained, Checkpoint.open(mean_with))
     other = load_run(photo_encoder) if photo_encoder else None
     if other:
         if not same_prototypes(other.network, trained.network):
@@ -70,7 +75,7 @@ def export(
         input_size=trained.config.input_size,
         classes=trained.classes,
         training={**asdict(trained.config), "steps_done": trained.step},
-        metrics=trained.metrics,
+        metrics={} if mean_with else trained.metrics,
         photo_network=other.network if other else None,
         photo_encoder=(
             PhotoEncoderInfo(
@@ -88,6 +93,29 @@ def export(
     shutil.copyfile(run / SPLIT, unfinished)
     os.replace(unfinished, out / SPLIT)
     return checkpoint
+
+
+def _take_mean(trained: Run, given: Checkpoint) -> None:
+    """Puts a run's weights halfway to those of a checkpoint."""
+    other = given.network()
+    weights, others = trained.network.state_dict(), other.state_dict()
+    alike = {name: value.shape for name, value in weights.items()} == {
+        name: value.shape for name, value in others.items()
+    }
+    if not alike or not same_prototypes(trained.network, other):
+        raise DataError(
+            f"{given.folder} holds another encoder than {trained.folder}, or embeds into another "
+            "space. --mean-with takes the checkpoint that the run started from."
+        )
+    held, known = (Split.load(f / SPLIT).validation_ids for f in (trained.folder, given.folder))
+    if not held <= known:
+        raise DataError(f"{given.folder} was trained on pictures that {trained.folder} holds out.")
+    trained.network.load_state_dict(
+        {
+            name: (value + others[name]) / 2 if value.is_floating_point() else value
+            for name, value in weights.items()
+        }
+    )
 
 
 def write_json(path: Path, data: object) -> None:

@@ -10,12 +10,12 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from model import SketchSearch
+from model import Checkpoint, SketchSearch
 from train.__main__ import main
 from train.config import FitConfig
 from train.objective import Batch, loss_terms
 from train.precision import autocast, bf16_is_fast
-from train.runs import build_network
+from train.runs import build_network, load_run, save_best
 
 TINY = [
     *("--backbone", "resnet18", "--embedding-size", "16", "--input-size", "32"),
@@ -204,6 +204,35 @@ def test_a_student_learns_its_teachers_projection(sketchy: Path, run: Path, tmp_
     ]
     assert torch.equal(*prototypes)
     assert json.loads((student / "log.jsonl").read_text().splitlines()[-1])["distil"] > 0
+
+
+def test_the_mean_of_a_run_and_where_it_started_is_exported(
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun, start, out = tmp_path / "begun", tmp_path / "start", tmp_path / "out"
+    begun.mkdir()
+    (begun / "split.json").write_bytes((run / "split.json").read_bytes())
+    trained = load_run(run)
+    before = trained.network.projection.weight.detach().clone()
+
+    def export_start(*, prototypes: float) -> None:
+        other = load_run(run)
+        with torch.no_grad():
+            other.network.projection.weight.mul_(3)
+            other.network.prototypes.mul_(prototypes)
+        save_best(begun, other.network, other.config, other.classes, {}, other.step)
+        assert main(["export", "--run", str(begun), "--out", str(start)]) == 0
+
+    export_start(prototypes=1)
+    command = ["export", "--run", str(run), "--mean-with", str(start), "--out", str(out)]
+    assert main(command) == 0
+    mean = Checkpoint.open(out).network()
+    assert torch.allclose(mean.projection.weight, 2 * before, rtol=2e-3, atol=1e-5)
+    for name, value in trained.network.backbone.state_dict().items():
+        assert torch.allclose(mean.backbone.state_dict()[name], value, rtol=2e-3, atol=1e-4), name
+    export_start(prototypes=-1)
+    assert main(command) == 1
+    assert "embeds into another space" in capsys.readouterr().err
 
 
 def test_export_and_evaluate(
