@@ -27,7 +27,7 @@ from train.config import FitConfig
 from train.data import DataError, Picture, Split, list_pictures, sketchy_folders
 from train.frames import load_frames
 from train.material import photo_weights
-from train.runs import BEST, LAST, SPLIT, load_run, save_best
+from train.runs import BEST, LAST, SPLIT, load_run, mean_weights, save_best
 from train.schedule import learning_rate_share
 
 BATCH = 64
@@ -129,10 +129,7 @@ def _mean(name: str, tuned: nn.Module, share: float, run: Path) -> dict[str, tor
     one, two = (torch.cat([of[key].flatten() for key in kernels]) for of in (before, after))
     if torch.cosine_similarity(one, two, dim=0) < LEAST_ALIKE:
         raise DataError(f"{run} did not begin with ImageNet weights. Only such a run can go back.")
-    return {
-        key: torch.lerp(before[key], value, share) if value.is_floating_point() else value
-        for key, value in after.items()
-    }
+    return mean_weights(before, after, share)
 
 
 @dataclass(frozen=True)

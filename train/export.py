@@ -10,7 +10,7 @@ from pathlib import Path
 from model.checkpoint import MANIFEST, Checkpoint, PhotoEncoderInfo, save_checkpoint
 from model.gallery import build_gallery, photos_in
 from train.data import DataError, Split
-from train.runs import SPLIT, Run, load_run
+from train.runs import SPLIT, Run, load_run, mean_weights
 from train.teacher import same_prototypes
 
 MAX_SIZE = 1024
@@ -99,10 +99,11 @@ def _take_mean(trained: Run, given: Checkpoint) -> None:
     """Puts a run's weights halfway to those of a checkpoint."""
     other = given.network()
     weights, others = trained.network.state_dict(), other.state_dict()
-    alike = {name: value.shape for name, value in weights.items()} == {
-        name: value.shape for name, value in others.items()
-    }
-    if not alike or not same_prototypes(trained.network, other):
+    alike, wanted = (
+        (network.standardise, network.normalise, {k: v.shape for k, v in state.items()})
+        for network, state in ((other, others), (trained.network, weights))
+    )
+    if alike != wanted or not same_prototypes(trained.network, other):
         raise DataError(
             f"{given.folder} holds another encoder than {trained.folder}, or embeds into another "
             "space. --mean-with takes the checkpoint that the run started from."
@@ -110,12 +111,7 @@ def _take_mean(trained: Run, given: Checkpoint) -> None:
     held, known = (Split.load(f / SPLIT).validation_ids for f in (trained.folder, given.folder))
     if not held <= known:
         raise DataError(f"{given.folder} was trained on pictures that {trained.folder} holds out.")
-    trained.network.load_state_dict(
-        {
-            name: (value + others[name]) / 2 if value.is_floating_point() else value
-            for name, value in weights.items()
-        }
-    )
+    trained.network.load_state_dict(mean_weights(others, weights, 0.5))
 
 
 def write_json(path: Path, data: object) -> None:

@@ -81,25 +81,21 @@ def fit(
             )
         _check(config, sources)
         teachers = Teachers.load(sources)
-        mixed = {"unlabelled": config.mix, "sketches": config.mixed_sketches > 0}
-        mixers = {kind: teachers.of(kind) for kind, wanted in mixed.items() if teachers and wanted}
-        sizes = {kind: mixer.config.input_size for kind, mixer in mixers.items()}
-        for kind, size in sizes.items():
+        wanted = {"unlabelled": config.mix, "sketches": config.mixed_sketches > 0}
+        mixers = {kind: teachers.of(kind) for kind in wanted if teachers and wanted[kind]}
+        mixed = {kind: mixer.config.input_size for kind, mixer in mixers.items()}
+        for kind, size in mixed.items():
             if size < config.input_size:
                 raise DataError(
                     f"{mixers[kind].folder}, which is to explain mixtures, takes images of {size} "
                     "pixels, fewer than this run. Take another teacher, or a smaller --input-size."
                 )
-        material = load_material(
-            config, sources, sizes.get("unlabelled", 0), sizes.get("sketches", 0)
-        )
+        material = load_material(config, sources, mixed)
         trainer = Trainer(config, material, run, where, sources, mixers)
         if sources.start:
             begin_with(trainer.network, Checkpoint.open(sources.start), trainer.material)
         if teachers:
-            teachers.teach(
-                trainer.network, trainer.material, where, sources.cache, mixed=frozenset(mixers)
-            )
+            teachers.teach(trainer.network, trainer.material, where, sources.cache, mixed=mixed)
         trainer.prepare()
         if resume:
             trainer.resume()

@@ -1,9 +1,10 @@
 """What a run learns from and what it is measured on."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -85,13 +86,13 @@ class Material:
 
 
 def load_material(
-    config: FitConfig, sources: Sources, photo_size: int = 0, mixed_size: int = 0
+    config: FitConfig, sources: Sources, mixed: Mapping[str, int] = MappingProxyType({})
 ) -> Material:
     """Lists, splits and decodes the pictures of a run.
 
     Args:
-        photo_size: side in pixels of views of training photos, if not the encoder's input size.
-        mixed_size: that of sketches to be mixed, if any are.
+        mixed: the kinds of pictures that are mixed, `unlabelled` photos or `sketches`, and the
+            side in pixels at which a teacher sees the mixtures.
 
     Raises:
         DataError: a folder is missing, empty, or of another layout.
@@ -109,7 +110,7 @@ def load_material(
     else:
         fraction, most = config.validation, config.validation_photos
         split = make_split(own + more, sketches, fraction=fraction, most=most, seed=config.seed)
-    return _decode(config, sources, classes, split, own, more, sketches, photo_size, mixed_size)
+    return _decode(config, sources, classes, split, own, more, sketches, mixed)
 
 
 def _choose(wanted: str, photos: Sequence[Picture], sketches: Sequence[Picture]) -> list[str]:
@@ -130,8 +131,7 @@ def _decode(
     own: Sequence[Picture],
     more: Sequence[Picture],
     sketches: Sequence[Picture],
-    photo_size: int,
-    mixed_size: int,
+    mixed: Mapping[str, int],
 ) -> Material:
     number = {label: i for i, label in enumerate(classes)}
 
@@ -140,8 +140,7 @@ def _decode(
         return Domain(frames, np.array([number.get(p.label, -1) for p in frames.pictures]))
 
     large = round(config.input_size * CACHED_ABOVE)
-    photos_large = round((photo_size or config.input_size) * CACHED_ABOVE)
-    mixed_large = round(mixed_size * CACHED_ABOVE)
+    photos_large = round(mixed.get("unlabelled", config.input_size) * CACHED_ABOVE)
     train_sketches, train_photos = split.train(sketches), split.train([*own, *more])
     held_sketches, held_photos = split.validation(sketches), split.validation([*own, *more])
     if config.loss in ("contrastive", "triplet") and len(classes) < 2:
@@ -160,11 +159,12 @@ def _decode(
         domain(split.train(unlabelled), photos_large, False) if config.unlabelled_batch else None,
         domain(held_photos, config.input_size, False),
         domain(held_sketches, config.input_size, True),
-        domain(train_sketches, mixed_large, True).frames if mixed_size else None,
     )
-    again = material.large_sketches
-    if again and len(again.pictures) != len(material.sketches.labels):
-        raise DataError("Some sketches could be read before, and now cannot. Start again.")
+    if "sketches" in mixed:
+        again = domain(train_sketches, round(mixed["sketches"] * CACHED_ABOVE), True).frames
+        if len(again.pictures) != len(material.sketches.labels):
+            raise DataError("Some sketches could be read before, and now cannot. Start again.")
+        material.large_sketches = again
     # Once more, now that pictures which cannot be read are left out.
     domains = material.sketches, material.photos, material.held_sketches, material.held_photos
     _check(classes, *(domain.frames.pictures for domain in domains))

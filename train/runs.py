@@ -33,6 +33,20 @@ class Run:
     step: int
 
 
+def mean_weights(
+    before: dict[str, torch.Tensor], after: dict[str, torch.Tensor], share: float
+) -> dict[str, torch.Tensor]:
+    """Weights on the way from some to others of the same shapes; counters are of the latter.
+
+    Args:
+        share: how far, from 0 to 1.
+    """
+    return {
+        name: torch.lerp(before[name], value, share) if value.is_floating_point() else value
+        for name, value in after.items()
+    }
+
+
 def load_run(folder: Path, *, last: bool = False) -> Run:
     """Reads the `best.pt` of a run; the network is in evaluation mode, on the CPU.
 

@@ -1,5 +1,6 @@
 """What a run takes over from another encoder: weights, prototypes, and what it says of pictures."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +88,7 @@ class Teachers:
         device: torch.device,
         cache: Path,
         *,
-        mixed: frozenset[str],
+        mixed: Collection[str],
     ) -> None:
         """Gives a network the teachers' prototypes, and its pictures what they say of them.
 

@@ -190,12 +190,12 @@ def test_the_teacher_sees_the_very_mixtures(
     sources = Sources(sketchy, (), (folder,), split, tuned, half, None, cache)
     teachers = Teachers.load(sources)
     assert teachers is not None
-    material = load_material(config, sources, 64, 48)
+    material = load_material(config, sources, {"unlabelled": 64, "sketches": 48})
     assert material.photos.frames.take(material.photos.labels[:1] * 0).shape[1:3] == (80, 80)
 
     mixers = {kind: teachers.of(kind) for kind in ("unlabelled", "sketches")}
     trainer = fitting.Trainer(config, material, half, torch.device("cpu"), sources, mixers)
-    teachers.teach(trainer.network, material, torch.device("cpu"), cache, mixed=frozenset(mixers))
+    teachers.teach(trainer.network, material, torch.device("cpu"), cache, mixed=mixers)
     seen = []
 
     def recorded(teacher: Run, views: torch.Tensor, others: torch.Tensor) -> object:
