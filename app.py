@@ -43,7 +43,7 @@ from model.preprocess import clean_page, frame_box, frame_sketch
 from model.progress import THUMBNAIL_SIDE
 from model.query import parse_count, parse_query
 from model.starter import starter_photos
-from server.answers import Answers, drawing_of, rounded, uploaded
+from server.answers import Answers, drawing_of, frame_of, rounded, uploaded
 from server.galleries import Galleries
 from server.gate import OnlyNeeded, SameSite
 from server.headers import HashScripts, Headers
@@ -417,7 +417,7 @@ def build_page(answers: Answers) -> gr.Blocks:
             asked = parse_query(question)
             search = galleries.search(asked.gallery, asked.version)
             drawing = drawing_of(asked)
-            frame = frame_sketch(drawing, search.encoder.input_size)
+            frame = frame_of(asked, search.encoder.input_size)
             photo = open_image(Path(search.photo(asked.photo).path))
             explained = explain(search.encoder, frame, flatten(photo))
             left, top, side = frame_box(drawing)

@@ -34,6 +34,8 @@ PREPROCESSING = {"margin": MARGIN, "min_line": MIN_LINE, "mean": list(MEAN), "st
 CLEAN_SIDE = 1280
 """Pixels. The page that is made of a photo of a drawing is no larger."""
 
+NOTHING = "There is nothing on the page yet. Draw a line to start."
+
 _INK = 80
 """Stretched darkness, 0 to 255, from which a pixel counts as ink."""
 
@@ -95,7 +97,26 @@ def frame_sketch(image: Image.Image, size: int, *, allow_empty: bool = False) ->
     if box is None:
         if allow_empty:
             return np.full((size, size), 255, np.uint8)
-        raise EmptySketchError("There is nothing on the page yet. Draw a line to start.")
+        raise EmptySketchError(NOTHING)
+    return 255 - _fit(Image.fromarray(ink), box, size)
+
+
+def frame_ink(ink: Image.Image, size: int) -> Pixels:
+    """What `frame_sketch` makes of a drawing whose ink is known, without looking for its paper.
+
+    Args:
+        ink: grey, 255 where there is ink and 0 elsewhere; see `model.strokes.render_ink`.
+        size: side of the result in pixels.
+
+    Raises:
+        EmptySketchError: there is no ink.
+    """
+    box = _ink_box(np.asarray(ink))
+    if box is None:
+        raise EmptySketchError(NOTHING)
+    if box == (0, 0, *ink.size):
+        # Ink up to all edges may be the ground, out of which light lines were wiped.
+        return frame_sketch(ImageOps.invert(ink), size)
     return 255 - _fit(ink, box, size)
 
 
@@ -130,7 +151,7 @@ def frame_box(image: Image.Image) -> tuple[float, float, float]:
     check_size(image, "the drawing")
     box = _ink_box(_ink(_grey(image)))
     if box is None:
-        raise EmptySketchError("There is nothing on the page yet. Draw a line to start.")
+        raise EmptySketchError(NOTHING)
     left, top, right, bottom = box
     side = max(right - left, bottom - top, _SMALLEST_DRAWING) * (1 + 2 * MARGIN)
     return (left + right - side) / 2, (top + bottom - side) / 2, side
@@ -275,25 +296,23 @@ def _ink_box(ink: Pixels) -> tuple[int, int, int, int] | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
-def _fit(ink: Pixels, box: tuple[int, int, int, int], size: int) -> Pixels:
+def _fit(ink: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
     """Crops to a square around `box` and scales it to `size`, keeping lines visible."""
-    left, top, right, bottom = box
-    drawing = Image.fromarray(ink[top:bottom, left:right])
+    drawing = ink.crop(box)
     longest: float = max(*drawing.size, _SMALLEST_DRAWING)
     most = 2 * size / (1 + 2 * MARGIN)
     if longest > most:
         width, height = (max(1, round(length * most / longest)) for length in drawing.size)
-        drawing = _stretch(drawing.resize((width, height), Image.Resampling.BOX))
+        drawing = drawing.resize((width, height), Image.Resampling.BOX)
         longest = most
     working = round(longest * (1 + 2 * MARGIN))
-    square = Image.new("L", (working, working))
-    square.paste(drawing, ((working - drawing.width) // 2, (working - drawing.height) // 2))
-    lines = np.asarray(square)
+    left, top = (working - drawing.width) // 2, (working - drawing.height) // 2
+    lines = np.zeros((working, working), np.uint8)
+    lines[top : top + drawing.height, left : left + drawing.width] = _stretch(drawing)
     grown = MIN_LINE * working / size - _line_width(lines)
     for _ in range(round(grown / 2)):
         lines = _thicken(lines)
-    square = Image.fromarray(lines)
-    return np.asarray(_stretch(square.resize((size, size), Image.Resampling.BILINEAR)))
+    return _stretch(Image.fromarray(lines).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _thicken(ink: Pixels) -> Pixels:
@@ -306,16 +325,17 @@ def _thicken(ink: Pixels) -> Pixels:
     return ink
 
 
-def _stretch(ink: Image.Image) -> Image.Image:
+def _stretch(ink: Image.Image) -> Pixels:
     """Tones scaled so that the darkest ink is 255 again after shrinking has paled it."""
-    deepest = max(int(ink.getextrema()[1]), 1)  # type: ignore[arg-type]
-    return ink if deepest == 255 else ink.point(_stretched(deepest))
+    tones = np.asarray(ink)
+    deepest = max(int(tones.max()), 1)
+    return tones if deepest == 255 else _stretched(deepest).take(tones)
 
 
 @cache
-def _stretched(deepest: int) -> list[int]:
+def _stretched(deepest: int) -> Pixels:
     """What each tone becomes when this one becomes 255."""
-    return [min(255, round(tone * 255 / deepest)) for tone in range(256)]
+    return np.array([min(255, round(tone * 255 / deepest)) for tone in range(256)], np.uint8)
 
 
 def _line_width(ink: Pixels) -> float:

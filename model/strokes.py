@@ -1,14 +1,15 @@
 """Strokes, as they travel from the browser, to a picture: the one renderer of drawings."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageDraw
 
 from model.errors import SketchZooError
 from model.images import flatten
@@ -20,6 +21,9 @@ MAX_INK = 400.0
 
 _PAPER_SIDE = 384
 """Pixels. Drawings are rendered at this size, then framed for the encoder."""
+
+_KEPT = 256
+"""Pages, of 147 kB each, with all but the last stroke of a drawing: only that one grows."""
 
 
 class StrokeError(SketchZooError):
@@ -62,22 +66,22 @@ def parse_strokes(payload: Any) -> list[Stroke]:
                 raise StrokeError(
                     f"A drawing has at most {MAX_POINTS} points; clear and start again."
                 )
-        points = iter(_points(everything))
+        points = _points(everything)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise StrokeError(
             'A stroke looks like {"width": 0.012, "points": [[0.1, 0.2], [0.3, 0.4]]}, with '
             "coordinates from 0 to 1."
         ) from error
-    strokes = [
-        Stroke(tuple(islice(points, length)), *kind)
-        for kind, length in zip(kinds, lengths, strict=True)
-        if length
-    ]
-    if sum(map(_ink, strokes)) > MAX_INK:
+    if _ink(points, lengths, [width for width, _ in kinds]) > MAX_INK:
         raise StrokeError(
             "That is too much for so wide a pen; take a finer one, or clear and start again."
         )
-    return strokes
+    each = zip(*points.T.tolist(), strict=True)
+    return [
+        Stroke(tuple(islice(each, length)), *kind)
+        for kind, length in zip(kinds, lengths, strict=True)
+        if length
+    ]
 
 
 def render_strokes(strokes: Sequence[Stroke], paper: Image.Image | None = None) -> Image.Image:
@@ -90,24 +94,39 @@ def render_strokes(strokes: Sequence[Stroke], paper: Image.Image | None = None) 
     Returns:
         A square picture: grey, or RGB where there is a `paper`.
     """
-    side = _PAPER_SIDE
     if paper is None:
-        page = Image.new("L", (side, side), 255)
-    else:
-        paper = flatten(paper)
-        page = Image.new("RGB", (side, side), _ground(paper))
-        scale = side / max(paper.size)
-        width, height = (max(1, round(length * scale)) for length in paper.size)
-        page.paste(paper.resize((width, height)), ((side - width) // 2, (side - height) // 2))
-    draw = ImageDraw.Draw(page)
-    ink: Any = 0 if paper is None else (0, 0, 0)
-    ground: Any = 255 if paper is None else _ground(paper)
-    for stroke in strokes:
-        _paint(draw, stroke, ground if stroke.erase else ink, side)
+        return ImageChops.invert(render_ink(strokes))
+    side, paper = _PAPER_SIDE, flatten(paper)
+    ground = _ground(paper)
+    page = Image.new("RGB", (side, side), ground)
+    scale = side / max(paper.size)
+    width, height = (max(1, round(length * scale)) for length in paper.size)
+    page.paste(paper.resize((width, height)), ((side - width) // 2, (side - height) // 2))
+    _paint(page, strokes, (0, 0, 0), ground)
     return page
 
 
-def _paint(draw: ImageDraw.ImageDraw, stroke: Stroke, colour: Any, side: int) -> None:
+def render_ink(strokes: Sequence[Stroke]) -> Image.Image:
+    """Where strokes leave ink: a square picture in grey, 255 there and 0 elsewhere."""
+    page = _finished(tuple(strokes[:-1])).copy()
+    _paint(page, strokes[-1:], 255, 0)
+    return page
+
+
+@lru_cache(_KEPT)
+def _finished(strokes: tuple[Stroke, ...]) -> Image.Image:
+    page = Image.new("L", (_PAPER_SIDE, _PAPER_SIDE), 0)
+    _paint(page, strokes, 255, 0)
+    return page
+
+
+def _paint(page: Image.Image, strokes: Sequence[Stroke], ink: Any, ground: Any) -> None:
+    draw = ImageDraw.Draw(page)
+    for stroke in strokes:
+        _paint_stroke(draw, stroke, ground if stroke.erase else ink, page.width)
+
+
+def _paint_stroke(draw: ImageDraw.ImageDraw, stroke: Stroke, colour: Any, side: int) -> None:
     points = [(x * side, y * side) for x, y, _ in stroke.points]
     widths = [stroke.width * pressure * side for _, _, pressure in stroke.points]
     if len(set(widths)) == 1:
@@ -145,26 +164,38 @@ def _ground(paper: Image.Image) -> tuple[int, ...]:
     return tuple(int(tone) for tone in np.median(edge, axis=0))
 
 
-def _points(payload: list[Any]) -> list[tuple[float, float, float]]:
-    """Points with their pressure, 1 where it is not given; kept within bounds."""
+def _points(payload: list[Any]) -> NDArray[np.float64]:
+    """Points with their pressure, 1 where it is not given, `(n, 3)`; kept within bounds."""
     if not payload:
-        return []
+        return np.empty((0, 3))
     if len(set(map(len, payload))) > 1:
         payload = [(*point, 1.0) if len(point) == 2 else point for point in payload]
     numbers = np.array(payload, np.float64)
     if numbers.ndim != 2 or numbers.shape[1] not in (2, 3) or np.isnan(numbers).any():
         raise ValueError("not points")
-    x, y = numbers[:, :2].clip(-1.0, 2.0).T.tolist()
-    pressed = numbers.shape[1] == 3
-    pressure = numbers[:, 2].clip(0.1, 2.0).tolist() if pressed else [1.0] * len(x)
-    return list(zip(x, y, pressure, strict=True))
+    points = np.ones((len(numbers), 3))
+    numbers[:, :2].clip(-1.0, 2.0, out=points[:, :2])
+    if numbers.shape[1] == 3:
+        numbers[:, 2].clip(0.1, 2.0, out=points[:, 2])
+    return points
 
 
-def _ink(stroke: Stroke) -> float:
-    """At most the area in pages that a stroke paints, with the round joints of its points."""
-    heaviest = stroke.width * max(pressure for _, _, pressure in stroke.points)
-    length = sum(math.dist(a[:2], b[:2]) for a, b in itertools.pairwise(stroke.points))
-    return heaviest * (length + heaviest * len(stroke.points))
+def _ink(points: NDArray[np.float64], lengths: Sequence[int], widths: Sequence[float]) -> float:
+    """At most the area in pages that strokes paint, with the round joints of their points.
+
+    Args:
+        points: of all strokes, one after the other, `(n, 3)`.
+        lengths: how many of them each stroke has.
+        widths: of the strokes.
+    """
+    of = np.repeat(np.arange(len(lengths)), lengths)
+    heaviest = np.zeros(len(lengths))
+    np.maximum.at(heaviest, of, points[:, 2])
+    heaviest *= widths
+    steps = np.hypot(*np.diff(points[:, :2], axis=0).T)
+    within = of[1:] == of[:-1]
+    way = np.bincount(of[1:][within], steps[within], len(lengths))
+    return float(heaviest @ (way + heaviest * lengths))
 
 
 def _number(value: Any) -> float:

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from model import Match, SketchSearch, SketchZooError
 from model.encoder import Embeddings, Encoder
 from model.images import open_image
 from model.layout import Positions
-from model.preprocess import Pixels, frame_sketch
+from model.preprocess import Pixels, frame_ink, frame_sketch
 from model.query import Query, parse_query
-from model.strokes import StrokeError, render_strokes
+from model.strokes import StrokeError, render_ink, render_strokes
 from server.batching import Batcher, BusyError
 from server.galleries import Galleries, address
 from server.limits import client
@@ -123,12 +122,12 @@ class Answers:
         search = self.galleries.search(asked.gallery, asked.version if asked.names_photos else None)
         if asked.photo is not None:
             return asked, search, None
-        return asked, search, frame_sketch(drawing_of(asked), search.encoder.input_size)
+        return asked, search, frame_of(asked, search.encoder.input_size)
 
     def conclude(
         self, asked: Query, search: SketchSearch, embedding: Embeddings | None
     ) -> dict[str, Any]:
-        """What the board is told; `embedding` is that of the drawing."""
+        """What the board is told, to be written by orjson; `embedding` is that of the drawing."""
         if embedding is None:
             guesses, start = [], search.embedding_of(asked.photo or 0)
         else:
@@ -138,7 +137,7 @@ class Answers:
         matches = search.nearest(steered, asked.k, only=asked.only, without=asked.without)
         return {
             "matches": self.found(matches, name, search),
-            "guesses": [asdict(guess) for guess in guesses],
+            "guesses": guesses,
             "unlike": asked.photo is None and search.is_unlike(matches),
             "place": search.place(matches),
             "spots": rounded(search.positions[[match.number for match in matches]]),
@@ -184,6 +183,13 @@ def drawing_of(query: Query) -> Image.Image:
     """What was drawn: strokes, an upload, or strokes on an upload."""
     paper = open_image(uploaded(query.picture)) if query.picture else None
     return paper if paper and not query.strokes else render_strokes(query.strokes, paper)
+
+
+def frame_of(query: Query, size: int) -> Pixels:
+    """What was drawn, framed for an encoder whose input has this size."""
+    if query.picture:
+        return frame_sketch(drawing_of(query), size)
+    return frame_ink(render_ink(query.strokes), size)
 
 
 def uploaded(path: Any) -> Path:

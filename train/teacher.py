@@ -24,9 +24,9 @@ BATCH = 128
 
 
 def begin_with(network: SiameseNetwork, given: Checkpoint, material: Material) -> None:
-    """Takes a checkpoint's weights; of another backbone its prototypes, and keeps those.
+    """Takes a checkpoint's weights, or of another backbone its prototypes alone.
 
-    Two encoders with the same prototypes embed into one space.
+    Prototypes stay as they are given: two encoders with the same ones embed into one space.
 
     Raises:
         DataError: the checkpoint knows other classes, embeds into another space, or has seen what
@@ -52,8 +52,7 @@ def begin_with(network: SiameseNetwork, given: Checkpoint, material: Material) -
         network.load_state_dict(source.state_dict())
     elif not len(source.prototypes):
         raise DataError(f"{given.folder} has another backbone, and no prototypes to take over.")
-    else:
-        _keep_prototypes(network, source)
+    _keep_prototypes(network, source)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from model.preprocess import (
     MIN_LINE,
     clean_page,
     frame_box,
+    frame_ink,
     frame_photo,
     frame_sketch,
     to_input,
@@ -62,6 +63,31 @@ def test_a_drawing_moved_into_a_corner_gives_the_same_frame() -> None:
 def test_light_lines_on_a_dark_ground_are_inverted() -> None:
     inverted = ImageOps.invert(fish())
     assert np.array_equal(frame_sketch(inverted, 64), frame_sketch(fish(), 64))
+
+
+def test_known_ink_gives_the_frame_of_the_drawing() -> None:
+    drawing = fish().point(lambda tone: 255 * (tone > 127))
+    assert np.array_equal(frame_ink(ImageOps.invert(drawing), 64), frame_sketch(drawing, 64))
+    with pytest.raises(EmptySketchError):
+        frame_ink(Image.new("L", (300, 300), 0), 64)
+
+
+def test_a_drawing_that_is_nearly_all_ink_is_no_photo_of_a_drawing() -> None:
+    ink = Image.new("L", (384, 384), 0)
+    ImageDraw.Draw(ink).ellipse((20, 20, 360, 360), fill=255)
+    assert np.mean(np.asarray(ink) > 0) > 0.5
+    frame = frame_ink(ink, 64)
+    inner = np.pi / 4 / (1 + 2 * MARGIN) ** 2
+    assert np.mean(frame < 128) == pytest.approx(inner, abs=0.02)
+
+
+def test_lines_wiped_out_of_a_page_full_of_ink_are_inverted() -> None:
+    full = Image.new("L", (400, 400), 255)
+    wiped = ImageOps.invert(fish().point(lambda tone: 255 * (tone > 127)))
+    full.paste(ImageOps.invert(wiped), (60, 90))
+    wanted = Image.new("L", (400, 400), 0)
+    wanted.paste(wiped, (60, 90))
+    assert np.array_equal(frame_ink(full, 64), frame_ink(wanted, 64))
 
 
 def test_pale_pencil_on_grey_paper_gives_black_on_white() -> None:

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.strokes import MAX_POINTS, MAX_STROKES, StrokeError, parse_strokes, render_strokes
+from model.strokes import (
+    MAX_POINTS,
+    MAX_STROKES,
+    StrokeError,
+    parse_strokes,
+    render_ink,
+    render_strokes,
+)
 
 
 def test_a_horizontal_stroke_covers_its_width_and_length() -> None:
@@ -41,6 +48,23 @@ def test_the_eraser_takes_ink_away_and_leaves_what_comes_later() -> None:
     assert again[side // 2, side // 2] == 0
     grey = render_strokes(parse_strokes([line, wipe]), Image.new("L", (50, 50), 180))
     assert grey.getpixel((side // 2, side // 2)) == (180, 180, 180)
+
+
+def test_a_drawing_that_grows_is_painted_as_if_it_were_new() -> None:
+    first = {"width": 0.05, "points": [[0.1, 0.5], [0.9, 0.5]]}
+    wipe = {"width": 0.1, "points": [[0.3, 0.2], [0.3, 0.8]], "erase": True}
+    last = {"width": 0.02, "points": [[0.3, 0.1], [0.3, 0.9], [0.8, 0.2]]}
+    grown = [[first], [first, wipe]]
+    grown += [[first, wipe, {**last, "points": last["points"][:count]}] for count in (1, 2, 3)]
+    grown += [[first, {**wipe, "erase": False}, last]]
+    pages = [np.asarray(render_ink(parse_strokes(strokes))) for strokes in grown]
+    for strokes, page in zip(grown, pages, strict=True):
+        # Strokes on a picture are painted all anew; a white picture is as good as none.
+        anew = render_strokes(parse_strokes(strokes), Image.new("L", (384, 384), 255))
+        assert np.array_equal(255 - page, np.asarray(anew)[..., 0])
+    assert pages[4][192, 115] == 255  # the last stroke crosses what was wiped out
+    assert pages[4][192, 120] == 0
+    assert pages[5][192, 120] == 255
 
 
 LINE = [{"width": 0.02, "points": [[0, 0.5], [1, 0.5]]}]

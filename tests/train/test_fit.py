@@ -206,6 +206,18 @@ def test_a_student_learns_its_teachers_projection(sketchy: Path, run: Path, tmp_
     assert json.loads((student / "log.jsonl").read_text().splitlines()[-1])["distil"] > 0
 
 
+def test_a_run_that_goes_on_from_a_checkpoint_stays_in_its_space(
+    sketchy: Path, run: Path, tmp_path: Path
+) -> None:
+    start, further = tmp_path / "start", tmp_path / "further"
+    assert main(["export", "--run", str(run), "--out", str(start)]) == 0
+    split = ["--split", str(run / "split.json")]
+    assert run_fit(sketchy, further, "--start", str(start), *split, "--steps", "10") == 0
+    before, after = Checkpoint.open(start).network(), load_run(further).network
+    assert torch.equal(after.prototypes, before.prototypes)
+    assert not torch.equal(after.projection.weight, before.projection.weight)
+
+
 def test_the_mean_of_a_run_and_where_it_started_is_exported(
     sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
