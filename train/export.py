@@ -61,9 +61,7 @@ def export(
                 f"{other.folder} embeds into another space than {run}. Train one of both with the "
                 "other as --teacher, or with its checkpoint as --start."
             )
-        held, known = (Split.load(r.folder / SPLIT).validation_ids for r in (trained, other))
-        if not held <= known:
-            raise DataError(f"{other.folder} was trained on pictures that {run} holds out.")
+        _check_split(run, other.folder)
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
     gallery = [photo for folder in photos for photo in photos_in(folder)]
@@ -108,10 +106,15 @@ def _take_mean(trained: Run, given: Checkpoint) -> None:
             f"{given.folder} holds another encoder than {trained.folder}, or embeds into another "
             "space. --mean-with takes the checkpoint that the run started from."
         )
-    held, known = (Split.load(f / SPLIT).validation_ids for f in (trained.folder, given.folder))
-    if not held <= known:
-        raise DataError(f"{given.folder} was trained on pictures that {trained.folder} holds out.")
+    _check_split(trained.folder, given.folder)
     trained.network.load_state_dict(mean_weights(others, weights, 0.5))
+
+
+def _check_split(run: Path, other: Path) -> None:
+    """Whether an encoder has never seen what a run holds out."""
+    held, known = (Split.load(folder / SPLIT).validation_ids for folder in (run, other))
+    if not held <= known:
+        raise DataError(f"{other} was trained on pictures that {run} holds out.")
 
 
 def write_json(path: Path, data: object) -> None:

@@ -3,6 +3,7 @@
 import { part } from "./gallery.js";
 import { colour, fit, labelsThatFit, median, nearestSpot, placePins } from "./places.js";
 import { SAY } from "./strings.js";
+import { Zoom } from "./zoom.js";
 
 /** @typedef {import("./gallery.js").Match} Match */
 /** @typedef {import("./gallery.js").Photo} Photo */
@@ -34,7 +35,7 @@ export class GalleryMap {
   /** @type {MapData | null} */
   #data = null;
   #address = "";
-  /** The dots, painted once for a size and a theme. */
+  /** The dots, painted once for a size, a theme and a magnification. */
   #dots = document.createElement("canvas");
   /** @type {Spot[]} */
   #spots = [];
@@ -53,6 +54,8 @@ export class GalleryMap {
   #found = [];
   /** @type {Spot | null} */
   #place = null;
+  #frame = 0;
+  #rest = 0;
 
   /**
    * @param {HTMLElement} root
@@ -63,13 +66,19 @@ export class GalleryMap {
     this.canvas = /** @type {HTMLCanvasElement} */ (part(root, "plane"));
     this.tip = part(root, "tip");
     this.ring = part(root, "ring");
+    const ring = () => this.#place && !this.#isAway() && this.#toPixels(this.#place);
+    this.zoom = new Zoom(root, this.canvas, () => ring() || null, () => this.#zoomed());
     this.canvas.addEventListener("pointermove", (event) => this.#hover(this.#at(event)));
     this.canvas.addEventListener("pointerleave", () => this.#hover(null));
     this.canvas.addEventListener("click", (event) => {
+      if (this.zoom.dragged) return;
       const photo = this.#at(/** @type {PointerEvent} */ (event));
       if (photo) opened(photo);
     });
-    new ResizeObserver(() => this.#paintDots()).observe(this.canvas);
+    new ResizeObserver(() => {
+      this.zoom.reset();
+      this.#paintDots();
+    }).observe(this.canvas);
     new MutationObserver(() => this.#paintDots()).observe(document.body, {
       attributeFilter: ["class"],
     });
@@ -88,11 +97,39 @@ export class GalleryMap {
     this.#matches = matches.slice(0, PINS);
     this.#found = spots.slice(0, PINS);
     this.#place = place;
-    if (address !== this.#address) this.#data = null;
+    if (address !== this.#address) {
+      this.#data = null;
+      this.zoom.reset();
+    }
     this.#address = address;
     const labels = [...new Set(matches.map((match) => match.label))].slice(0, 3);
     this.canvas.setAttribute("aria-label", SAY.lies(labels, byPhoto));
-    this.#paint();
+    if (this.#isAway()) {
+      this.zoom.reset();
+      this.#paintDots();
+    } else {
+      this.#paint();
+    }
+  }
+
+  /** Whether the ring would lie outside of what is magnified. */
+  #isAway() {
+    if (this.zoom.isWhole || !this.#place) return false;
+    const [x, y] = this.#toPixels(this.#place);
+    const { width, height } = this.#size;
+    return x < 0 || y < 0 || x > width || y > height;
+  }
+
+  /** Paints at most once a frame; pins go along at once instead of gliding behind. */
+  #zoomed() {
+    this.root.classList.add("moving");
+    this.#hover(null);
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => {
+      this.#paintDots();
+      clearTimeout(this.#rest);
+      this.#rest = setTimeout(() => this.root.classList.remove("moving"), 200);
+    });
   }
 
   /** Fetches the data, once it is looked at. */
@@ -118,14 +155,15 @@ export class GalleryMap {
     if (!width || !this.#data) return this.#paint();
     const { photos } = this.#data;
     const places = photos.map(([x, y]) => /** @type {Spot} */ ([x, y]));
-    this.#toPixels = fit(places, width, height, MARGIN);
+    const whole = fit(places, width, height, MARGIN);
+    this.#toPixels = (place) => this.zoom.seen(whole(place));
     this.#spots = places.map(this.#toPixels);
     this.#dots.width = Math.round(width * devicePixelRatio);
     this.#dots.height = Math.round(height * devicePixelRatio);
     const context = /** @type {CanvasRenderingContext2D} */ (this.#dots.getContext("2d"));
     context.scale(devicePixelRatio, devicePixelRatio);
     context.globalAlpha = 0.85;
-    this.#radius = dotRadius(photos.length, width * height);
+    this.#radius = dotRadius(photos.length, width * height) * this.zoom.growth;
     this.#animals = gather(this.#data);
     const colours = this.#animals.map(({ middle }) => colour(middle, this.#isDark));
     for (const [i, [x, y]] of this.#spots.entries()) {

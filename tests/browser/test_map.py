@@ -148,10 +148,18 @@ def test_the_ring_glides_unless_motion_is_reduced(page: Page, still: Page) -> No
 def test_a_click_on_a_dot_opens_its_photo_with_its_credit(still: Page) -> None:
     nearest = still.locator(f"{PHOTOS} img").evaluate_all("all => all.map(i => i.src)")
     ring = middle(still, RING)
-    far = max(
-        (dot for dot in dots(still) if not any(f"/{dot['number']}?" in src for src in nearest)),
-        key=lambda dot: abs(dot["x"] - ring[0]) + abs(dot["y"] - ring[1]),
-    )
+    everything = dots(still)
+
+    def apart(dot: dict[str, Any], x: float, y: float) -> float:
+        return abs(dot["x"] - x) + abs(dot["y"] - y)
+
+    alone = [
+        dot
+        for dot in everything
+        if not any(f"/{dot['number']}?" in src for src in nearest)
+        and sum(apart(other, dot["x"], dot["y"]) < 10 for other in everything) == 1
+    ]
+    far = max(alone, key=lambda dot: apart(dot, *ring))
     still.mouse.move(far["x"], far["y"])
     expect(still.locator('[data-part="tip"]')).to_have_text(far["label"])
     still.mouse.click(far["x"], far["y"])
@@ -249,6 +257,128 @@ def test_on_a_phone_the_map_fits_and_a_tap_opens_a_photo(browser: Browser, addre
     assert page.locator(PINS).count() >= 6
     page.touchscreen.tap(*middle(page, PINS))
     expect(page.get_by_role("dialog")).to_be_visible()
+    phone.close()
+
+
+def inside(page: Page, spot: tuple[float, float]) -> bool:
+    plane = box(page, PLANE)
+    across = plane["x"] <= spot[0] <= plane["x"] + plane["width"]
+    return across and plane["y"] <= spot[1] <= plane["y"] + plane["height"]
+
+
+def painted(page: Page) -> None:
+    """Waits until what was zoomed has been painted."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+
+def test_the_map_is_magnified_by_buttons_and_whole_again(still: Page) -> None:
+    nearer = still.get_by_role("button", name="Zoom in")
+    farther = still.get_by_role("button", name="Zoom out")
+    expect(farther).to_be_disabled()
+    ring, all_dots = middle(still, RING), dots(still)
+    nearer.click()
+    painted(still)
+    assert middle(still, RING) == pytest.approx(ring, abs=1)
+    pins = [box(still, PINS, number) for number in range(still.locator(PINS).count())]
+    for dot in all_dots:
+        x, y = (to + 1.6 * (dot[way] - to) for to, way in zip(ring, "xy", strict=True))
+        pinned = any(0 <= x - p["x"] <= p["width"] and 0 <= y - p["y"] <= p["height"] for p in pins)
+        if inside(still, (x, y)) and not pinned:
+            still.mouse.move(x, y)
+            expect(still.locator('[data-part="tip"]')).to_have_text(dot["label"])
+            break
+    else:
+        raise AssertionError("no dot is seen")
+    for _ in range(4):
+        nearer.click()
+    expect(nearer).to_be_disabled()
+    for _ in range(5):
+        farther.click()
+    expect(farther).to_be_disabled()
+    painted(still)
+    assert middle(still, RING) == pytest.approx(ring, abs=1)
+
+
+def test_the_wheel_with_ctrl_magnifies_around_the_mouse_and_a_drag_moves(still: Page) -> None:
+    ring = middle(still, RING)
+    still.mouse.move(*ring)
+    still.mouse.wheel(0, -100)
+    painted(still)
+    assert middle(still, RING) == ring
+    expect(still.get_by_role("button", name="Zoom out")).to_be_disabled()
+    still.keyboard.down("Control")
+    for _ in range(4):
+        still.mouse.wheel(0, -100)
+    expect(still.get_by_role("button", name="Zoom out")).to_be_enabled()
+    still.keyboard.up("Control")
+    painted(still)
+    assert middle(still, RING) == pytest.approx(ring, abs=1.5)
+    still.mouse.down()
+    still.mouse.move(ring[0] - 20, ring[1] + 10, steps=4)
+    still.mouse.up()
+    painted(still)
+    assert middle(still, RING) == pytest.approx((ring[0] - 20, ring[1] + 10), abs=1.5)
+    expect(still.get_by_role("dialog")).to_have_count(0)
+    still.mouse.click(*middle(still, PINS))
+    expect(still.get_by_role("dialog")).to_be_visible()
+
+
+def test_a_drawing_that_leaves_the_magnified_part_is_shown_with_all_photos(still: Page) -> None:
+    ring = middle(still, RING)
+    far = max(dots(still), key=lambda dot: abs(dot["x"] - ring[0]) + abs(dot["y"] - ring[1]))
+    still.mouse.move(*ring)
+    still.keyboard.down("Control")
+    still.mouse.wheel(0, -2000)
+    expect(still.get_by_role("button", name="Zoom in")).to_be_disabled()
+    still.keyboard.up("Control")
+    still.locator('[data-part="animals"]').select_option(far["label"])
+    settled(still)
+    expect(still.get_by_role("button", name="Zoom out")).to_be_disabled()
+    assert inside(still, middle(still, RING))
+
+
+def test_two_fingers_magnify_the_map_on_a_phone_and_one_scrolls_the_page(
+    browser: Browser, address: str
+) -> None:
+    phone = browser.new_context(
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+        reduced_motion="reduce",
+    )
+    page = phone.new_page()
+    page.goto(address)
+    page.wait_for_selector('[data-part="examples"] button')
+    show_map(page)
+    to_middle = "plane => plane.scrollIntoView({ block: 'center', behavior: 'instant' })"
+    page.locator(PLANE).evaluate(to_middle)
+    touch = phone.new_cdp_session(page)
+
+    def fingers(kind: str, *spots: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(spots)]
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    x, y = middle(page, RING)
+    fingers("Start", (x - 20, y), (x + 20, y))
+    for apart in (30, 40, 50):
+        fingers("Move", (x - apart, y), (x + apart, y))
+    fingers("End")
+    expect(page.get_by_role("button", name="Zoom out")).to_be_enabled()
+    painted(page)
+    assert middle(page, RING) == pytest.approx((x, y), abs=3)
+    assert page.evaluate("visualViewport.scale") == 1
+    page.get_by_role("button", name="Zoom out").tap()
+    page.get_by_role("button", name="Zoom out").tap()
+    expect(page.get_by_role("button", name="Zoom out")).to_be_disabled()
+    page.locator(PLANE).evaluate(to_middle)
+    scrolled = page.evaluate("scrollY")
+    assert scrolled > 60
+    x, y = middle(page, PLANE)
+    fingers("Start", (x, y))
+    for step in range(1, 8):
+        fingers("Move", (x, y + 20 * step))
+    fingers("End")
+    page.wait_for_function(f"scrollY < {scrolled - 20}")
     phone.close()
 
 
