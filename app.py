@@ -39,11 +39,11 @@ from model.checkpoint import SHIPPED, EngineName
 from model.explain import explain
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.images import MAX_BYTES, flatten, open_image
-from model.preprocess import clean_page, frame_box, frame_sketch
+from model.preprocess import clean_page, frame_box, frame_ink, frame_sketch
 from model.progress import THUMBNAIL_SIDE
 from model.query import parse_count, parse_query
 from model.starter import starter_photos
-from server.answers import Answers, drawing_of, frame_of, rounded, uploaded
+from server.answers import Answers, ink_of, rounded, uploaded
 from server.galleries import Galleries
 from server.gate import OnlyNeeded, SameSite
 from server.headers import HashScripts, Headers
@@ -416,18 +416,18 @@ def build_page(answers: Answers) -> gr.Blocks:
         try:
             asked = parse_query(question)
             search = galleries.search(asked.gallery, asked.version)
-            drawing = drawing_of(asked)
-            frame = frame_of(asked, search.encoder.input_size)
+            ink = ink_of(asked)
+            frame = frame_ink(ink, search.encoder.input_size)
             photo = open_image(Path(search.photo(asked.photo).path))
             explained = explain(search.encoder, frame, flatten(photo))
-            left, top, side = frame_box(drawing)
-            page = max(drawing.size)
+            left, top, side = frame_box(ink)
+            page = max(ink.size)
             return {
                 "sketch": explained.sketch.round(5).tolist(),
                 "photo": explained.photo.round(5).tolist(),
                 "box": [
-                    (left + (page - drawing.width) / 2) / page,
-                    (top + (page - drawing.height) / 2) / page,
+                    (left + (page - ink.width) / 2) / page,
+                    (top + (page - ink.height) / 2) / page,
                     side / page,
                 ],
             }

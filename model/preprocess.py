@@ -34,8 +34,6 @@ PREPROCESSING = {"margin": MARGIN, "min_line": MIN_LINE, "mean": list(MEAN), "st
 CLEAN_SIDE = 1280
 """Pixels. The page that is made of a photo of a drawing is no larger."""
 
-NOTHING = "There is nothing on the page yet. Draw a line to start."
-
 _INK = 80
 """Stretched darkness, 0 to 255, from which a pixel counts as ink."""
 
@@ -91,32 +89,40 @@ def frame_sketch(image: Image.Image, size: int, *, allow_empty: bool = False) ->
         EmptySketchError: the drawing is one even tone.
         ImageError: the drawing is too large or too small.
     """
+    try:
+        return frame_ink(find_ink(image), size)
+    except EmptySketchError:
+        if not allow_empty:
+            raise
+        return np.full((size, size), 255, np.uint8)
+
+
+def find_ink(image: Image.Image) -> Image.Image:
+    """Where a drawing has ink, and how deep: grey, 0 for paper and 255 for the deepest.
+
+    Light lines on a dark ground are ink, too. Uneven light on paper that was photographed is not.
+
+    Args:
+        image: any size and mode; transparent means paper.
+
+    Raises:
+        ImageError: the drawing is too large or too small.
+    """
     check_size(image, "the drawing")
-    ink = _ink(_grey(image))
-    box = _ink_box(ink)
-    if box is None:
-        if allow_empty:
-            return np.full((size, size), 255, np.uint8)
-        raise EmptySketchError(NOTHING)
-    return 255 - _fit(Image.fromarray(ink), box, size)
+    return Image.fromarray(_ink(_grey(image)))
 
 
 def frame_ink(ink: Image.Image, size: int) -> Pixels:
-    """What `frame_sketch` makes of a drawing whose ink is known, without looking for its paper.
+    """What `frame_sketch` makes of a drawing whose ink is known.
 
     Args:
-        ink: grey, 255 where there is ink and 0 elsewhere; see `model.strokes.render_ink`.
+        ink: from `find_ink` or `model.strokes.render_ink`.
         size: side of the result in pixels.
 
     Raises:
         EmptySketchError: there is no ink.
     """
-    box = _ink_box(np.asarray(ink))
-    if box is None:
-        raise EmptySketchError(NOTHING)
-    if box == (0, 0, *ink.size):
-        # Ink up to all edges may be the ground, out of which light lines were wiped.
-        return frame_sketch(ImageOps.invert(ink), size)
+    ink, box = _find_box(ink)
     return 255 - _fit(ink, box, size)
 
 
@@ -140,19 +146,15 @@ def clean_page(image: Image.Image) -> Image.Image | None:
     )
 
 
-def frame_box(image: Image.Image) -> tuple[float, float, float]:
-    """Where on a drawing the frame of `frame_sketch` lies: left, top and side in pixels.
+def frame_box(ink: Image.Image) -> tuple[float, float, float]:
+    """Where on a drawing the frame of `frame_ink` lies: left, top and side in pixels.
 
     The frame may reach beyond the drawing.
 
     Raises:
-        EmptySketchError, ImageError: as `frame_sketch`.
+        EmptySketchError: there is no ink.
     """
-    check_size(image, "the drawing")
-    box = _ink_box(_ink(_grey(image)))
-    if box is None:
-        raise EmptySketchError(NOTHING)
-    left, top, right, bottom = box
+    _, (left, top, right, bottom) = _find_box(ink)
     side = max(right - left, bottom - top, _SMALLEST_DRAWING) * (1 + 2 * MARGIN)
     return (left + right - side) / 2, (top + bottom - side) / 2, side
 
@@ -285,6 +287,22 @@ def _beside_the_paper(darkness: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def _smooth(coarse: Image.Image, size: tuple[int, int]) -> Image.Image:
     return coarse.filter(ImageFilter.GaussianBlur(2)).resize(size, Image.Resampling.BICUBIC)
+
+
+def _find_box(ink: Image.Image) -> tuple[Image.Image, tuple[int, int, int, int]]:
+    """The ink, and left, top, right, bottom of its pixels.
+
+    Raises:
+        EmptySketchError: there is none.
+    """
+    box = _ink_box(np.asarray(ink))
+    if box == (0, 0, *ink.size):
+        # Up to all edges, strokes may have made a dark ground, out of which lines were wiped.
+        ink = find_ink(ImageOps.invert(ink))
+        box = _ink_box(np.asarray(ink))
+    if box is None:
+        raise EmptySketchError("There is nothing on the page yet. Draw a line to start.")
+    return ink, box
 
 
 def _ink_box(ink: Pixels) -> tuple[int, int, int, int] | None:

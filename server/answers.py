@@ -15,7 +15,7 @@ from model import Match, SketchSearch, SketchZooError
 from model.encoder import Embeddings, Encoder
 from model.images import open_image
 from model.layout import Positions
-from model.preprocess import Pixels, frame_ink, frame_sketch
+from model.preprocess import Pixels, find_ink, frame_ink
 from model.query import Query, parse_query
 from model.strokes import StrokeError, render_ink, render_strokes
 from server.batching import Batcher, BusyError
@@ -122,7 +122,7 @@ class Answers:
         search = self.galleries.search(asked.gallery, asked.version if asked.names_photos else None)
         if asked.photo is not None:
             return asked, search, None
-        return asked, search, frame_of(asked, search.encoder.input_size)
+        return asked, search, frame_ink(ink_of(asked), search.encoder.input_size)
 
     def conclude(
         self, asked: Query, search: SketchSearch, embedding: Embeddings | None
@@ -179,17 +179,12 @@ def parse_json(body: bytes) -> dict[str, Any]:
     return payload
 
 
-def drawing_of(query: Query) -> Image.Image:
-    """What was drawn: strokes, an upload, or strokes on an upload."""
-    paper = open_image(uploaded(query.picture)) if query.picture else None
-    return paper if paper and not query.strokes else render_strokes(query.strokes, paper)
-
-
-def frame_of(query: Query, size: int) -> Pixels:
-    """What was drawn, framed for an encoder whose input has this size."""
-    if query.picture:
-        return frame_sketch(drawing_of(query), size)
-    return frame_ink(render_ink(query.strokes), size)
+def ink_of(query: Query) -> Image.Image:
+    """Where there is ink in what was drawn: strokes, an upload, or strokes on an upload."""
+    if not query.picture:
+        return render_ink(query.strokes)
+    paper = open_image(uploaded(query.picture))
+    return find_ink(render_strokes(query.strokes, paper) if query.strokes else paper)
 
 
 def uploaded(path: Any) -> Path:

@@ -31,9 +31,9 @@ from PIL import Image, ImageDraw
 from model import SketchZooError
 from model.checkpoint import MANIFEST, Checkpoint
 from model.images import flatten, open_image
-from model.preprocess import clean_page, frame_box, frame_sketch
+from model.preprocess import clean_page, find_ink, frame_box, frame_ink, frame_sketch
 from model.query import parse_query
-from model.strokes import parse_strokes, render_strokes
+from model.strokes import parse_strokes, render_ink, render_strokes
 from tests.conftest import make_checkpoint
 
 SECONDS = 5.0
@@ -196,11 +196,10 @@ def read_query(query: Any) -> None:
     strokes = (
         parse_strokes(query["strokes"]) if isinstance(query, dict) and query.get("strokes") else []
     )
-    for paper in (None, _PAPER):
-        drawing = render_strokes(strokes, paper)
+    for ink in (render_ink(strokes), find_ink(render_strokes(strokes, _PAPER))):
         try:
-            frame_sketch(drawing, SIDE)
-            frame_box(drawing)
+            frame_ink(ink, SIDE)
+            frame_box(ink)
         except SketchZooError:
             pass
     parse_query(query)

@@ -151,7 +151,7 @@ def test_a_click_on_a_dot_opens_its_photo_with_its_credit(still: Page) -> None:
     everything = dots(still)
 
     def apart(dot: dict[str, Any], x: float, y: float) -> float:
-        return abs(dot["x"] - x) + abs(dot["y"] - y)
+        return float(abs(dot["x"] - x) + abs(dot["y"] - y))
 
     alone = [
         dot

@@ -9,6 +9,7 @@ from model.preprocess import (
     MARGIN,
     MIN_LINE,
     clean_page,
+    find_ink,
     frame_box,
     frame_ink,
     frame_photo,
@@ -35,7 +36,7 @@ def test_ink_fills_the_frame_but_for_the_margin() -> None:
 def test_the_frame_is_found_on_the_page() -> None:
     page = Image.new("L", (600, 400), 255)
     page.paste(fish(), (340, 140))
-    left, top, side = frame_box(page)
+    left, top, side = frame_box(find_ink(page))
     cut = page.transform(
         (128, 128),
         Image.Transform.EXTENT,

@@ -53,9 +53,10 @@ def test_the_eraser_takes_ink_away_and_leaves_what_comes_later() -> None:
 def test_a_drawing_that_grows_is_painted_as_if_it_were_new() -> None:
     first = {"width": 0.05, "points": [[0.1, 0.5], [0.9, 0.5]]}
     wipe = {"width": 0.1, "points": [[0.3, 0.2], [0.3, 0.8]], "erase": True}
-    last = {"width": 0.02, "points": [[0.3, 0.1], [0.3, 0.9], [0.8, 0.2]]}
+    points = [[0.3, 0.1], [0.3, 0.9], [0.8, 0.2]]
+    last = {"width": 0.02, "points": points}
     grown = [[first], [first, wipe]]
-    grown += [[first, wipe, {**last, "points": last["points"][:count]}] for count in (1, 2, 3)]
+    grown += [[first, wipe, {**last, "points": points[:count]}] for count in (1, 2, 3)]
     grown += [[first, {**wipe, "erase": False}, last]]
     pages = [np.asarray(render_ink(parse_strokes(strokes))) for strokes in grown]
     for strokes, page in zip(grown, pages, strict=True):
