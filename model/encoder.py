@@ -239,7 +239,7 @@ class Encoder:
         return np.concatenate(rows)[: len(frames)]
 
     def embed_frame(self, frame: Pixels) -> Embeddings:
-        """The embedding of one sketch that `model.preprocess.frame_sketch` has framed.
+        """The embedding of one sketch that `model.preprocess` has framed.
 
         Returns:
             `(size,)` float32.

@@ -295,11 +295,11 @@ def _find_box(ink: Image.Image) -> tuple[Image.Image, tuple[int, int, int, int]]
     Raises:
         EmptySketchError: there is none.
     """
-    box = _ink_box(np.asarray(ink))
-    if box == (0, 0, *ink.size):
-        # Up to all edges, strokes may have made a dark ground, out of which lines were wiped.
-        ink = find_ink(ImageOps.invert(ink))
-        box = _ink_box(np.asarray(ink))
+    tones = np.asarray(ink)
+    if _paper(tones) > 127 and not _is_photographed(tones):
+        # Strokes may have made a dark ground, out of which lines were wiped.
+        ink, tones = ImageOps.invert(ink), 255 - tones
+    box = _ink_box(tones)
     if box is None:
         raise EmptySketchError("There is nothing on the page yet. Draw a line to start.")
     return ink, box

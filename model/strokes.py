@@ -23,7 +23,11 @@ _PAPER_SIDE = 384
 """Pixels. Drawings are rendered at this size, then framed for the encoder."""
 
 _KEPT = 256
-"""Pages, of 147 kB each, with all but the last stroke of a drawing: only that one grows."""
+"""Pages with all but the last stroke of a drawing, since only that one grows. A page takes 147 kB,
+and with its strokes, which it is known by, up to 440 kB."""
+
+_SHORT = 2000
+"""Points of drawings whose pages are kept."""
 
 
 class StrokeError(SketchZooError):
@@ -108,13 +112,19 @@ def render_strokes(strokes: Sequence[Stroke], paper: Image.Image | None = None) 
 
 def render_ink(strokes: Sequence[Stroke]) -> Image.Image:
     """Where strokes leave ink: a square picture in grey, 255 there and 0 elsewhere."""
-    page = _finished(tuple(strokes[:-1])).copy()
+    finished = tuple(strokes[:-1])
+    is_short = sum(len(stroke.points) for stroke in finished) <= _SHORT
+    page = _kept_page(finished).copy() if is_short else _new_page(finished)
     _paint(page, strokes[-1:], 255, 0)
     return page
 
 
 @lru_cache(_KEPT)
-def _finished(strokes: tuple[Stroke, ...]) -> Image.Image:
+def _kept_page(strokes: tuple[Stroke, ...]) -> Image.Image:
+    return _new_page(strokes)
+
+
+def _new_page(strokes: Sequence[Stroke]) -> Image.Image:
     page = Image.new("L", (_PAPER_SIDE, _PAPER_SIDE), 0)
     _paint(page, strokes, 255, 0)
     return page

@@ -102,7 +102,7 @@ class Batcher:
     def submit(
         self, frame: Pixels, client: str, *, newest_wins: bool = False
     ) -> Future[Embeddings]:
-        """Queues a frame from `frame_sketch`.
+        """Queues a frame from `frame_sketch` or `frame_ink`.
 
         Args:
             frame: `(h, w)`.

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
@@ -238,7 +237,6 @@ def _is_in(address: str, networks: str) -> bool:
         return False
 
 
-@lru_cache(MOST_CLIENTS)
 def _network(address: str) -> str:
     try:
         ip = ipaddress.ip_address(address)

@@ -167,8 +167,8 @@ def _fit(commands: Commands) -> None:
         "--start",
         type=Path,
         metavar="CHECKPOINT",
-        help="begin with these weights; from another backbone take the prototypes and keep them, "
-        "so that both encoders embed into one space",
+        help="begin with these weights, or from another backbone with the prototypes alone; they "
+        "are kept, so that both encoders embed into one space",
     )
     documented = dict(
         re.findall(r'(\w+): [^\n]+\n +"""(.+?)"""', source.getsource(FitConfig), re.S)

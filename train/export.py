@@ -111,7 +111,11 @@ def _take_mean(trained: Run, given: Checkpoint) -> None:
 
 
 def _check_split(run: Path, other: Path) -> None:
-    """Whether an encoder has never seen what a run holds out."""
+    """Makes sure that an encoder has never seen what a run holds out.
+
+    Raises:
+        DataError: it may have.
+    """
     held, known = (Split.load(folder / SPLIT).validation_ids for folder in (run, other))
     if not held <= known:
         raise DataError(f"{other} was trained on pictures that {run} holds out.")

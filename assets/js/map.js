@@ -66,9 +66,12 @@ export class GalleryMap {
     this.canvas = /** @type {HTMLCanvasElement} */ (part(root, "plane"));
     this.tip = part(root, "tip");
     this.ring = part(root, "ring");
+    this.buttons = part(root, "zoom");
     const ring = () => this.#place && !this.#isAway() && this.#toPixels(this.#place);
     this.zoom = new Zoom(root, this.canvas, () => ring() || null, () => this.#zoomed());
-    this.canvas.addEventListener("pointermove", (event) => this.#hover(this.#at(event)));
+    this.canvas.addEventListener("pointermove", (event) => {
+      this.#hover(event.buttons ? null : this.#at(event));
+    });
     this.canvas.addEventListener("pointerleave", () => this.#hover(null));
     this.canvas.addEventListener("click", (event) => {
       if (this.zoom.dragged) return;
@@ -138,12 +141,20 @@ export class GalleryMap {
     if (!address) return;
     const answer = await fetch(new URL(address, document.baseURI)).catch(() => null);
     if (!answer?.ok || address !== this.#address || this.#data) return;
-    this.#data = await answer.json();
+    this.#data = /** @type {MapData} */ (await answer.json());
+    this.#animals = gather(this.#data);
     this.#paintDots();
   }
 
   get #size() {
     return { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
+  }
+
+  /** Where the buttons that magnify lie. */
+  get #buttons() {
+    const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = this.buttons;
+    const [x, y] = [offsetLeft + offsetWidth / 2, offsetTop + offsetHeight / 2];
+    return { x, y, width: offsetWidth, height: offsetHeight };
   }
 
   get #isDark() {
@@ -164,7 +175,6 @@ export class GalleryMap {
     context.scale(devicePixelRatio, devicePixelRatio);
     context.globalAlpha = 0.85;
     this.#radius = dotRadius(photos.length, width * height) * this.zoom.growth;
-    this.#animals = gather(this.#data);
     const colours = this.#animals.map(({ middle }) => colour(middle, this.#isDark));
     for (const [i, [x, y]] of this.#spots.entries()) {
       context.fillStyle = colours[photos[i][2]];
@@ -186,12 +196,13 @@ export class GalleryMap {
     context.scale(devicePixelRatio, devicePixelRatio);
     const plane = { x: width / 2, y: height / 2, width, height };
     const ring = this.#moveRing();
+    const buttons = this.#buttons;
     const spots = this.#found.map(this.#toPixels);
     const side = Math.min(72, Math.max(44, width / 9));
-    const pins = placePins(spots, side, ring, plane);
+    const pins = placePins(spots, side, ring, plane, [buttons]);
     this.#pins = this.#matches.map((match, i) => ({ match, pin: pins[i] }));
     this.#paintStems(context, spots);
-    this.#paintLabels(context, [...pins.filter((pin) => pin.shown), ring], plane);
+    this.#paintLabels(context, [...pins.filter((pin) => pin.shown), ring, buttons], plane);
     this.#showPins();
   }
 

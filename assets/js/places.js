@@ -92,11 +92,11 @@ export function meet(a, b) {
  * @param {number} side of a pin of full size in pixels; later ones are smaller.
  * @param {Box} ring stays free.
  * @param {Box} plane all of them stay inside.
+ * @param {Box[]} [others] what stays free, too.
  * @returns {Pin[]} one a spot.
  */
-export function placePins(spots, side, ring, plane) {
-  /** @type {Box[]} */
-  const taken = [ring];
+export function placePins(spots, side, ring, plane, others = []) {
+  const taken = [ring, ...others];
   return spots.map((spot, rank) => {
     const full = side * (rank === 0 ? 1 : rank < 4 ? 0.85 : 0.7);
     const box = SIZES.map((size) => roomFor(spot, full * size, ring, plane, taken)).find(Boolean);

@@ -1,4 +1,4 @@
-/** A plane that is magnified by buttons, pinching, or the wheel with Ctrl, and moved by dragging. */
+/** A plane that is magnified by buttons, by two fingers, or by the wheel with Ctrl, and dragged. */
 
 import { part } from "./gallery.js";
 
@@ -8,6 +8,9 @@ import { part } from "./gallery.js";
 /** Largest magnification, and that of one press of a button. */
 const MOST = 8;
 const STEP = 1.6;
+
+/** What is magnified less than this when it gets smaller is whole again. */
+const NEARLY = 1.05;
 
 /** Pixels that a mouse moves before it drags. */
 const SLOP = 4;
@@ -29,7 +32,8 @@ const WHOLE = { scale: 1, left: 0, top: 0 };
  * @returns {View}
  */
 export function magnify({ scale, left, top }, factor, around, move, size) {
-  const wanted = Math.min(MOST, Math.max(1, scale * factor));
+  const least = factor < 1 && scale * factor < NEARLY ? 1 : scale * factor;
+  const wanted = Math.min(MOST, Math.max(1, least));
   const [x, y] = [left, top].map((corner, i) => {
     const place = around[i] + move[i] - ((around[i] - corner) * wanted) / scale;
     return Math.min(0, Math.max(size[i] * (1 - wanted), place));
@@ -126,7 +130,7 @@ export class Zoom {
     farther.disabled = this.isWhole;
   }
 
-  /** @param {WheelEvent} event which a trackpad's pinch is, too; without Ctrl it scrolls the page. */
+  /** @param {WheelEvent} event which many browsers make of a trackpad's pinch, too. */
   #turn(event) {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
@@ -134,31 +138,40 @@ export class Zoom {
   }
 
   /** @param {PointerEvent} event */
-  #press({ pointerType, offsetX, offsetY }) {
+  #press({ pointerType, button, offsetX, offsetY }) {
     this.dragged = false;
-    if (pointerType !== "touch") this.#held = [offsetX, offsetY];
+    if (pointerType !== "touch" && button === 0) this.#held = [offsetX, offsetY];
   }
 
   /** @param {PointerEvent} event */
-  #drag({ pointerId, offsetX, offsetY }) {
-    if (!this.#held || this.isWhole) return;
+  #drag({ pointerId, buttons, offsetX, offsetY }) {
+    if (!(buttons & 1)) this.#held = null; // it may have been let go outside
+    if (!this.#held) return;
     const move = /** @type {Spot} */ ([offsetX - this.#held[0], offsetY - this.#held[1]]);
-    if (!this.dragged && Math.hypot(...move) < SLOP) return;
+    if (!this.isWhole && !this.dragged && Math.hypot(...move) < SLOP) return;
+    this.#held = [offsetX, offsetY];
+    if (this.isWhole) return;
     this.dragged = true;
     this.plane.setPointerCapture(pointerId);
-    this.#held = [offsetX, offsetY];
     this.#by(1, this.#middle, move);
   }
 
-  /** @param {TouchEvent} event */
+  /** @param {TouchEvent} event of which only what magnifies or moves the plane is kept from the page. */
   #pinch(event) {
     const [before, now] = [this.#fingers, this.#touched(event)];
     this.#fingers = now;
-    if (before.length !== now.length || now.length > 2 || (now.length === 1 && this.isWhole)) return;
-    event.preventDefault();
+    if (before.length !== now.length || now.length > 2 || !event.cancelable) return;
     const [was, is] = [before, now].map(middleAndSpread);
     const move = /** @type {Spot} */ ([is.middle[0] - was.middle[0], is.middle[1] - was.middle[1]]);
-    this.#by(is.spread / was.spread, was.middle, move);
+    const [{ scale, left, top }, factor] = [this.#view, is.spread / was.spread];
+    const next = magnify(this.#view, factor, was.middle, move, this.#size);
+    if (now.length === 1 && next.left === left && next.top === top) return;
+    event.preventDefault();
+    if (this.#held) return; // a pen, which tells of its moves twice
+    if (next.scale !== scale || next.left !== left || next.top !== top) {
+      this.#show(next);
+      this.changed();
+    }
   }
 
   /**

@@ -29,3 +29,18 @@ test("the plane still fills its frame", () => {
 test("nothing is magnified for ever", () => {
   assert.equal(magnify(whole, 100, [0, 0], [0, 0], size).scale, 8);
 });
+
+test("as many steps back as there were forth show the whole plane again", () => {
+  for (const count of [1, 2, 3, 4]) {
+    let view = whole;
+    for (const factor of [1.6, 1 / 1.6]) {
+      for (let i = 0; i < count; i++) view = magnify(view, factor, [123, 45], [0, 0], size);
+    }
+    assert.deepEqual(view, whole);
+  }
+});
+
+test("small steps magnify, too", () => {
+  const view = magnify(magnify(whole, 1.02, [0, 0], [0, 0], size), 1.02, [0, 0], [0, 0], size);
+  assert.equal(view.scale, 1.02 * 1.02);
+});

@@ -73,21 +73,30 @@ def test_known_ink_gives_the_frame_of_the_drawing() -> None:
         frame_ink(Image.new("L", (300, 300), 0), 64)
 
 
-def test_a_drawing_that_is_nearly_all_ink_is_no_photo_of_a_drawing() -> None:
+@pytest.mark.parametrize("edge", [20, 0])
+def test_a_drawing_that_is_nearly_all_ink_is_no_photo_of_a_drawing(edge: int) -> None:
     ink = Image.new("L", (384, 384), 0)
-    ImageDraw.Draw(ink).ellipse((20, 20, 360, 360), fill=255)
+    disc = ImageDraw.Draw(ink)
+    disc.ellipse((edge, edge, 383 - edge, 383 - edge), fill=255)
+    disc.ellipse((230, 120, 270, 160), fill=0)
     assert np.mean(np.asarray(ink) > 0) > 0.5
     frame = frame_ink(ink, 64)
-    inner = np.pi / 4 / (1 + 2 * MARGIN) ** 2
+    inner = (np.pi / 4 - np.pi * (20 / (384 - 2 * edge)) ** 2) / (1 + 2 * MARGIN) ** 2
     assert np.mean(frame < 128) == pytest.approx(inner, abs=0.02)
+    left, top, side = frame_box(ink)
+    assert (left + side / 2, top + side / 2) == pytest.approx((192, 192), abs=1)
 
 
-def test_lines_wiped_out_of_a_page_full_of_ink_are_inverted() -> None:
+@pytest.mark.parametrize("bare", [0, 1])
+def test_lines_wiped_out_of_a_page_full_of_ink_are_inverted(bare: int) -> None:
     full = Image.new("L", (400, 400), 255)
     wiped = ImageOps.invert(fish().point(lambda tone: 255 * (tone > 127)))
     full.paste(ImageOps.invert(wiped), (60, 90))
+    full.paste(0, (0, 400 - bare, 400, 400))
     wanted = Image.new("L", (400, 400), 0)
     wanted.paste(wiped, (60, 90))
+    if bare:  # the row counts as a line then
+        wanted.paste(255, (0, 399, 400, 400))
     assert np.array_equal(frame_ink(full, 64), frame_ink(wanted, 64))
 
 

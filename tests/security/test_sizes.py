@@ -5,11 +5,13 @@ import io
 import json
 import os
 import time
+import tracemalloc
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -18,6 +20,8 @@ from starlette.types import Message, Receive, Scope, Send
 from model.strokes import StrokeError, parse_strokes, render_strokes
 from server.limits import MAX_BODY, MAX_DEPTH, MAX_UPLOAD, Bodies, nests_deeper
 from server.uploads import make_room
+
+LINES = [{"width": 0.01, "points": [[0.1, 0.2], [0.7, 0.8]]}]
 
 POSTS = [
     "/gradio_api/component_server",
@@ -194,6 +198,20 @@ def test_the_most_that_may_be_painted_is_painted_within_a_second() -> None:
     began = time.process_time()
     render_strokes(strokes)
     assert time.process_time() - began < 1
+
+
+def test_long_drawings_do_not_stay_in_memory() -> None:
+    rng = np.random.default_rng(0)
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            points = rng.random((20_000, 2)).tolist()
+            render_strokes(parse_strokes([{"width": 0.001, "points": points}, *LINES]))
+        del points
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2_000_000  # one such drawing takes about 3 MB
 
 
 @pytest.mark.parametrize("k", [0, 49, -1, 1e9, 1.5, "12", [12]])
