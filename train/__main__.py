@@ -436,9 +436,11 @@ def _export(commands: Commands) -> None:
     parser.add_argument(
         "--mean-with",
         type=Path,
+        nargs="+",
+        default=[],
         metavar="CHECKPOINT",
-        help="write the mean of the run's weights and those of the checkpoint it started from, "
-        "which often generalises better than either",
+        help="write the mean of the run's weights and those of checkpoints, such as the one it "
+        "started from, which often generalises better than each",
     )
 
     def run(arguments: argparse.Namespace) -> None:

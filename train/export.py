@@ -26,7 +26,7 @@ def export(
     photo_encoder: Path | None = None,
     photo_size: int | None = None,
     last: bool = False,
-    mean_with: Path | None = None,
+    mean_with: Sequence[Path] = (),
 ) -> Checkpoint:
     """Writes the averaged weights of the run's best evaluation, with the run's split beside.
 
@@ -42,7 +42,7 @@ def export(
             size; a larger one makes up for that (Touvron et al. 2019).
         last: take the weights that the run ended with. The best evaluation is that of the run's
             encoder alone, which with a `photo_encoder` is not what counts.
-        mean_with: a checkpoint, as a rule the one that the run started from; the mean of its
+        mean_with: checkpoints, as a rule the one that the run started from; the mean of their
             weights and the run's is written (Wortsman et al. 2022, "Model soups").
 
     Raises:
@@ -52,8 +52,8 @@ def export(
     if photo_size is not None and (photo_encoder is None or not 32 <= photo_size <= MAX_SIZE):
         raise DataError(f"--photo-size is 32 to {MAX_SIZE}, and for a --photo-encoder.")
     trained = load_run(run, last=last)
-    if mean_with:
-        _take_mean(trained, Checkpoint.open(mean_with))
+    for count, folder in enumerate(mean_with, 1):
+        _take_mean(trained, Checkpoint.open(folder), 1 / (count + 1))
     other = load_run(photo_encoder) if photo_encoder else None
     if other:
         if not same_prototypes(other.network, trained.network):
@@ -93,8 +93,8 @@ def export(
     return checkpoint
 
 
-def _take_mean(trained: Run, given: Checkpoint) -> None:
-    """Puts a run's weights halfway to those of a checkpoint."""
+def _take_mean(trained: Run, given: Checkpoint, share: float) -> None:
+    """Puts a run's weights this share of the way to those of a checkpoint."""
     other = given.network()
     weights, others = trained.network.state_dict(), other.state_dict()
     alike, wanted = (
@@ -104,10 +104,10 @@ def _take_mean(trained: Run, given: Checkpoint) -> None:
     if alike != wanted or not same_prototypes(trained.network, other):
         raise DataError(
             f"{given.folder} holds another encoder than {trained.folder}, or embeds into another "
-            "space. --mean-with takes the checkpoint that the run started from."
+            "space. --mean-with takes checkpoints like the one that the run started from."
         )
     _check_split(trained.folder, given.folder)
-    trained.network.load_state_dict(mean_weights(others, weights, 0.5))
+    trained.network.load_state_dict(mean_weights(others, weights, 1 - share))
 
 
 def _check_split(run: Path, other: Path) -> None:

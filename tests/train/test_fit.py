@@ -240,6 +240,9 @@ def test_the_mean_of_a_run_and_where_it_started_is_exported(
     assert main(command) == 0
     mean = Checkpoint.open(out).network()
     assert torch.allclose(mean.projection.weight, 2 * before, rtol=2e-3, atol=1e-5)
+    assert main([*command[:5], str(start), *command[5:]]) == 0  # once more, a third each
+    mean_of_three = Checkpoint.open(out).network().projection.weight
+    assert torch.allclose(mean_of_three, (1 + 3 + 3) / 3 * before, rtol=2e-3, atol=1e-5)
     for name, value in trained.network.backbone.state_dict().items():
         assert torch.allclose(mean.backbone.state_dict()[name], value, rtol=2e-3, atol=1e-4), name
     export_start(prototypes=-1)
