@@ -72,6 +72,7 @@ def test_a_run_on_two_ranks_ends_with_equal_weights_and_counts_each_picture_once
 def test_each_rank_knows_what_the_teacher_says_of_the_mixtures_of_all(
     sketchy: Path, tmp_path: Path
 ) -> None:
+    run_ranks(2, "teacher", tmp_path, sketchy)
     run_ranks(2, "mix", tmp_path, sketchy)
     ranks = [torch.load(tmp_path / f"fit-{rank}.pt", weights_only=True) for rank in (0, 1)]
     assert torch.equal(ranks[0]["targets"], ranks[1]["targets"])

@@ -2,6 +2,7 @@
 
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py gradients FOLDER
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py fit FOLDER SKETCHY
+python -m torch.distributed.run --nproc-per-node=2 two_ranks.py teacher FOLDER SKETCHY
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py mix FOLDER SKETCHY
 """
 
@@ -124,15 +125,16 @@ def main() -> None:
         photo_batch=6,
         validation=0.5,
         eval_every=2,
-        amp=what != "mix",  # what the teacher says is then the same to the last digits
+        amp=what == "fit",  # without, what the teacher says is the same to the last digits
     )
     sources = Sources(Recorded.sketchy, cache=folder / "cache")
-    fitting.fit(config, sources, folder / "run", device="cpu")
     if what == "mix":
         photos = sketchy_folders(Recorded.sketchy)[0]
         taught = replace(sources, unlabelled=(photos,), teacher=folder / "run")
         config = replace(config, unlabelled_batch=4, mix=True, mixed_sketches=4)
         fitting.fit(config, taught, folder / "student", device="cpu")
+    else:
+        fitting.fit(config, sources, folder / "run", device="cpu")
 
 
 if __name__ == "__main__":
