@@ -116,10 +116,15 @@ export class Zoom {
    * @param {number} factor
    * @param {Spot} around
    * @param {Spot} [move]
+   * @returns {boolean} whether anything is seen elsewhere now.
    */
   #by(factor, around, move = [0, 0]) {
-    this.#show(magnify(this.#view, factor, around, move, this.#size));
+    const { scale, left, top } = this.#view;
+    const view = magnify(this.#view, factor, around, move, this.#size);
+    if (view.scale === scale && view.left === left && view.top === top) return false;
+    this.#show(view);
     this.changed();
+    return true;
   }
 
   /** @param {View} view */
@@ -161,17 +166,11 @@ export class Zoom {
     const [before, now] = [this.#fingers, this.#touched(event)];
     this.#fingers = now;
     if (before.length !== now.length || now.length > 2 || !event.cancelable) return;
+    if (this.#held) return event.preventDefault(); // a pen, which tells of its moves twice
     const [was, is] = [before, now].map(middleAndSpread);
     const move = /** @type {Spot} */ ([is.middle[0] - was.middle[0], is.middle[1] - was.middle[1]]);
-    const [{ scale, left, top }, factor] = [this.#view, is.spread / was.spread];
-    const next = magnify(this.#view, factor, was.middle, move, this.#size);
-    if (now.length === 1 && next.left === left && next.top === top) return;
-    event.preventDefault();
-    if (this.#held) return; // a pen, which tells of its moves twice
-    if (next.scale !== scale || next.left !== left || next.top !== top) {
-      this.#show(next);
-      this.changed();
-    }
+    const moved = this.#by(is.spread / was.spread, was.middle, move);
+    if (moved || now.length === 2) event.preventDefault();
   }
 
   /**

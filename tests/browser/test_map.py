@@ -238,26 +238,32 @@ def test_the_map_follows_the_theme_and_the_size_of_the_window(still: Page) -> No
     assert plane["x"] < ring[0] < plane["x"] + plane["width"]
 
 
-def test_on_a_phone_the_map_fits_and_a_tap_opens_a_photo(browser: Browser, address: str) -> None:
-    phone = browser.new_context(
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[Page]:
+    """The map on a phone where nothing is animated."""
+    context = browser.new_context(
         viewport={"width": 390, "height": 844},
         device_scale_factor=3,
         has_touch=True,
         is_mobile=True,
         reduced_motion="reduce",
     )
-    page = phone.new_page()
+    page = context.new_page()
     page.goto(address)
     page.wait_for_selector('[data-part="examples"] button')
     show_map(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    plane = box(page, PLANE)
+    yield page
+    context.close()
+
+
+def test_on_a_phone_the_map_fits_and_a_tap_opens_a_photo(phone: Page) -> None:
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    plane = box(phone, PLANE)
     assert plane["width"] >= 340
     assert plane["y"] < 660
-    assert page.locator(PINS).count() >= 6
-    page.touchscreen.tap(*middle(page, PINS))
-    expect(page.get_by_role("dialog")).to_be_visible()
-    phone.close()
+    assert phone.locator(PINS).count() >= 6
+    phone.touchscreen.tap(*middle(phone, PINS))
+    expect(phone.get_by_role("dialog")).to_be_visible()
 
 
 def inside(page: Page, spot: tuple[float, float]) -> bool:
@@ -348,49 +354,36 @@ def test_a_drawing_that_leaves_the_magnified_part_is_shown_with_all_photos(still
     assert inside(still, middle(still, RING))
 
 
-def test_two_fingers_magnify_the_map_on_a_phone_and_one_scrolls_the_page(
-    browser: Browser, address: str
-) -> None:
-    phone = browser.new_context(
-        viewport={"width": 390, "height": 844},
-        has_touch=True,
-        is_mobile=True,
-        reduced_motion="reduce",
-    )
-    page = phone.new_page()
-    page.goto(address)
-    page.wait_for_selector('[data-part="examples"] button')
-    show_map(page)
+def test_two_fingers_magnify_the_map_on_a_phone_and_one_scrolls_the_page(phone: Page) -> None:
     to_middle = "plane => plane.scrollIntoView({ block: 'center', behavior: 'instant' })"
-    page.locator(PLANE).evaluate(to_middle)
-    touch = phone.new_cdp_session(page)
+    phone.locator(PLANE).evaluate(to_middle)
+    touch = phone.context.new_cdp_session(phone)
 
     def fingers(kind: str, *spots: tuple[float, float]) -> None:
         points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(spots)]
         touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
 
-    x, y = middle(page, RING)
+    x, y = middle(phone, RING)
     fingers("Start", (x - 20, y), (x + 20, y))
     for apart in (30, 40, 50):
         fingers("Move", (x - apart, y), (x + apart, y))
     fingers("End")
-    expect(page.get_by_role("button", name="Zoom out")).to_be_enabled()
-    painted(page)
-    assert middle(page, RING) == pytest.approx((x, y), abs=3)
-    assert page.evaluate("visualViewport.scale") == 1
-    page.get_by_role("button", name="Zoom out").tap()
-    page.get_by_role("button", name="Zoom out").tap()
-    expect(page.get_by_role("button", name="Zoom out")).to_be_disabled()
-    page.locator(PLANE).evaluate(to_middle)
-    scrolled = page.evaluate("scrollY")
+    expect(phone.get_by_role("button", name="Zoom out")).to_be_enabled()
+    painted(phone)
+    assert middle(phone, RING) == pytest.approx((x, y), abs=3)
+    assert phone.evaluate("visualViewport.scale") == 1
+    phone.get_by_role("button", name="Zoom out").tap()
+    phone.get_by_role("button", name="Zoom out").tap()
+    expect(phone.get_by_role("button", name="Zoom out")).to_be_disabled()
+    phone.locator(PLANE).evaluate(to_middle)
+    scrolled = phone.evaluate("scrollY")
     assert scrolled > 60
-    x, y = middle(page, PLANE)
+    x, y = middle(phone, PLANE)
     fingers("Start", (x, y))
     for step in range(1, 8):
         fingers("Move", (x, y + 20 * step))
     fingers("End")
-    page.wait_for_function(f"scrollY < {scrolled - 20}")
-    phone.close()
+    phone.wait_for_function(f"scrollY < {scrolled - 20}")
 
 
 def test_ten_thousand_photos_are_drawn_in_a_few_milliseconds(still: Page) -> None:
