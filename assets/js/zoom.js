@@ -1,4 +1,7 @@
-/** A plane that is magnified by buttons, by two fingers, or by the wheel with Ctrl, and dragged. */
+/**
+ * A plane that is magnified by buttons, by two fingers, or by the wheel with Ctrl, and dragged; by keyboard
+ * from its buttons.
+ */
 
 import { part } from "./gallery.js";
 
@@ -14,6 +17,12 @@ const NEARLY = 1.05;
 
 /** Pixels that a mouse moves before it drags. */
 const SLOP = 4;
+
+/** Share of the frame by which an arrow key looks further. */
+const KEY = 0.2;
+
+/** @type {Record<string, Spot>} Where the plane goes when one looks to the side of an arrow. */
+const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 /** How much a pixel of the wheel magnifies; a notch has about a hundred. */
 const PIXEL = 0.004;
@@ -62,6 +71,7 @@ export class Zoom {
     this.buttons = /** @type {HTMLButtonElement[]} */ ([part(root, "nearer"), part(root, "farther")]);
     for (const [i, button] of this.buttons.entries()) {
       button.addEventListener("click", () => this.#by(i ? 1 / STEP : STEP, focus() ?? this.#middle));
+      button.addEventListener("keydown", (event) => this.#look(event));
     }
     plane.addEventListener("wheel", (event) => this.#turn(event), { passive: false });
     plane.addEventListener("pointerdown", (event) => this.#press(event));
@@ -131,8 +141,18 @@ export class Zoom {
   #show(view) {
     this.#view = view;
     const [nearer, farther] = this.buttons;
-    nearer.disabled = view.scale === MOST;
-    farther.disabled = this.isWhole;
+    // Not `disabled`, which would take the focus away from whoever works them by keyboard.
+    nearer.ariaDisabled = String(view.scale === MOST);
+    farther.ariaDisabled = String(this.isWhole);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #look(event) {
+    const arrow = ARROWS[event.key];
+    if (!arrow || this.isWhole) return;
+    event.preventDefault();
+    const [width, height] = this.#size;
+    this.#by(1, this.#middle, [KEY * width * arrow[0], KEY * height * arrow[1]]);
   }
 
   /** @param {WheelEvent} event which many browsers make of a trackpad's pinch, too. */

@@ -305,6 +305,31 @@ def test_the_map_is_magnified_by_buttons_and_whole_again(still: Page) -> None:
     assert middle(still, RING) == pytest.approx(ring, abs=1)
 
 
+def test_the_map_is_magnified_and_moved_by_keyboard(still: Page) -> None:
+    nearer = still.get_by_role("button", name="Zoom in")
+    nearer.focus()
+    for _ in range(6):
+        still.keyboard.press("Enter")
+    expect(nearer).to_be_disabled()
+    expect(nearer).to_be_focused()
+    painted(still)
+    ring, plane, page = middle(still, RING), box(still, PLANE), still.evaluate("scrollY")
+    still.keyboard.press("ArrowRight")
+    painted(still)
+    assert middle(still, RING) == pytest.approx((ring[0] - 0.2 * plane["width"], ring[1]), abs=1.5)
+    still.keyboard.press("ArrowLeft")
+    still.keyboard.press("ArrowDown")
+    painted(still)
+    assert middle(still, RING) == pytest.approx((ring[0], ring[1] - 0.2 * plane["height"]), abs=1.5)
+    assert still.evaluate("scrollY") == page
+    still.keyboard.press("Tab")
+    for _ in range(6):
+        still.keyboard.press("Enter")
+    farther = still.get_by_role("button", name="Zoom out")
+    expect(farther).to_be_disabled()
+    expect(farther).to_be_focused()
+
+
 def test_the_wheel_with_ctrl_magnifies_around_the_mouse_and_a_drag_moves(still: Page) -> None:
     ring = middle(still, RING)
     still.mouse.move(*ring)
