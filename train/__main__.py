@@ -351,7 +351,11 @@ def _run_evaluate(arguments: argparse.Namespace) -> None:
         "good: name the split.json of the checkpoint with --split to leave those out."
     )
     if figures["perfect_precision_at_12"] < 1:
-        print(f"A perfect ranking reaches {figures['perfect_precision_at_12']:.4f} at 12 here.")
+        print(
+            f"A perfect ranking reaches {figures['perfect_precision_at_12']:.4f} at 12 here. With "
+            "the photos of each class counted as if it had 12, this one reaches "
+            f"{figures['balanced_precision_at_12']:.4f} of 1."
+        )
     print(protocol)
     if arguments.json:
         write_json(arguments.json, figures)

@@ -82,6 +82,7 @@ class Evaluation:
             **asdict(self.metrics),
             "checkpoint": self.checkpoint,
             "perfect_precision_at_12": self.perfect(),
+            "balanced_precision_at_12": float(ranking.balanced.mean()),
             "precision_at": {str(k): float(ranking.precision_at(k).mean()) for k in ranking.depths},
             "recall_at": {str(k): ranking.recall_at(k) if known else None for k in (1, 5, 10)},
             "sketches_with_their_photo": known,

@@ -11,7 +11,12 @@ at rank i is relevant, else 0:
                            among the first k; sketches whose photo is not in the gallery do not
                            count
 
-All are means over sketches, so that classes count by how often they were drawn.
+    balanced P@k         = P@k where each photo of a class with n < k photos counts k / n times, as
+                           if there were k of each; the last one that counts may count in part
+
+All are means over sketches, so that classes count by how often they were drawn. Where classes have
+fewer than k photos, P@k cannot reach 1 and balanced P@k can: it estimates what a gallery with as
+many photos of each would give, and leans on few photos in doing so.
 """
 
 from dataclasses import dataclass
@@ -49,6 +54,7 @@ class Ranking:
         first: `(n, 12)` numbers of the nearest photos, best first.
         precision: `(n, len(depths))` P@k.
         depths: those of `DEPTHS` that the gallery has photos for.
+        balanced: `(n,)` balanced P@12.
         average_precision: `(n,)`.
         own_rank: `(n,)` rank of the very photo, from 1; 0 where it is not in the gallery.
     """
@@ -56,6 +62,7 @@ class Ranking:
     first: NDArray[np.int64]
     precision: NDArray[np.float64]
     depths: tuple[int, ...]
+    balanced: NDArray[np.float64]
     average_precision: NDArray[np.float64]
     own_rank: NDArray[np.int64]
 
@@ -88,7 +95,9 @@ def rank_photos(
         sketch_ids, photo_ids: photo ids, for the rank of the very photo.
     """
     depths = tuple(k for k in DEPTHS if k <= len(photos))
-    first, precision, average, own = [], [], [], []
+    first, precision, balanced, average, own = [], [], [], [], []
+    _, label_of, counts = np.unique(photo_labels, return_inverse=True, return_counts=True)
+    weights = np.maximum(1, FIRST / counts)[label_of]
     half_squares = (photos**2).sum(axis=1) / 2
     for start in range(0, len(sketches), 512):
         block = slice(start, start + 512)
@@ -98,6 +107,9 @@ def rank_photos(
         at = np.cumsum(relevant, axis=1) / np.arange(1, len(photos) + 1)
         first.append(order[:, :FIRST])
         precision.append(at[:, [k - 1 for k in depths]])
+        weight = weights[order]
+        room = FIRST - (np.cumsum(weight, axis=1) - weight)
+        balanced.append((np.clip(room, 0, weight) * relevant).sum(axis=1) / FIRST)
         average.append((at * relevant).sum(axis=1) / np.maximum(relevant.sum(axis=1), 1))
         if sketch_ids is not None and photo_ids is not None:
             same = (photo_ids[order] == sketch_ids[block, None]) & relevant
@@ -108,6 +120,7 @@ def rank_photos(
         np.concatenate(first),
         np.concatenate(precision),
         depths,
+        np.concatenate(balanced),
         np.concatenate(average),
         np.concatenate(own),
     )

@@ -37,6 +37,31 @@ def test_metrics_are_means_over_sketches() -> None:
     assert metrics.map == pytest.approx((3 + last) / 4)
 
 
+def test_balanced_precision_counts_photos_of_small_classes_as_if_there_were_twelve() -> None:
+    """Photos of a count 6 times, those of b once, those of c 4 times."""
+    order = ["b"] * 5 + ["a"] + ["c", "b", "a", "c", "c"] + ["b"] * 9
+    photos = on_circle([4.0 * rank for rank in range(len(order))])
+    sketches = on_circle([0.0] * 3)
+    ranking = rank_photos(sketches, photos, np.array(["a", "b", "c"]), np.array(order))
+    # 5 of b, 6 of a, and 1 of the 4 of c are the first 12.
+    assert ranking.balanced == pytest.approx([6 / 12, 5 / 12, 1 / 12])
+    assert ranking.precision_at(12) == pytest.approx([2 / 12, 7 / 12, 3 / 12])
+
+
+def test_balanced_precision_is_that_of_a_gallery_with_each_photo_copied() -> None:
+    random = np.random.default_rng(5)
+    photo_labels = np.repeat(np.arange(6), [1, 2, 3, 4, 6, 12])
+    photos = random.normal(size=(28, 8)).astype(np.float32)
+    sketches = random.normal(size=(50, 8)).astype(np.float32)
+    labels = random.integers(6, size=50)
+    copies = np.repeat(12 // np.array([1, 2, 3, 4, 6, 12]), [1, 2, 3, 4, 6, 12])
+    copied = rank_photos(
+        sketches, photos.repeat(copies, axis=0), labels, photo_labels.repeat(copies)
+    )
+    ranking = rank_photos(sketches, photos, labels, photo_labels)
+    assert ranking.balanced == pytest.approx(copied.precision_at(12))
+
+
 def test_a_sketch_of_a_class_without_photos_counts_as_not_found() -> None:
     photos = on_circle([0.0] * 12)
     metrics = evaluate_embeddings(

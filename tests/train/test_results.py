@@ -62,6 +62,10 @@ def test_an_evaluation_as_table_json_and_one_html_file(
     assert figures["precision_at"]["12"] == figures["precision_at_12"]
     assert figures["perfect_precision_at_12"] == pytest.approx(5 / 12)  # 5 photos a class
     assert "A perfect ranking reaches 0.4167 at 12 here." in said
+    # With 5 photos of every class, the first 12 as if there were 12 of each are the first 5.
+    balanced = figures["balanced_precision_at_12"]
+    assert balanced == pytest.approx(figures["precision_at"]["5"])
+    assert f"this one reaches {balanced:.4f} of 1." in said
     assert figures["recall_at"]["10"] >= figures["recall_at"]["1"]
     per_class = figures["per_class"]
     mean = np.mean([of["precision_at_12"] for of in per_class.values()])
