@@ -10,7 +10,6 @@ at rank i is relevant, else 0:
     recall at k          = share of the sketches whose very photo, the one that was drawn, is
                            among the first k; sketches whose photo is not in the gallery do not
                            count
-
     balanced P@k         = P@k where each photo of a class with n < k photos counts k / n times, as
                            if there were k of each; the last one that counts may count in part
 
