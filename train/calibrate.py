@@ -1,5 +1,6 @@
 """How sure the guess of the animal may be, and how far away the nearest photo may lie."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from model.checkpoint import Calibration, Checkpoint
 from train.data import DataError
 from train.evaluate import embed_pictures, labels_of
+from train.metrics import FIRST
 
 BINS = 15
 """Bins of the expected calibration error, as in Guo et al. 2017."""
@@ -18,7 +20,11 @@ TEMPERATURES = np.geomspace(0.2, 5, 200)
 """Those that are tried."""
 
 UNLIKE = 0.05
-"""Share of the held-out sketches whose nearest photo may count as too far."""
+"""Share of the held-out sketches whose nearest photo may count as too far.
+
+Only those whose class has `FIRST` photos count, if any has: of one or two photos even the nearest
+may lie far away.
+"""
 
 
 def calibrate(
@@ -65,6 +71,10 @@ def calibrate(
         errors.append(expected_calibration_error(shares, labels[side == one]))
         counts.append(int((side == one).sum()))
     nearest = (rows @ embedded.photo_rows.T).max(axis=1)
+    photos_of = Counter(labels_of(embedded.photos).tolist())
+    enough = np.array([photos_of[label] >= FIRST for label in of])
+    if enough.any():
+        nearest = nearest[enough]
     calibration = Calibration(
         temperature=round(best_temperature(logs, labels), 4),
         error=round(float(np.average(errors, weights=counts)), 4),

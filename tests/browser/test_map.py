@@ -11,6 +11,7 @@ from tests.browser.test_board import PHOTOS, draw, settled
 PLANE = '[data-part="plane"]'
 PINS = '[data-part="pins"] img'
 RING = '[data-part="ring"]'
+TO_MIDDLE = "plane => plane.scrollIntoView({ block: 'center', behavior: 'instant' })"
 
 
 def show_map(page: Page) -> None:
@@ -262,6 +263,7 @@ def test_on_a_phone_the_map_fits_and_a_tap_opens_a_photo(phone: Page) -> None:
     assert plane["width"] >= 340
     assert plane["y"] < 660
     assert phone.locator(PINS).count() >= 6
+    phone.locator(PLANE).evaluate(TO_MIDDLE)
     phone.touchscreen.tap(*middle(phone, PINS))
     expect(phone.get_by_role("dialog")).to_be_visible()
 
@@ -380,8 +382,7 @@ def test_a_drawing_that_leaves_the_magnified_part_is_shown_with_all_photos(still
 
 
 def test_two_fingers_magnify_the_map_on_a_phone_and_one_scrolls_the_page(phone: Page) -> None:
-    to_middle = "plane => plane.scrollIntoView({ block: 'center', behavior: 'instant' })"
-    phone.locator(PLANE).evaluate(to_middle)
+    phone.locator(PLANE).evaluate(TO_MIDDLE)
     touch = phone.context.new_cdp_session(phone)
 
     def fingers(kind: str, *spots: tuple[float, float]) -> None:
@@ -400,7 +401,7 @@ def test_two_fingers_magnify_the_map_on_a_phone_and_one_scrolls_the_page(phone: 
     phone.get_by_role("button", name="Zoom out").tap()
     phone.get_by_role("button", name="Zoom out").tap()
     expect(phone.get_by_role("button", name="Zoom out")).to_be_disabled()
-    phone.locator(PLANE).evaluate(to_middle)
+    phone.locator(PLANE).evaluate(TO_MIDDLE)
     scrolled = phone.evaluate("scrollY")
     assert scrolled > 60
     x, y = middle(phone, PLANE)
