@@ -20,11 +20,7 @@ TEMPERATURES = np.geomspace(0.2, 5, 200)
 """Those that are tried."""
 
 UNLIKE = 0.05
-"""Share of the held-out sketches whose nearest photo may count as too far.
-
-Only those whose class has `FIRST` photos count, if any has: of one or two photos even the nearest
-may lie far away.
-"""
+"""Share of the held-out sketches whose nearest photo may count as too far."""
 
 
 def calibrate(
@@ -72,17 +68,30 @@ def calibrate(
         counts.append(int((side == one).sum()))
     nearest = (rows @ embedded.photo_rows.T).max(axis=1)
     photos_of = Counter(labels_of(embedded.photos).tolist())
-    enough = np.array([photos_of[label] >= FIRST for label in of])
-    if enough.any():
-        nearest = nearest[enough]
     calibration = Calibration(
         temperature=round(best_temperature(logs, labels), 4),
         error=round(float(np.average(errors, weights=counts)), 4),
-        least_similarity=round(float(np.quantile(nearest, UNLIKE)), 4),
+        least_similarity=round(
+            least_similarity(nearest, np.array([photos_of[label] for label in of])), 4
+        ),
     )
     replace(manifest, calibration=calibration).save(opened.folder)
     right = float((logs.argmax(axis=1) == labels).mean())
     return calibration, expected_calibration_error(softmax(logs), labels), right
+
+
+def least_similarity(nearest: NDArray[np.floating], photos: NDArray[np.int64]) -> float:
+    """The similarity that all but `UNLIKE` of the sketches have to their nearest photo.
+
+    Only sketches whose class has `FIRST` photos count, if any has: of one or two photos even the
+    nearest may lie far away.
+
+    Args:
+        nearest: `(n,)` similarities of sketches to their nearest photo.
+        photos: `(n,)` how many photos there are of the sketch's class.
+    """
+    enough = photos >= FIRST
+    return float(np.quantile(nearest[enough] if enough.any() else nearest, UNLIKE))
 
 
 def best_temperature(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> float:

@@ -8,7 +8,13 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from model import Checkpoint, SketchSearch
 from train.__main__ import main
-from train.calibrate import BINS, best_temperature, expected_calibration_error, softmax
+from train.calibrate import (
+    BINS,
+    best_temperature,
+    expected_calibration_error,
+    least_similarity,
+    softmax,
+)
 
 
 def posteriors(sharpened: float) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +42,13 @@ def test_the_error_is_that_of_torchmetrics() -> None:
     theirs = MulticlassCalibrationError(6, n_bins=BINS, norm="l1")
     expected = float(theirs(torch.from_numpy(shares), torch.from_numpy(labels)))
     assert expected_calibration_error(shares, labels) == pytest.approx(expected, abs=1e-6)
+
+
+def test_what_is_too_far_is_told_by_classes_with_twelve_photos_where_there_are_any() -> None:
+    nearest = np.concatenate([np.linspace(0.5, 0.7, 21), np.full(9, 0.1)])
+    photos = np.array([12] * 20 + [40] + [11] * 9)
+    assert least_similarity(nearest, photos) == pytest.approx(0.51)  # the second of 21
+    assert least_similarity(nearest, np.full(30, 11)) == pytest.approx(0.1)
 
 
 def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
