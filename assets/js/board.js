@@ -4,8 +4,8 @@ import { Closer } from "./closer.js";
 import { Drawing } from "./drawing.js";
 import { Gallery, part, terms } from "./gallery.js";
 import { Guesses } from "./guesses.js";
-import { Keeper } from "./keep.js";
-import { Live } from "./live.js";
+import { Keeper, storage } from "./keep.js";
+import { Later, Live } from "./live.js";
 import { chooseView, GalleryMap } from "./map.js";
 import { Narrowing } from "./narrow.js";
 import { ERASER, Pad, paintStroke, WIDTHS } from "./pad.js";
@@ -34,6 +34,9 @@ import { SAY } from "./strings.js";
  */
 
 const MAX_BYTES = 30e6;
+
+/** Milliseconds until a kept upload that did not come is fetched again. */
+const AGAIN = 2000;
 
 /** Share from which a guess is told in words. */
 const SURE = 0.6;
@@ -74,7 +77,8 @@ export function start(root, server, upload) {
   const file = /** @type {HTMLInputElement} */ (part(root, "file"));
 
   const count = /** @type {HTMLSelectElement} */ (part(root, "count"));
-  count.value = localStorage.getItem(COUNT) ?? count.value;
+  const wanted = storage.getItem(COUNT);
+  for (const option of count.options) if (option.value === wanted) option.selected = true;
 
   /** @type {Where} */
   const where = { gallery: null, version: "" };
@@ -85,8 +89,8 @@ export function start(root, server, upload) {
   const live = new Live(
     () => ({ ...drawn(), ...where, k: Number(count.value), ...narrowing.query }),
     (query) => (isIdle() ? Promise.resolve({}) : server.search(query)),
-    show,
-    () => say(SAY.lost, true),
+    (answer) => show(isIdle() ? {} : answer),
+    (error) => say(error instanceof Later ? SAY.busy : SAY.lost, true),
     (busy) => part(root, "results").setAttribute("aria-busy", String(busy)),
   );
   const canvas = /** @type {HTMLCanvasElement} */ (part(root, "pad"));
@@ -95,7 +99,7 @@ export function start(root, server, upload) {
     narrowing.searchBy(null);
     narrowed();
   });
-  const keeper = new Keeper(localStorage, drawn);
+  const keeper = new Keeper(storage, drawn);
 
   const sharing = new Sharing(
     /** @type {HTMLDialogElement} */ (part(root, "sharing")),
@@ -104,6 +108,9 @@ export function start(root, server, upload) {
   );
   /** What is wrong with a link, until the page changes. */
   let trouble = "";
+  /** How often galleries were asked for, and files were chosen: only the last of them counts. */
+  let described = 0;
+  let chosenFiles = 0;
 
   /** Whether there is nothing to search by. */
   const isIdle = () => drawing.isEmpty && !narrowing.byPhoto;
@@ -122,7 +129,7 @@ export function start(root, server, upload) {
   }
 
   function narrowed() {
-    const chips = narrowing.chips.map(({ text, remove }) => {
+    const chips = narrowing.chips.map(({ text, remove }, i) => {
       const chip = document.createElement("button");
       chip.type = "button";
       chip.textContent = text;
@@ -130,10 +137,13 @@ export function start(root, server, upload) {
       chip.addEventListener("click", () => {
         remove();
         narrowed();
+        const left = /** @type {NodeListOf<HTMLElement>} */ (all.querySelectorAll("button"));
+        (left[i] ?? left[i - 1] ?? animals).focus();
       });
       return chip;
     });
-    part(root, "chips").replaceChildren(...chips);
+    const all = part(root, "chips");
+    all.replaceChildren(...chips);
     const { only } = narrowing.query;
     animals.value = only.length === 1 ? only[0] : "";
     changed();
@@ -147,6 +157,7 @@ export function start(root, server, upload) {
     clear.disabled = drawing.isEmpty;
     root.dataset.state = isIdle() ? "empty" : "drawn";
     root.dataset.page = drawing.isEmpty ? "blank" : "inked";
+    if (isIdle()) show({});
     live.changed();
   }
 
@@ -161,8 +172,9 @@ export function start(root, server, upload) {
    * @param {string | null} name of a gallery; where it is gone, the first one is searched.
    */
   async function describe(name) {
+    const turn = ++described;
     const told = await server.describe(name).catch(() => null);
-    if (!told) return;
+    if (!told || turn !== described) return;
     where.gallery = told.gallery === told.galleries[0] ? null : told.gallery;
     galleries.replaceChildren(...told.galleries.map((name) => new Option(name, name)));
     galleries.value = told.gallery;
@@ -203,20 +215,25 @@ export function start(root, server, upload) {
 
   /** @param {File} chosen */
   async function use(chosen) {
+    const turn = ++chosenFiles;
     if (chosen.size > MAX_BYTES) return say(SAY.tooLarge, true);
     say(SAY.uploading);
     const picture = await readable(chosen).catch(() => null);
+    if (turn !== chosenFiles) return;
     if (!picture) return say(SAY.unreadable, true);
     try {
       const { path, cleaned, error } = await server.read((await upload(picture)).path);
+      if (turn !== chosenFiles) return;
       if (error || !path) return say(error ?? SAY.unreadable, true);
-      const shown = cleaned ? await fetchUpload(path) : picture;
-      const image = shown && (await createImageBitmap(shown).catch(() => null));
+      const image = await bitmap(cleaned ? await fetchUpload(path) : picture);
+      if (turn !== chosenFiles) return;
       if (!image) return say(SAY.unreadable, true);
+      narrowing.searchBy(null);
       drawing.place({ path, image });
-      redrawn();
+      pad.repaint();
+      narrowed();
     } catch {
-      say(SAY.lost, true);
+      if (turn === chosenFiles) say(SAY.notUploaded, true);
     }
   }
 
@@ -251,14 +268,14 @@ export function start(root, server, upload) {
     if (pad.tool.erase) /** @type {HTMLElement} */ (root.querySelector("[data-pen=medium]")).click();
   });
   galleries.addEventListener("change", () => {
-    localStorage.setItem(GALLERY, galleries.value);
+    storage.setItem(GALLERY, galleries.value);
     where.gallery = galleries.value;
     where.version = "";
     narrowing.clear();
     describe(galleries.value);
     narrowed();
   });
-  describe(localStorage.getItem(GALLERY)).then(() => {
+  describe(storage.getItem(GALLERY)).then(() => {
     if (where.gallery) live.changed();
   });
   animals.addEventListener("change", () => {
@@ -267,6 +284,7 @@ export function start(root, server, upload) {
   });
   document.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.altKey || isTyping(event.target)) return;
+    if (root.querySelector("dialog[open]")) return;
     const key = event.key.toLowerCase();
     if (key !== "z" && key !== "y") return;
     event.preventDefault();
@@ -278,7 +296,7 @@ export function start(root, server, upload) {
     canvas.dataset.pen = pen;
   });
   count.addEventListener("change", () => {
-    localStorage.setItem(COUNT, count.value);
+    storage.setItem(COUNT, count.value);
     live.changed();
   });
   part(root, "share").addEventListener("click", () => sharing.open());
@@ -288,10 +306,24 @@ export function start(root, server, upload) {
   part(root, "upload").addEventListener("click", () => file.click());
   listen(root, file, use);
   showExamples(root, (strokes) => then(() => drawing.load(strokes))());
-  restore(keeper.read(), drawing).finally(() => {
+  restore();
+  redrawn();
+  open();
+
+  /** Begins with the page that this browser has kept; without the upload, if that is gone. */
+  async function restore() {
+    const kept = keeper.read();
+    if (!kept) return;
+    const { picture: path, strokes } = kept;
+    /** @type {import("./drawing.js").Picture | null} */
+    const picture = path ? { path, image: document.createElement("canvas") } : null;
+    drawing.restore({ picture, strokes });
+    if (!picture) return;
+    const image = await insist(() => fetchUpload(picture.path).then(bitmap));
+    if (image) picture.image = image;
+    else drawing.drop(picture);
     redrawn();
-    return open();
-  });
+  }
 }
 
 /**
@@ -307,30 +339,41 @@ function nearest(labels, guess) {
 }
 
 /**
- * Puts the page that this browser has kept on the drawing; without the upload, if it is gone.
- *
- * @param {import("./keep.js").Kept | null} kept
- * @param {Drawing} drawing
- */
-async function restore(kept, drawing) {
-  if (!kept) return;
-  drawing.restore({ picture: null, strokes: kept.strokes });
-  if (!kept.picture) return;
-  const path = kept.picture;
-  const found = await fetchUpload(path);
-  if (!found) return;
-  const image = await createImageBitmap(found);
-  if (!drawing.canUndo) drawing.restore({ picture: { path, image }, strokes: kept.strokes });
-}
-
-/**
  * An upload as the server holds it; null when it is gone.
  *
  * @param {string} path
+ * @throws when the server is not there, or busy.
  */
 async function fetchUpload(path) {
   const answer = await fetch(new URL(`gradio_api/file=${path}`, document.baseURI));
+  if (answer.status === 429 || answer.status >= 500) throw new Error(`${answer.status}`);
   return answer.ok ? answer.blob() : null;
+}
+
+/**
+ * What a file shows; null where it is no picture.
+ *
+ * @param {Blob | null} file
+ */
+async function bitmap(file) {
+  return file && createImageBitmap(file).catch(() => null);
+}
+
+/**
+ * What this gives, as soon as it does not fail any more.
+ *
+ * @template Given
+ * @param {() => Promise<Given>} act
+ * @returns {Promise<Given>}
+ */
+async function insist(act) {
+  for (;;) {
+    try {
+      return await act();
+    } catch {
+      await new Promise((done) => setTimeout(done, AGAIN));
+    }
+  }
 }
 
 /**
@@ -351,9 +394,10 @@ function choosePen(root, chosen) {
   };
   for (const [i, pen] of pens.entries()) {
     pen.addEventListener("click", () => choose(pen));
-    pen.addEventListener("keydown", ({ key }) => {
-      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
+    pen.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!step) return;
+      event.preventDefault();
       const next = pens[(i + step + pens.length) % pens.length];
       next.focus();
       choose(next);

@@ -78,12 +78,14 @@ export class Closer {
   /** Shows or hides what made the photo match. */
   async #toggle() {
     const match = this.#match;
+    if (this.why.getAttribute("aria-disabled") === "true") return;
     part(this.dialog, "because").textContent = "";
     if (this.#explained || !match) this.#explained = null;
     else {
-      this.why.disabled = true;
+      // Not `disabled`, which would take the focus away.
+      this.why.setAttribute("aria-disabled", "true");
       const found = await this.explain(match).catch(() => null);
-      this.why.disabled = false;
+      this.why.setAttribute("aria-disabled", "false");
       if (this.#match !== match) return;
       if (!found || found.error) part(this.dialog, "because").textContent = found?.error ?? SAY.lost;
       else this.#explained = found;

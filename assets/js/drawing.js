@@ -17,6 +17,12 @@ export class Drawing {
   #past = [];
   /** @type {Page[]} */
   #future = [];
+  /**
+   * What the last change has taken from the way forth.
+   *
+   * @type {Page[]}
+   */
+  #lost = [];
 
   get isEmpty() {
     return !this.page.picture && this.page.strokes.length === 0;
@@ -60,7 +66,9 @@ export class Drawing {
    * @param {Stroke} stroke
    */
   forget(stroke) {
-    if (this.page.strokes.at(-1) === stroke) this.page = this.#past.pop() ?? this.page;
+    if (this.page.strokes.at(-1) !== stroke) return;
+    this.page = this.#past.pop() ?? this.page;
+    this.#future = this.#lost;
   }
 
   /**
@@ -90,6 +98,19 @@ export class Drawing {
     this.page = { picture, strokes: copy(strokes) };
   }
 
+  /**
+   * Takes a picture that is gone off every page.
+   *
+   * @param {Picture} picture
+   */
+  drop(picture) {
+    const without = (/** @type {Page} */ page) =>
+      page.picture === picture ? { ...page, picture: null } : page;
+    this.page = without(this.page);
+    this.#past = this.#past.map(without);
+    this.#future = this.#future.map(without);
+  }
+
   clear() {
     if (!this.isEmpty) this.#change({ picture: null, strokes: [] });
   }
@@ -113,6 +134,7 @@ export class Drawing {
   /** @param {Page} page */
   #change(page) {
     this.#past.push(this.page);
+    this.#lost = this.#future;
     this.#future = [];
     this.page = page;
   }

@@ -35,7 +35,10 @@ export class Gallery {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const before = new Map([...this.#tiles.values()].map((t) => [t, t.getBoundingClientRect()]));
     const shown = matches.map((match) => this.#tile(match));
+    const focused = [...this.list.children].findIndex((t) => t.contains(document.activeElement));
+    const tile = this.list.children[focused];
     this.list.replaceChildren(...shown);
+    if (tile) this.#focus(shown.includes(/** @type {HTMLElement} */ (tile)) ? tile : shown[focused]);
     this.#tiles = new Map(matches.map((match, i) => [match.thumbnail, shown[i]]));
     if (still) return;
     for (const tile of shown) {
@@ -49,6 +52,15 @@ export class Gallery {
         });
       }
     }
+  }
+
+  /**
+   * Gives the focus back that a tile has lost by being moved, or that a photo had in its place.
+   *
+   * @param {Element | undefined} tile
+   */
+  #focus(tile) {
+    if (tile) part(/** @type {HTMLElement} */ (tile), "open").focus({ preventScroll: true });
   }
 
   /** @param {Match} match */

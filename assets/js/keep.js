@@ -6,6 +6,26 @@
 const KEY = "sketchzoo.page";
 const AFTER = 250;
 
+/** What the browser keeps. Where that is nothing, or no more, it costs the memory alone. */
+export const storage = {
+  /** @param {string} key */
+  getItem(key) {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  },
+  /** @param {string} key @param {string} value */
+  setItem(key, value) {
+    try {
+      localStorage.setItem(key, value);
+    } catch {
+      return;
+    }
+  },
+};
+
 export class Keeper {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
@@ -25,14 +45,10 @@ export class Keeper {
     this.#timer = setTimeout(() => this.write(), AFTER);
   }
 
-  /** Writes the page now. A browser that keeps nothing, or is full, costs the reload, no more. */
+  /** Writes the page now. */
   write() {
     clearTimeout(this.#timer);
-    try {
-      this.storage.setItem(KEY, JSON.stringify(this.page()));
-    } catch {
-      return;
-    }
+    this.storage.setItem(KEY, JSON.stringify(this.page()));
   }
 
   /**

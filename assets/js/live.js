@@ -1,3 +1,9 @@
+/** Longest wait for a busy server, in seconds, whatever it asks for. */
+const LONGEST = 30;
+
+/** Seconds of waiting after which people are told. */
+const LONG = 3;
+
 /** Says that the server is busy, and after how many seconds it can be asked again. */
 export class Later extends Error {
   /** @param {number} seconds */
@@ -10,7 +16,7 @@ export class Later extends Error {
 /**
  * Answers that keep up with a drawing: one request under way at a time, and when it is back,
  * one for the newest state if that has changed meanwhile. A request that failed is made again;
- * while the server is busy, that is no failure, and the answer comes late.
+ * while the server is busy, the answer comes late, which is a failure once it takes long.
  *
  * @template Question, Answer
  */
@@ -24,7 +30,7 @@ export class Live {
    * @param {() => Question} question the state to ask about, taken when a request starts.
    * @param {(question: Question) => Promise<Answer>} ask
    * @param {(answer: Answer) => void} answered
-   * @param {(error: unknown) => void} failed
+   * @param {(error: unknown) => void} failed  with `Later` where the server is busy.
    * @param {(busy: boolean) => void} [busy] whether an answer is still to come.
    * @param {number} [wait] milliseconds until a request that failed is made again.
    */
@@ -47,13 +53,16 @@ export class Live {
     this.#busy = true;
     this.busy(true);
     let failure = false;
+    let waited = 0;
     do {
       this.#again = failure = false;
       try {
         this.answered(await this.ask(this.question()));
       } catch (error) {
         if (error instanceof Later) {
-          const { seconds } = error;
+          const seconds = Math.min(error.seconds, LONGEST);
+          waited += seconds;
+          if (waited > LONG) this.failed(error);
           await new Promise((done) => setTimeout(done, 1000 * seconds));
           this.#again = true;
           continue;

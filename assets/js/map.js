@@ -1,6 +1,7 @@
 /** Photos, or a sample of very many, as dots in the plane, the nearest as small pictures, the drawing as a ring. */
 
 import { part } from "./gallery.js";
+import { storage } from "./keep.js";
 import { colour, fit, labelsThatFit, median, nearestSpot, placePins } from "./places.js";
 import { SAY } from "./strings.js";
 import { Zoom } from "./zoom.js";
@@ -35,6 +36,10 @@ export class GalleryMap {
   /** @type {MapData | null} */
   #data = null;
   #address = "";
+  /** The address that is being fetched. */
+  #coming = "";
+  /** What the pointer was that was pressed last: not every browser tells it of a click. */
+  #pressed = "";
   /** The dots, painted once for a size, a theme and a magnification. */
   #dots = document.createElement("canvas");
   /** @type {Spot[]} */
@@ -70,12 +75,13 @@ export class GalleryMap {
     const ring = () => this.#place && !this.#isAway() && this.#toPixels(this.#place);
     this.zoom = new Zoom(root, this.canvas, () => ring() || null, () => this.#zoomed());
     this.canvas.addEventListener("pointermove", (event) => {
-      this.#hover(event.buttons ? null : this.#at(event));
+      this.#hover(event.buttons ? null : this.#at(event, event.pointerType));
     });
+    this.canvas.addEventListener("pointerdown", ({ pointerType }) => (this.#pressed = pointerType));
     this.canvas.addEventListener("pointerleave", () => this.#hover(null));
     this.canvas.addEventListener("click", (event) => {
       if (this.zoom.dragged) return;
-      const photo = this.#at(/** @type {PointerEvent} */ (event));
+      const photo = this.#at(event, this.#pressed);
       if (photo) opened(photo);
     });
     new ResizeObserver(() => {
@@ -138,10 +144,15 @@ export class GalleryMap {
   /** Fetches the data, once it is looked at. */
   async #load() {
     const address = this.#address;
-    if (!address) return;
-    const answer = await fetch(new URL(address, document.baseURI)).catch(() => null);
-    if (!answer?.ok || address !== this.#address || this.#data) return;
-    this.#data = /** @type {MapData} */ (await answer.json());
+    if (!address || address === this.#coming) return;
+    this.#coming = address;
+    const data = await fetch(new URL(address, document.baseURI))
+      .then((answer) => (answer.ok ? answer.json() : null))
+      .catch(() => null);
+    if (address !== this.#coming) return;
+    this.#coming = "";
+    if (!data || address !== this.#address) return;
+    this.#data = /** @type {MapData} */ (data);
     this.#animals = gather(this.#data);
     this.#paintDots();
   }
@@ -303,10 +314,11 @@ export class GalleryMap {
   /**
    * The photo at a pointer, and where it is.
    *
-   * @param {PointerEvent} event
+   * @param {MouseEvent} event
+   * @param {string} pointer "mouse", "touch" or "pen".
    * @returns {(Photo & {spot: Spot}) | null}
    */
-  #at({ offsetX, offsetY, pointerType }) {
+  #at({ offsetX, offsetY }, pointer) {
     if (!this.#data) return null;
     const pinned = this.#pins.find(
       ({ pin }) =>
@@ -318,7 +330,7 @@ export class GalleryMap {
       const { match, pin } = pinned;
       return { ...match, spot: [pin.x, pin.y - pin.height / 2] };
     }
-    const reach = pointerType === "touch" ? REACH.touch : REACH.mouse;
+    const reach = pointer === "touch" ? REACH.touch : REACH.mouse;
     const nearest = nearestSpot(this.#spots, [offsetX, offsetY], reach);
     if (nearest < 0) return null;
     const { gallery, version, labels, terms, photos } = this.#data;
@@ -379,7 +391,7 @@ export function chooseView(root) {
   /** @param {string} view */
   const choose = (view) => {
     root.dataset.view = view;
-    localStorage.setItem(VIEW, view);
+    storage.setItem(VIEW, view);
     for (const button of buttons) {
       button.setAttribute("aria-pressed", String(button.dataset.show === view));
     }
@@ -387,5 +399,5 @@ export function chooseView(root) {
   for (const button of buttons) {
     button.addEventListener("click", () => choose(button.dataset.show ?? "photos"));
   }
-  choose(localStorage.getItem(VIEW) === "map" ? "map" : "photos");
+  choose(storage.getItem(VIEW) === "map" ? "map" : "photos");
 }

@@ -73,6 +73,8 @@ export class Pad {
   /** @param {PointerEvent} event */
   #move(event) {
     if (event.pointerId !== this.#active?.id) return;
+    // Where a menu has swallowed the end of a stroke, a move without a button tells it.
+    if (!event.buttons) return this.#up(event);
     const fine = event.getCoalescedEvents?.() ?? [];
     const points = (fine.length ? fine : [event]).map((e) => this.#point(e));
     this.drawing.extend(this.#active.stroke, points);

@@ -27,21 +27,31 @@ const COLOURS = {
 };
 
 /**
+ * The photos of matches; null for those that do not come.
+ *
+ * @param {Match[]} matches
+ */
+export function load(matches) {
+  return Promise.all(matches.map(({ thumbnail }) => loaded(thumbnail)));
+}
+
+/**
  * Paints the picture on a canvas, which gets the size for it.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {Page} page
  * @param {Match[]} matches
+ * @param {(HTMLImageElement | null)[]} photos of them.
  */
-export async function compose(canvas, page, matches) {
-  const photos = await Promise.all(matches.map(({ thumbnail }) => loaded(thumbnail)));
+export function compose(canvas, page, matches, photos) {
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const family = getComputedStyle(canvas).fontFamily;
   const { columns, tile, height } = grid(matches.length);
   const width = 2 * MARGIN + SKETCH + (matches.length ? MARGIN + PHOTOS : 0);
   context.font = `17px ${family}`;
-  const credits = matches.length
-    ? wrap(SAY.credits(terms(matches)), (text) => context.measureText(text).width, width - 2 * MARGIN)
+  const named = terms(matches);
+  const credits = named.length
+    ? wrap(SAY.credits(named), (text) => context.measureText(text).width, width - 2 * MARGIN)
     : [];
   const below = HEAD + Math.max(SKETCH, height) + MARGIN / 2;
   canvas.width = width;

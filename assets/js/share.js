@@ -2,7 +2,7 @@
 
 import { part } from "./gallery.js";
 import { decode, encode } from "./link.js";
-import { compose } from "./poster.js";
+import { compose, load } from "./poster.js";
 import { curl, python } from "./snippets.js";
 import { SAY } from "./strings.js";
 
@@ -17,6 +17,8 @@ const FRAGMENT = "#d=";
 export class Sharing {
   /** @type {Match[]} */
   #matches = [];
+  /** The picture to save, once it is painted. */
+  #composed = Promise.resolve();
 
   /**
    * @param {HTMLDialogElement} dialog
@@ -34,8 +36,6 @@ export class Sharing {
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog) dialog.close();
     });
-    // Keys that undo and redo would change the drawing behind the dialog.
-    dialog.addEventListener("keydown", (event) => event.stopPropagation());
     this.#on("copy-link", () => this.#copy(this.link.value, this.link));
     this.#on("send-link", () => this.#send());
     this.#on("save-picture", () => this.#save());
@@ -64,7 +64,9 @@ export class Sharing {
     this.link.value = address.href;
     this.code.hidden = true;
     part(this.dialog, "by-link").hidden = !text;
-    part(this.dialog, "by-program").hidden = !strokes.length;
+    // A program can send strokes, or the number of a photo, but not an upload of this page.
+    const byPhoto = typeof this.asked().photo === "number";
+    part(this.dialog, "by-program").hidden = !byPhoto && (picture !== null || !strokes.length);
     part(this.dialog, "upload-note").hidden = !picture;
     this.#say(text === null ? SAY.noLink : "", text === null);
     this.dialog.showModal();
@@ -72,8 +74,11 @@ export class Sharing {
   }
 
   #compose() {
-    this.poster.setAttribute("aria-label", SAY.poster(this.#matches.length));
-    compose(this.poster, this.page(), this.#matches);
+    const matches = this.#matches;
+    this.poster.setAttribute("aria-label", SAY.poster(matches.length));
+    this.#composed = load(matches).then((photos) => {
+      if (matches === this.#matches) compose(this.poster, this.page(), matches, photos);
+    });
   }
 
   /**
@@ -104,7 +109,8 @@ export class Sharing {
     }
   }
 
-  #save() {
+  async #save() {
+    await this.#composed;
     this.poster.toBlob((blob) => {
       if (!blob) return this.#say(SAY.notSaved, true);
       const link = document.createElement("a");

@@ -6,7 +6,8 @@ const SVG = "image/svg+xml";
 const SVG_SIDE = 768;
 
 /**
- * Calls back with each picture file that is chosen, dropped on the page, or pasted into it.
+ * Calls back with each file that is chosen or dropped on the page, and each picture that is pasted
+ * into it; not while a dialog is in front of it.
  *
  * @param {HTMLElement} root gets the class `dropping` while a file is held over it.
  * @param {HTMLInputElement} input
@@ -19,6 +20,7 @@ export function listen(root, input, chosen) {
   });
   /** @param {DataTransfer | null} data */
   const first = (data) => [...(data?.files ?? [])].find((f) => f.type.startsWith("image/"));
+  const isBehind = () => root.querySelector("dialog[open]") !== null;
   for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
     root.addEventListener(name, (event) => {
       const { dataTransfer: data, relatedTarget } = /** @type {DragEvent} */ (event);
@@ -27,13 +29,13 @@ export function listen(root, input, chosen) {
       const left = name === "dragleave" && !root.contains(/** @type {Node} */ (relatedTarget));
       if (name === "drop" || left) root.classList.remove("dropping");
       else root.classList.add("dropping");
-      const file = name === "drop" && first(data);
-      if (file) chosen(file);
+      // Whatever is no picture is chosen, too: then the server says so.
+      if (name === "drop" && !isBehind() && data.files.length) chosen(first(data) ?? data.files[0]);
     });
   }
   document.addEventListener("paste", (event) => {
     const file = first(event.clipboardData);
-    if (!file) return;
+    if (!file || isBehind()) return;
     event.preventDefault();
     chosen(file);
   });

@@ -10,4 +10,9 @@ Promise.all([import(at("sketchzoo/js/board.js")), import(at("sketchzoo/js/search
     };
     board.start(element.querySelector(".board"), asked, upload);
   },
-);
+).catch((error) => {
+  const status = /** @type {HTMLElement} */ (element.querySelector('[data-part="status"]'));
+  status.textContent = "The sketchpad did not start. Reload the page.";
+  status.classList.add("error");
+  throw error;
+});

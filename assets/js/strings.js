@@ -13,6 +13,8 @@ export const SAY = {
   none: "No photo is left. Take something away above the photos.",
   uploading: "Reading the picture …",
   lost: "The server does not answer. Your drawing is safe; photos come when it is back.",
+  busy: "The server is busy. Your drawing is safe; photos come late.",
+  notUploaded: "The picture did not reach the server. Try it again.",
   unreadable: "This file cannot be shown as a picture. Use a PNG, JPEG, WebP or SVG.",
   tooLarge: "This file has more than 30 MB. Save it smaller and try again.",
   example: (/** @type {string} */ name) => `Draw the example: ${name}`,

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.browser.test_board import PHOTOS, settled
+from tests.browser.test_board import PHOTOS, STATUS, draw, settled
 from tests.browser.test_map import PINS
 
 
@@ -56,6 +56,26 @@ def test_every_view_is_free_of_serious_violations(board: Page) -> None:
     board.locator(f"{PHOTOS} button").first.click()
     expect(board.get_by_role("dialog")).to_be_visible()
     assert violations(board) == [], "closer look"
+    board.get_by_role("button", name="Why this photo?").click()
+    expect(board.locator('[data-part="because"]')).to_contain_text("Warm parts")
+    assert violations(board) == [], "why"
+    board.get_by_role("button", name="More like this").click()
+    settled(board)
+    assert violations(board) == [], "chips"
+    board.get_by_role("button", name="Share").click()
+    expect(board.get_by_role("dialog")).to_be_visible()
+    assert violations(board) == [], "share"
+    board.keyboard.press("Escape")
+    board.get_by_role("button", name="Take away").click()
+    board.get_by_role("button", name="Clear").click()
+    draw(board, [{"points": [[0.2, 0.5], [0.5, 0.5], [0.8, 0.5]]}])
+    expect(board.locator(STATUS)).to_contain_text("Nothing here looks like it yet")
+    settled(board)
+    assert violations(board) == [], "nothing like it"
+    board.context.set_offline(True)
+    draw(board, [{"points": [[0.2, 0.2], [0.8, 0.2]]}])
+    expect(board.locator(STATUS)).to_contain_text("does not answer")
+    assert violations(board) == [], "an error"
 
 
 def test_axe_finds_a_button_without_a_name(page: Page) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from model.strokes import parse_strokes, render_strokes
-from tests.browser.test_board import PHOTOS, STATUS, draw, found
+from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
 
 LINE: dict[str, Any] = {"points": [[0.2, 0.5], [0.8, 0.5]]}
 CROSS: dict[str, Any] = {"points": [[0.5, 0.2], [0.5, 0.8]]}
@@ -102,6 +102,89 @@ def test_a_reload_loses_nothing(
     page.reload()
     expect(page.locator(PHOTOS)).to_have_count(12)
     assert found(page) == answer
+
+
+def test_an_upload_that_comes_late_after_a_reload_is_put_under_what_was_drawn_meanwhile(
+    page: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    render_strokes(parse_strokes(examples["owl"])).save(tmp_path / "owl.png")
+    page.locator('[data-part="file"]').set_input_files(tmp_path / "owl.png")
+    expect(page.locator(PHOTOS)).to_have_count(12)
+    painted = "document.querySelector('[data-part=pad]').toDataURL()"
+    upload = page.evaluate(painted)
+    page.route("**/gradio_api/file=**", lambda route: route.fulfill(status=503))
+    for _ in range(2):
+        page.reload()
+        expect(page.locator(PHOTOS)).to_have_count(12)
+        assert dark_pixels(page) == 0
+    draw(page, [LINE])
+    answer, line = found(page), page.evaluate(painted)
+    page.unroute("**/gradio_api/file=**")
+    page.wait_for_function(f"line => {painted} !== line", arg=line)
+    assert found(page) == answer
+    page.get_by_role("button", name="Undo").click()
+    assert page.evaluate(painted) == upload
+
+
+def test_an_upload_that_the_server_has_lost_leaves_the_strokes(
+    page: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    render_strokes(parse_strokes(examples["owl"])).save(tmp_path / "owl.png")
+    page.locator('[data-part="file"]').set_input_files(tmp_path / "owl.png")
+    page.wait_for_function("document.querySelector('[data-part=undo]').disabled === false")
+    draw(page, [LINE, CROSS])
+    settled(page)
+    page.route("**/gradio_api/file=**", lambda route: route.fulfill(status=404))
+    page.reload()
+    expect(page.locator(PHOTOS)).to_have_count(12)
+    kept = "JSON.parse(localStorage['sketchzoo.page'])"
+    page.wait_for_function(f"{kept}.picture === null && {kept}.strokes.length === 2")
+    lines = dark_pixels(page)
+    page.get_by_role("button", name="Clear").click()
+    draw(page, [LINE, CROSS])
+    assert dark_pixels(page) == lines
+
+
+def test_a_browser_that_keeps_nothing_can_be_drawn_in(browser: Browser, address: str) -> None:
+    context = browser.new_context()
+    context.add_init_script(
+        "Object.defineProperty(window, 'localStorage', { get() { throw new Error('no'); } });"
+    )
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector('[data-part="examples"] button')
+    draw(page, [LINE])
+    expect(page.locator(PHOTOS)).to_have_count(12)
+    page.get_by_role("button", name="Map", exact=True).click()
+    expect(page.locator('[data-part="pins"] img').first).to_be_visible()
+    context.close()
+
+
+def test_a_page_without_its_scripts_says_what_to_do(browser: Browser, address: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("**/sketchzoo/js/board.js", lambda route: route.abort())
+    page.goto(address)
+    expect(page.locator(STATUS)).to_contain_text("Reload the page")
+    context.close()
+
+
+def test_a_stroke_whose_end_a_menu_has_swallowed_ends(page: Page) -> None:
+    box = page.locator('[data-part="pad"]').bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 50)
+    ink = dark_pixels(page)
+    move = """([x, y]) => document.querySelector('[data-part="pad"]').dispatchEvent(
+        new PointerEvent("pointermove", { pointerId: 1, clientX: x, clientY: y, buttons: 0 }))"""
+    for step in (1, 2):
+        page.evaluate(move, [box["x"] + 90, box["y"] + 50 + 80 * step])
+    assert dark_pixels(page) == ink
+    page.mouse.up()
+    draw(page, [LINE])
+    page.get_by_role("button", name="Undo").click()
+    assert dark_pixels(page) == ink
 
 
 def test_photos_come_on_their_own_when_the_server_is_back(page: Page) -> None:

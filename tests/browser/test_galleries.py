@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.running import running_app
 from model.checkpoint import Checkpoint
 from model.gallery import build_gallery, photos_in
 from tests.browser.conftest import opened
 from tests.browser.test_board import PHOTOS, found, settled
+from tests.browser.test_map import middle
 
 GALLERIES = '[data-part="galleries"]'
 ANIMALS = '[data-part="animals"] option'
@@ -65,6 +66,30 @@ def test_a_person_chooses_among_galleries_and_the_browser_keeps_the_choice(board
     board.reload()
     expect(board.locator(GALLERIES)).to_have_value("my & <i>zoo?")
     expect(board.locator(PHOTOS)).to_have_count(2)
+
+
+def test_a_map_that_comes_late_is_not_that_of_another_gallery(board: Page) -> None:
+    board.get_by_role("button", name="horse").click()
+    expect(board.locator(PHOTOS)).to_have_count(6)
+    settled(board)
+    asked: list[Route] = []
+    board.route("**/map.json*", asked.append)
+    board.get_by_role("button", name="Map").click()
+    for _ in range(3):
+        board.get_by_role("button", name="Undo").click()
+        board.get_by_role("button", name="Redo").click()
+        settled(board)
+    assert len(asked) == 1
+    board.get_by_label("Gallery to search").select_option("my & <i>zoo?")
+    expect(board.locator(f"{ANIMALS}")).to_have_text(["All animals", "<b>tag & 'co' (2)"])
+    settled(board)
+    assert len(asked) == 2
+    for route in reversed(asked):
+        route.continue_()
+    expect(board.locator('[data-part="pins"] img')).to_have_count(2)
+    board.wait_for_load_state("networkidle")
+    board.mouse.move(*middle(board, '[data-part="pins"] img'))
+    expect(board.locator('[data-part="tip"]')).to_have_text("<b>tag & 'co'")
 
 
 def test_where_there_is_one_gallery_there_is_nothing_to_choose(page: Page) -> None:

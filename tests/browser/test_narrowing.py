@@ -1,11 +1,13 @@
 """A closer look at a photo, and searches narrowed from there."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_board import PHOTOS, draw, found, settled
+from model.strokes import parse_strokes, render_strokes
+from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
 
 CLOSER = '[data-part="closer"]'
 CHIPS = '[data-part="chips"] button'
@@ -109,3 +111,61 @@ def test_more_like_one_and_less_like_another_move_them(horse: Page) -> None:
         horse.locator(CHIPS).first.click()
     settled(horse)
     assert found(horse) == before
+
+
+def test_an_upload_takes_the_place_of_a_photo_search(
+    horse: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    look_closer(horse, 5)
+    horse.get_by_role("button", name="Photos like this one").click()
+    expect(horse.locator(CHIPS)).to_have_count(1)
+    by_photo = found(horse)
+    render_strokes(parse_strokes(examples["duck"])).save(tmp_path / "duck.png")
+    horse.locator('[data-part="file"]').set_input_files(tmp_path / "duck.png")
+    expect(horse.locator(CHIPS)).to_have_count(0)
+    assert found(horse) != by_photo
+    horse.locator(f"{PHOTOS} button").first.click()
+    expect(horse.get_by_role("button", name="Why this photo?")).to_be_visible()
+
+
+def test_the_keyboard_stays_among_photos_and_chips_while_they_change(horse: Page) -> None:
+    among = "part => document.activeElement.closest(`[data-part=${part}]`) !== null"
+    before = found(horse)
+    horse.locator(f"{PHOTOS} button").nth(11).press("Enter")
+    horse.get_by_role("button", name="More like this").press("Enter")
+    assert found(horse) != before
+    assert horse.evaluate(among, "results")
+    label = horse.locator(LABELS).first.inner_text()
+    horse.locator(f"{PHOTOS} button").first.press("Enter")
+    horse.get_by_role("button", name=f"No {label}").press("Enter")
+    expect(horse.locator(CHIPS)).to_have_count(2)
+    settled(horse)
+    assert horse.evaluate(among, "results"), "its photo is gone, another has its place"
+    horse.locator(CHIPS).first.press("Enter")
+    expect(horse.locator(CHIPS)).to_have_count(1)
+    expect(horse.locator(CHIPS)).to_be_focused()
+    horse.locator(CHIPS).press("Enter")
+    expect(horse.get_by_label("Search among one animal")).to_be_focused()
+    settled(horse)
+    assert found(horse) == before
+
+
+def test_behind_a_closer_look_nothing_is_undone_or_pasted(horse: Page) -> None:
+    page = horse.locator('[data-part="pad"]')
+    before = page.evaluate("canvas => canvas.toDataURL()")
+    look_closer(horse, 1)
+    horse.keyboard.press("Control+z")
+    horse.evaluate(
+        """() => {
+          const data = new DataTransfer();
+          data.items.add(new File(["x"], "x.png", { type: "image/png" }));
+          const event = { clipboardData: data, bubbles: true, cancelable: true };
+          document.dispatchEvent(new ClipboardEvent("paste", event));
+        }"""
+    )
+    horse.keyboard.press("Escape")
+    expect(horse.locator(CLOSER)).to_be_hidden()
+    assert page.evaluate("canvas => canvas.toDataURL()") == before
+    expect(horse.locator(STATUS)).not_to_contain_text("picture")
+    horse.keyboard.press("Control+z")
+    expect(horse.locator(PHOTOS)).to_have_count(0)

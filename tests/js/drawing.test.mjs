@@ -57,6 +57,33 @@ test("the start of a gesture is forgotten and cannot be redone", () => {
   assert.equal(drawing.page.strokes.length, 1);
 });
 
+test("a gesture leaves what was undone to be brought back", () => {
+  const drawing = new Drawing();
+  drawing.begin([0, 0], { width: 0.01 });
+  drawing.undo();
+  const gesture = drawing.begin([0.5, 0.5], { width: 0.01 });
+  assert.equal(drawing.canRedo, false);
+  drawing.forget(gesture);
+  drawing.redo();
+  assert.deepEqual(drawing.page.strokes.map((s) => s.points), [[[0, 0]]]);
+});
+
+test("a picture that is gone leaves every page, and what was drawn on it stays", () => {
+  const drawing = new Drawing();
+  const picture = { path: "gone.png", image: /** @type {any} */ ({ width: 1, height: 1 }) };
+  drawing.restore({ picture, strokes: [] });
+  const stroke = drawing.begin([0, 0], { width: 0.01 });
+  drawing.clear();
+  drawing.undo();
+  drawing.drop(picture);
+  assert.deepEqual(drawing.page, { picture: null, strokes: [stroke] });
+  drawing.redo();
+  assert.ok(drawing.isEmpty);
+  drawing.undo();
+  drawing.undo();
+  assert.ok(drawing.isEmpty && !drawing.canUndo);
+});
+
 test("a page that was kept is there again, with nothing to undo", () => {
   const kept = { picture: null, strokes: [{ width: 0.01, points: /** @type {any} */ ([[0, 0]]) }] };
   const drawing = new Drawing();

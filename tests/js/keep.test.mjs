@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Keeper } from "../../assets/js/keep.js";
+import { Keeper, storage as browser } from "../../assets/js/keep.js";
 
 function storage() {
   /** @type {Map<string, string>} */
@@ -40,7 +40,7 @@ test("many changes in a row are written once", (context) => {
   assert.equal(place.writes, 1);
 });
 
-test("a damaged page, or a browser that keeps nothing, is an empty page", () => {
+test("a damaged page is an empty page", () => {
   const place = storage();
   const keeper = new Keeper(place, () => /** @type {any} */ (page));
   keeper.write();
@@ -51,6 +51,23 @@ test("a damaged page, or a browser that keeps nothing, is an empty page", () => 
     other.write();
     assert.equal(other.read(), null);
   }
-  const full = { getItem: () => null, setItem: () => { throw new Error("full"); } };
-  new Keeper(full, () => /** @type {any} */ (page)).write();
+});
+
+test("a browser that keeps nothing costs the memory alone", (context) => {
+  const refuse = () => {
+    throw new Error("SecurityError");
+  };
+  const former = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
+  context.after(() => {
+    if (former) Object.defineProperty(globalThis, "localStorage", former);
+    else delete globalThis.localStorage;
+  });
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, get: refuse });
+  assert.throws(() => localStorage);
+  const keeper = new Keeper(browser, () => /** @type {any} */ (page));
+  keeper.write();
+  assert.equal(keeper.read(), null);
+  const full = { getItem: () => null, setItem: refuse };
+  Object.defineProperty(globalThis, "localStorage", { configurable: true, value: full });
+  keeper.write();
 });

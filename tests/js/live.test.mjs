@@ -87,9 +87,11 @@ test("while the server is busy the newest state is asked for later, and nothing 
     if (states.length < 3) throw new Later(3);
     return `answer ${question}`;
   };
-  const live = new Live(() => state, ask, (a) => answers.push(a), assert.fail);
+  const late = [];
+  const live = new Live(() => state, ask, (a) => answers.push(a), (e) => late.push(e));
   live.changed();
   await settle();
+  assert.deepEqual(late, [], "3 seconds are not told");
   state = 2;
   live.changed();
   context.mock.timers.tick(2999);
@@ -97,9 +99,30 @@ test("while the server is busy the newest state is asked for later, and nothing 
   assert.deepEqual(states, [1]);
   context.mock.timers.tick(1);
   await settle();
+  assert.ok(late.length === 1 && late[0] instanceof Later, "6 seconds are");
   state = 3;
   context.mock.timers.tick(3000);
   await settle();
   assert.deepEqual(states, [1, 2, 3]);
   assert.deepEqual(answers, ["answer 3"]);
+});
+
+test("a server that asks for an hour is asked after half a minute", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const settle = () => new Promise((done) => setImmediate(done));
+  let asked = 0;
+  const ask = async () => {
+    asked += 1;
+    throw new Later(3600);
+  };
+  const told = [];
+  new Live(() => 1, ask, assert.fail, (e) => told.push(e)).changed();
+  await settle();
+  assert.equal(told.length, 1);
+  context.mock.timers.tick(29_999);
+  await settle();
+  assert.equal(asked, 1);
+  context.mock.timers.tick(1);
+  await settle();
+  assert.equal(asked, 2);
 });
