@@ -1,4 +1,4 @@
-/** The page as this browser keeps it, so that a reload or a crash loses nothing. */
+/** The page as this browser keeps it, so that a reload or a crash does not lose it. */
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {{strokes: Stroke[], picture: string | null}} Kept  strokes and the upload's path. */

@@ -85,7 +85,7 @@ def test_pens_are_radio_buttons_for_the_keyboard(page: Page) -> None:
     expect(page.get_by_role("radio", name="Fine pen")).to_be_checked()
 
 
-def test_a_reload_loses_nothing(
+def test_a_reload_keeps_the_drawing(
     page: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     draw(page, examples["fish"])
@@ -231,7 +231,7 @@ def test_a_pen_draws_by_its_pressure_and_the_hand_beside_it_draws_nothing(page: 
     pad = page.locator('[data-part="pad"]')
     script = """(canvas, [type, pressure, y]) => {
         const box = canvas.getBoundingClientRect();
-        const at = (x) => ({pointerId: 7, pointerType: type, pressure, bubbles: true, button: 0,
+        const at = (x) => ({pointerId: 7, pointerType: type, pressure, bubbles: true, buttons: 1,
             clientX: box.left + x * box.width, clientY: box.top + y * box.height});
         canvas.setPointerCapture = () => {};
         canvas.dispatchEvent(new PointerEvent("pointerdown", at(0.2)));

@@ -73,7 +73,7 @@ def test_a_map_that_comes_late_is_not_that_of_another_gallery(board: Page) -> No
     expect(board.locator(PHOTOS)).to_have_count(6)
     settled(board)
     asked: list[Route] = []
-    board.route("**/map.json*", asked.append)
+    board.route("**/map.json*", lambda route: asked.append(route))
     board.get_by_role("button", name="Map").click()
     for _ in range(3):
         board.get_by_role("button", name="Undo").click()

@@ -289,6 +289,7 @@ def test_an_upload_stays_out_of_the_link_and_that_is_said(
     share(page)
     expect(page.get_by_role("button", name="Copy as curl")).to_be_visible()
     page.keyboard.press("Escape")
+    page.get_by_role("button", name="Take away: like a photo").click()
     page.get_by_role("button", name="Clear").click()
     page.get_by_role("button", name="owl").click()
     share(page)
