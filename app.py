@@ -10,13 +10,16 @@ import argparse
 import gc
 import hashlib
 import io
+import itertools
 import json
+import math
 import os
+import secrets
 import signal
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, get_args
@@ -47,7 +50,7 @@ from server.answers import Answers, ink_of, rounded, uploaded
 from server.galleries import Galleries
 from server.gate import OnlyNeeded, SameSite
 from server.headers import HashScripts, Headers
-from server.limits import RATE, Bodies, RateLimit, default_proxies
+from server.limits import RATE, Bodies, Proxies, RateLimit, default_proxies, read_proxies
 from server.metrics import Metrics
 from server.requests import Traffic, start_log
 from server.running import Server, leave
@@ -78,6 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         check_port(arguments.host, arguments.port)
+        proxies = read_proxies(arguments.proxy)
         galleries = open_galleries(
             arguments.checkpoint,
             arguments.photos,
@@ -90,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    served = build_app(galleries, mcp=arguments.mcp, rate=arguments.rate, proxies=arguments.proxy)
+    served = build_app(galleries, mcp=arguments.mcp, rate=arguments.rate, proxies=proxies)
     config = uvicorn.Config(
         served,
         host=arguments.host,
@@ -173,7 +177,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--rate",
-        type=float,
+        type=searches_a_second,
         default=RATE,
         metavar="N",
         help="searches a second that one client may make; 0 for any number (default: %(default)s)",
@@ -187,6 +191,14 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "$FORWARDED_ALLOW_IPS)",
     )
     return parser.parse_args(argv)
+
+
+def searches_a_second(text: str) -> float:
+    """The value of `--rate`."""
+    rate = float(text)
+    if not 0 <= rate < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no rate: it is 0 or more")
+    return rate
 
 
 def check_port(host: str, port: int) -> None:
@@ -230,14 +242,11 @@ def open_galleries(
     """
     folders: dict[str, Path] = {}
     for folder in built:
-        name = folder.resolve().name
-        same = sum(known.resolve().name == name for known in folders.values())
-        folders[f"{name} {same + 1}" if same else name] = folder
+        folders[unlike(folders, name_of(folder))] = folder
     if photos or not built:
-        name = photos.resolve().name if photos else "starter"
-        folders[f"{name} (photos)" if name in folders else name] = prepare_photos(
-            checkpoint, photos, indexes, engine
-        )
+        name = name_of(photos) if photos else "starter"
+        name = f"{name} (photos)" if name in folders else name
+        folders[unlike(folders, name)] = prepare_photos(checkpoint, photos, indexes, engine)
     galleries = Galleries(folders)
     for name, folder in folders.items():
         if folder in built and not galleries.search(name).photos:
@@ -245,6 +254,17 @@ def open_galleries(
                 f"{folder} holds no photos. Make a gallery with 'python -m train index'."
             )
     return galleries
+
+
+def name_of(folder: Path) -> str:
+    """A folder's name; bytes in it that are no UTF-8 become question marks."""
+    return folder.resolve().name.encode("utf-8", "replace").decode()
+
+
+def unlike(names: Collection[str], name: str) -> str:
+    """A name that is not among others, by a number if need be."""
+    numbered = (name if number == 1 else f"{name} {number}" for number in itertools.count(1))
+    return next(each for each in numbered if each not in names)
 
 
 def prepare_photos(
@@ -258,8 +278,8 @@ def prepare_photos(
     checkpoint = Checkpoint.open(checkpoint_folder)
     if photos is not None:
         place = photos.resolve()
-        unique = hashlib.sha256(str(place).encode()).hexdigest()[:8]
-        chosen, name = photos_in(photos), f"{place.name}-{unique}"
+        unique = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]
+        chosen, name = photos_in(photos), f"{name_of(place)}-{unique}"
     else:
         try:
             chosen, name = starter_photos(), "starter"
@@ -275,7 +295,7 @@ def prepare_photos(
 
 
 def build_app(
-    galleries: Galleries, *, mcp: bool = False, rate: float = RATE, proxies: str = ""
+    galleries: Galleries, *, mcp: bool = False, rate: float = RATE, proxies: Proxies = ()
 ) -> Traffic:
     """The web application: Gradio's page and API, the board's search, photos, and probes.
 
@@ -441,7 +461,7 @@ def build_page(answers: Answers) -> gr.Blocks:
             image = open_image(file)
             cleaned = clean_page(image)
             if cleaned is not None:
-                unfinished = file.with_name(f".{file.stem}.tmp")
+                unfinished = file.with_name(f".{file.stem}.{secrets.token_hex(8)}.tmp")
                 cleaned.save(unfinished, "PNG")
                 file = unfinished.replace(file.with_name(file.stem + CLEANED))
             frame_sketch(cleaned or image, galleries.search().encoder.input_size)

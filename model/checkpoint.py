@@ -121,6 +121,12 @@ class Calibration:
     error: float
     least_similarity: float
 
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise ValueError("a temperature is above 0")
+        if not 0 <= self.error <= 1:
+            raise ValueError("a calibration error is from 0 to 1")
+
 
 @dataclass(frozen=True)
 class Manifest:

@@ -155,7 +155,7 @@ class Encoder:
         self.device = torch.device(device)
         self._making = threading.Lock()
         self._make_photo_encoder = photo_encoder
-        self._photo_encoder: Encoder | None = None if photo_encoder else self
+        self._photo_encoder: Encoder | None = None
 
     @property
     def size(self) -> int:
@@ -166,11 +166,10 @@ class Encoder:
     def photo_encoder(self) -> "Encoder":
         """The encoder of photos; this one, where there is no other."""
         with self._making:
-            if self._photo_encoder is None:
-                assert self._make_photo_encoder is not None
+            if self._make_photo_encoder is not None:
                 self._photo_encoder = self._make_photo_encoder()
                 self._make_photo_encoder = None
-            return self._photo_encoder
+            return self._photo_encoder or self
 
     def make_photos_with(self, photo_encoder: "Callable[[], Encoder] | None") -> None:
         """Has the encoder of photos, unless it is there already, made by another function."""

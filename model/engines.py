@@ -84,7 +84,7 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class Built:
+class Effort:
     """What was chosen while an index was built; see `IndexInfo`."""
 
     trees: int
@@ -111,7 +111,7 @@ def number_labels(labels: Sequence[str]) -> tuple[dict[str, int], NDArray[np.int
 
 def build_index(
     folder: Path, engine: EngineName, labels: NDArray[np.int32], metric: Metric
-) -> Built:
+) -> Effort:
     """Makes the index of a gallery folder, whose `embeddings.npy` is there already.
 
     Args:
@@ -125,7 +125,7 @@ def build_index(
         OSError: the index cannot be written.
     """
     if engine == "exact":
-        return Built(0, 0, 1.0)
+        return Effort(0, 0, 1.0)
     if engine == "annoy":
         return _build_annoy(folder, metric)
     from model.milvus import build_milvus
@@ -395,7 +395,7 @@ def choose_search_k(
     return next(pair for pair in tried if pair[1] >= min(TARGET, best - PLATEAU))
 
 
-def _build_annoy(folder: Path, metric: Metric) -> Built:
+def _build_annoy(folder: Path, metric: Metric) -> Effort:
     matrix = read_embeddings(folder)
     index = AnnoyIndex(matrix.shape[1], metric)
     index.set_seed(SEED)
@@ -410,4 +410,4 @@ def _build_annoy(folder: Path, metric: Metric) -> Built:
         return [index.get_nns_by_vector(query, NEAREST, search_k) for query in queries]
 
     search_k, reached = choose_search_k(find, nearest, NEAREST * trees, len(matrix) * trees)
-    return Built(trees, search_k, reached)
+    return Effort(trees, search_k, reached)

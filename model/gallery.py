@@ -137,11 +137,10 @@ def build_gallery(
             does not answer. The last version is untouched.
     """
     folder = folder.resolve()
-    if folder.exists() and not _is_gallery(folder):
-        raise GalleryError(f"{folder} holds other files than a gallery. Name another folder.")
-    below = f"{folder}{os.sep}"
-    chosen = [p for p in {p.path: p for p in photos}.values() if not p.path.startswith(below)]
+    chosen = _chosen(photos, folder)
     try:
+        if folder.exists() and not _is_gallery(folder):
+            raise GalleryError(f"{folder} holds other files than a gallery. Name another folder.")
         with versions.building(folder, wait=wait):
             return _build(checkpoint, chosen, folder, engine)
     except OSError as error:
@@ -149,6 +148,12 @@ def build_gallery(
             f"{folder} cannot be written: {error.strerror or error}. Free some space or name "
             "another folder, and start again; photos that are done stay so."
         ) from error
+
+
+def _chosen(photos: Sequence[Photo], folder: Path) -> list[Photo]:
+    """Each path once, and nothing that lies below the gallery's folder."""
+    below = f"{folder.resolve()}{os.sep}"
+    return [p for p in {p.path: p for p in photos}.values() if not p.path.startswith(below)]
 
 
 def _build(
@@ -281,7 +286,7 @@ def _write(
     np.save(version / EMBEDDINGS, np.stack([photo.embedding for photo in done if photo]))
     write_files(version, [*found.files.values(), *found.copies])
     complete_version(checkpoint, version, list(found.photos.values()), key, engine)
-    if (folder / MANIFEST).exists():  # A checkpoint, or a gallery without versions, was here.
+    if (folder / WEIGHTS).exists():  # A checkpoint, or a gallery without versions, was here.
         for name in (MANIFEST, WEIGHTS, PHOTO_WEIGHTS, *GALLERY_FILES):
             (folder / name).unlink(missing_ok=True)
         shutil.rmtree(folder / THUMBNAILS, ignore_errors=True)
@@ -360,7 +365,9 @@ def gallery_is_current(
     label, credit, size and time of change.
     """
     last = _last_version(folder, checkpoint)
-    return last is not None and _is_current(last, photos_key(photos), engine)
+    if last is None:
+        return False
+    return _is_current(last, photos_key(_chosen(photos, folder)), engine)
 
 
 def _last_version(folder: Path, checkpoint: Checkpoint) -> Checkpoint | None:
@@ -376,7 +383,8 @@ def _last_version(folder: Path, checkpoint: Checkpoint) -> Checkpoint | None:
 def _is_gallery(folder: Path) -> bool:
     """Whether a folder is empty, or a gallery, though perhaps a damaged or unfinished one."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
-    is_known = names & {UNFINISHED, MANIFEST, INDEX, WEIGHTS} or versions.versions_in(folder)
+    # Not by its manifest: extensions of browsers and web apps have one of the same name.
+    is_known = names & {UNFINISHED, INDEX, WEIGHTS} or versions.versions_in(folder)
     return not names or bool(is_known)
 
 

@@ -1,6 +1,7 @@
 """Reading pictures safely: any format, mode or transparency, bounded in size."""
 
 import os
+import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -42,6 +43,12 @@ _TURNS = {
 """What makes a picture of each EXIF orientation upright."""
 
 _16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I")
+
+_DAMAGED = (
+    *(ArithmeticError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError),
+    *(ValueError, struct.error),
+)
+"""What decoders raise over damaged pictures."""
 
 register_heif_opener()
 
@@ -99,7 +106,7 @@ def open_image(source: Path | bytes, name: str | None = None) -> Image.Image:
         ) from error
     except FileNotFoundError as error:
         raise ImageError(f"{name} is not there any more. Check the path and try again.") from error
-    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise ImageError(
             f"{name} cannot be read as a picture; it may be damaged, cut short or of another "
             f"kind. Use one of {', '.join(FORMATS)}."
@@ -117,6 +124,7 @@ def check_bytes(size: int, name: str = "the picture") -> None:
 
 def _decode_small(image: Image.Image, name: str) -> Image.Image:
     """Decodes a large picture as RGB, upright and at most `LONGEST` pixels a side."""
+    width, height = image.size
     image.draft(None, (LONGEST, LONGEST))
     image.load()
     check_size(image, name)
@@ -126,6 +134,11 @@ def _decode_small(image: Image.Image, name: str) -> Image.Image:
         image = image.reduce(factor)
     small = flatten(image)
     small.thumbnail((LONGEST, LONGEST), reducing_gap=2.0)
+    if min(small.size) < MIN_SIDE:
+        raise ImageError(
+            f"{name} is {width} x {height} pixels, which is too long and narrow. Crop it and try "
+            "again."
+        )
     return _upright(small, original)
 
 

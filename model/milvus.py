@@ -23,8 +23,8 @@ from model.checkpoint import EMBEDDINGS, sha256
 from model.encoder import Embeddings
 from model.engines import (
     NEAREST,
-    Built,
     Distances,
+    Effort,
     Numbers,
     Rows,
     choose_search_k,
@@ -70,7 +70,7 @@ def collection_name(digest: str, labels: NDArray[np.int32]) -> str:
     return f"sketchzoo_{hashlib.sha256(content).hexdigest()[:16]}"
 
 
-def build_milvus(folder: Path, labels: NDArray[np.int32]) -> Built:
+def build_milvus(folder: Path, labels: NDArray[np.int32]) -> Effort:
     """Fills a collection with the embeddings of a gallery folder, unless it is filled already.
 
     Args:
@@ -95,7 +95,7 @@ def build_milvus(folder: Path, labels: NDArray[np.int32]) -> Built:
         raise GalleryError(f"Milvus cannot index the photos: {error.message}") from error
     finally:
         database.close()
-    return Built(0, ef, reached)
+    return Effort(0, ef, reached)
 
 
 class Milvus:

@@ -277,8 +277,10 @@ def _beside_the_paper(darkness: NDArray[np.float32]) -> NDArray[np.bool_]:
     if table.any():
         table = ndimage.binary_dilation(table, iterations=_TABLE_THICK + 2)
     # Where the paper lies at an angle, slivers are left along the edge: nobody draws there alone.
+    rows, columns = dark.shape
+    sliver = min(_SLIVER, rows // 4, columns // 4)
     inner = np.zeros_like(dark)
-    inner[_SLIVER:-_SLIVER, _SLIVER:-_SLIVER] = True
+    inner[sliver : rows - sliver, sliver : columns - sliver] = True
     numbers, _ = ndimage.label(dark & ~table)
     table |= ~inner & ~np.isin(numbers, np.setdiff1d(numbers[inner], 0))
     found: NDArray[np.bool_] = table.repeat(step, axis=0).repeat(step, axis=1)[:height, :width]

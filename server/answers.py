@@ -32,9 +32,6 @@ FEW = 1000
 
 JSON = "application/json"
 
-LARGEST = 8_000_000
-"""Bytes. `model.strokes.MAX_POINTS` points fit in."""
-
 
 class Answers:
     """Answers searches in galleries, with the drawings of all people embedded together."""
@@ -91,8 +88,6 @@ class Answers:
         """Answers a board; the answer to a newer drawing of its page will do as well."""
         body = await request.body()
         try:
-            if len(body) > LARGEST:
-                raise StrokeError("The drawing is too large; clear and start again.")
             payload = parse_json(body)
             if len(body) <= SMALL and not payload.get("picture"):
                 asked, search, frame = self.read(payload)
@@ -100,10 +95,8 @@ class Answers:
                 asked, search, frame = await run_in_threadpool(self.read, payload)
             embedding = None
             if frame is not None:
-                page = str(payload.get("page") or "")
-                waiting = self._batcher(search.encoder).submit(
-                    frame, page or client.get(), newest_wins=bool(page)
-                )
+                batcher = self._batcher(search.encoder)
+                waiting = batcher.submit(frame, client.get(), str(payload.get("page") or ""))
                 embedding = await asyncio.wrap_future(waiting)
             if len(search.photos) <= FEW:
                 told = self.conclude(asked, search, embedding)

@@ -5,9 +5,10 @@ one of each client in turn, so that nobody who asks often makes the others wait.
 company when it is alone.
 """
 
+import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ STEP = 8
 
 WAIT = 0.004
 """Seconds for which a batch waits to become as large as the last one, if that was no single."""
+
+
+log = logging.getLogger("sketchzoo")
 
 
 class BusyError(SketchZooError):
@@ -72,7 +76,7 @@ class Batcher:
         self._embed, self._metrics = embed, metrics
         self._batch, self._places = batch, places
         self._cores = CORES
-        self._queues: OrderedDict[str, deque[_Waiting]] = OrderedDict()
+        self._queues: OrderedDict[str, OrderedDict[object, _Waiting]] = OrderedDict()
         self._count = self._active = 0
         self._last = 1
         self._closed = False
@@ -99,16 +103,15 @@ class Batcher:
             return "starting"
         return "busy" if self._count >= self._places else ""
 
-    def submit(
-        self, frame: Pixels, client: str, *, newest_wins: bool = False
-    ) -> Future[Embeddings]:
+    def submit(self, frame: Pixels, client: str, page: str = "") -> Future[Embeddings]:
         """Queues a frame from `frame_sketch` or `frame_ink`.
 
         Args:
             frame: `(h, w)`.
             client: whose it is; clients take turns.
-            newest_wins: a frame of this client that still waits is not embedded any more; who
-                waits for it gets the embedding of the new one.
+            page: of this client, which it is drawn on. A frame of the page that still waits is not
+                embedded any more; who waits for it gets the embedding of the new one. Empty:
+                every frame counts.
 
         Returns:
             The embedding to come, `(d,)`.
@@ -118,16 +121,18 @@ class Batcher:
         """
         future: Future[Embeddings] = Future()
         with self._changed:
-            queue = self._queues.get(client)
-            if queue and newest_wins:
-                queue[-1].frame = frame
-                queue[-1].futures.append(future)
+            known = self._queues.get(client)
+            waiting = known.get(page) if known and page else None
+            if waiting:
+                waiting.frame = frame
+                waiting.futures.append(future)
                 self._metrics.superseded.inc()
                 return future
             if self._closed or self._count >= self._places:
                 self._metrics.refused.inc()
                 raise BusyError("Too many people are searching. Try again in a moment.")
-            self._queues.setdefault(client, deque()).append(_Waiting(frame, [future]))
+            queue = self._queues.setdefault(client, OrderedDict())
+            queue[page or future] = _Waiting(frame, [future])
             self._count += 1
             self._changed.notify_all()
         return future
@@ -146,7 +151,10 @@ class Batcher:
 
     def _work(self, input_size: int) -> None:
         torch.set_num_threads(self._cores)  # for this thread, whatever others have
-        self._embed(np.full((1, input_size, input_size), 255, np.uint8))
+        try:
+            self._embed(np.full((1, input_size, input_size), 255, np.uint8))
+        except Exception:  # Each search will fail, and say so, where a dead worker would be silent.
+            log.exception("the encoder does not work")
         self._warm.set()
         threads = self._cores
         while taken := self._take():
@@ -199,7 +207,7 @@ class Batcher:
 
     def _next(self) -> _Waiting:
         client, queue = self._queues.popitem(last=False)
-        waiting = queue.popleft()
+        _, waiting = queue.popitem(last=False)
         if queue:
             self._queues[client] = queue
         self._count -= 1

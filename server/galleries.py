@@ -117,7 +117,8 @@ class _Gallery:
         """Takes over the gallery as it is now; a damaged one is refused, and the old one stays."""
         try:
             loaded = self._load()
-            self._now, self._last = loaded, self._now
+            self._last = self._now  # First, or the former version would be gone for a moment.
+            self._now = loaded
             self._replaced = time.monotonic()
             log.warning("%s was rebuilt: %d photos", self._folder, len(loaded.photos))
         except Exception as error:  # Whatever is wrong with the new one, the old one can serve.

@@ -5,15 +5,17 @@ import math
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Literal
 
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from model.errors import SketchZooError
 from model.images import MAX_BYTES
 
 MAX_BODY = 6_000_000
@@ -36,6 +38,9 @@ CHEAP = 0.02
 
 MOST_CLIENTS = 10_000
 """Clients that are remembered. The one not seen for longest is forgotten first."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Proxies = tuple[Network, ...] | Literal["*"]
 
 client: ContextVar[str] = ContextVar("client", default="")
 """Whom the request that is being answered is counted for; see `client_address`."""
@@ -177,7 +182,7 @@ class RateLimit:
 
     def __init__(self, app: ASGIApp, rate: float = RATE) -> None:
         self.app = app
-        self.buckets = Buckets(rate, rate * BURST)
+        self.buckets = Buckets(rate, max(1.0, rate * BURST))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -195,14 +200,36 @@ def _cost(scope: Scope) -> float:
     return 1.0 if computes else CHEAP
 
 
-def client_address(scope: Scope, proxies: str = "") -> str:
+def read_proxies(text: str) -> Proxies:
+    """Addresses and networks of proxies, with commas between them, or `*` for any address.
+
+    Raises:
+        SketchZooError: one of them is neither.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["*"]:
+        return "*"
+    networks = []
+    for name in names:
+        try:
+            networks.append(ipaddress.ip_network(name, strict=False))
+        except ValueError as error:
+            raise SketchZooError(
+                f"{name} is no address or network of a proxy. Write --proxy (or "
+                "FORWARDED_ALLOW_IPS) like 10.0.0.7 or 10.0.0.0/8, with commas between them, or "
+                "* alone."
+            ) from error
+    return tuple(networks)
+
+
+def client_address(scope: Scope, proxies: Proxies = ()) -> str:
     """Whom a request is counted for: an IPv4 address, or the /64 network of an IPv6 one.
 
     Args:
         scope: of the request.
-        proxies: networks of proxies, with commas between them, or `*` for one proxy at any
-            address. They are believed what they wrote last into `X-Forwarded-For`; anything else
-            in it the client may have made up. Empty: nobody is believed.
+        proxies: networks of proxies, or `*` for one proxy at any address. They are believed what
+            they wrote last into `X-Forwarded-For`; anything else in it the client may have made
+            up. Empty: nobody is believed.
     """
     address = (scope.get("client") or ("unknown", 0))[0]
     hops = [
@@ -210,7 +237,7 @@ def client_address(scope: Scope, proxies: str = "") -> str:
         for value in Headers(scope=scope).getlist("x-forwarded-for")
         for hop in value.split(",")
     ]
-    if proxies.strip() == "*":
+    if proxies == "*":
         return _network(hops[-1] if hops else address)
     while hops and _is_in(address, proxies):
         address = hops.pop()
@@ -225,16 +252,12 @@ def default_proxies() -> str:
     return os.environ.get("FORWARDED_ALLOW_IPS", inside)
 
 
-def _is_in(address: str, networks: str) -> bool:
+def _is_in(address: str, networks: Iterable[Network]) -> bool:
     try:
         ip = ipaddress.ip_address(address)
-        return any(
-            ip in ipaddress.ip_network(network.strip(), strict=False)
-            for network in networks.split(",")
-            if network.strip()
-        )
     except ValueError:
         return False
+    return any(ip in network for network in networks)
 
 
 def _network(address: str) -> str:

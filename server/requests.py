@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
-from server.limits import client, client_address
+from server.limits import Proxies, client, client_address
 from server.metrics import Metrics
 
 log = logging.getLogger("sketchzoo")
@@ -44,7 +44,7 @@ class Traffic:
         in_flight: requests that are being answered, without streams that do not end.
     """
 
-    def __init__(self, app: FastAPI, metrics: Metrics, proxies: str = "") -> None:
+    def __init__(self, app: FastAPI, metrics: Metrics, proxies: Proxies = ()) -> None:
         self.app, self.metrics, self.proxies = app, metrics, proxies
         self.stopping = False
         self.in_flight = self.calls = 0
@@ -57,7 +57,7 @@ class Traffic:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         route = path.split("/", 2)[1] if path.startswith("/") else ""
         route = route if route in ROUTES else "page" if path in ("", "/") else "other"
-        is_call, lasts = bool(_API.match(path)), not _STREAM.match(path)
+        is_call, ends = bool(_API.match(path)), not _STREAM.match(path)
         request_id = _id_of(scope)
         client.set(client_address(scope, self.proxies))
         status = 0
@@ -72,7 +72,7 @@ class Traffic:
         refused = (self.stopping and route not in _PROBES) or (
             is_call and self.calls >= API_PLACES and scope["method"] == "POST"
         )
-        self.in_flight += lasts
+        self.in_flight += ends
         self.calls += is_call
         self.metrics.in_flight.inc()
         error: Exception | None = None
@@ -88,7 +88,7 @@ class Traffic:
             if not status:
                 await fail(answer)
         finally:
-            self.in_flight -= lasts
+            self.in_flight -= ends
             self.calls -= is_call
             self.metrics.in_flight.dec()
             seconds = time.perf_counter() - began

@@ -33,7 +33,8 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
-            print(f"SketchZoo is ready: http://{host}:{self.config.port}", flush=True)
+            port = self.servers[0].sockets[0].getsockname()[1]  # which one, where 0 asks for any
+            print(f"SketchZoo is ready: http://{host}:{port}", flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig != signal.SIGTERM:

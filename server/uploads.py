@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import secrets
 import socket
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -38,8 +39,16 @@ def uploaded_file(path: str | Path) -> Path | None:
         return None
 
 
+_making_room = threading.Lock()
+
+
 def make_room(most: int = MAX_KEPT) -> None:
     """Deletes the oldest uploads until at most this many bytes are left."""
+    with _making_room:
+        _make_room(most)
+
+
+def _make_room(most: int) -> None:
     folder = Path(get_upload_folder())
     old, files = time.time() - LEFT, []
     for path in folder.rglob("*"):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import socket
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 import app
 from model import GalleryError, SketchZooError
 from model.checkpoint import Checkpoint
+from model.gallery import build_gallery, photos_in
 from server.answers import uploaded
 from server.requests import start_log
 from tests.drawings import fish
@@ -119,6 +121,25 @@ def test_a_second_start_keeps_the_index(
     given = tiny_checkpoint.folder, photo_folder, tmp_path / "galleries"
     first = app.open_galleries(*given).search()
     assert app.open_galleries(*given).search().folder == first.folder
+
+
+def test_folders_of_one_name_or_an_odd_one_are_all_served(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    photos = photos_in(photo_folder)
+    folders = [tmp_path / name for name in ("x/a 2", "y/a", "z/a", "w/a 2")]
+    for folder in folders:
+        build_gallery(tiny_checkpoint, photos, folder)
+    galleries = app.open_galleries(tiny_checkpoint.folder, None, tmp_path, folders)
+    assert galleries.names == ["a 2", "a", "a 3", "a 2 2"]
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcnchen"))
+    photo_folder.rename(odd)
+    galleries = app.open_galleries(tiny_checkpoint.folder, odd, tmp_path / "galleries")
+    assert galleries.names == ["M?nchen"]
+    asked = {"strokes": [LINE], "k": 3, "gallery": "M?nchen"}
+    with TestClient(app.build_app(galleries)) as client:
+        matches = client.post("/board/search", json=asked).json()["matches"]
+        assert client.get(f"/{matches[0]['thumbnail']}").status_code == 200
 
 
 def test_a_damaged_index_is_built_anew(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from model.checkpoint import MANIFEST, Checkpoint, PhotoEncoderInfo, save_checkpoint
+from model.checkpoint import WEIGHTS, Checkpoint, PhotoEncoderInfo, save_checkpoint
 from model.gallery import build_gallery, photos_in
 from train.data import DataError, Split
 from train.runs import SPLIT, Run, load_run, mean_weights
@@ -62,7 +62,7 @@ def export(
                 "other as --teacher, or with its checkpoint as --start."
             )
         _check_split(run, other.folder)
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
+    if out.is_dir() and any(out.iterdir()) and not (out / WEIGHTS).is_file():
         raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
     gallery = [photo for folder in photos for photo in photos_in(folder)]
     checkpoint = save_checkpoint(

@@ -58,6 +58,8 @@ def test_an_input_that_takes_too_long_is_noticed(monkeypatch: pytest.MonkeyPatch
         ("photos", [7]),
         ("calibration", {"temperature": "hot", "error": 0.1, "least_similarity": 0.2}),
         ("calibration", {"temperature": float("inf"), "error": 0.1, "least_similarity": 0.2}),
+        ("calibration", {"temperature": 0, "error": 0.1, "least_similarity": 0.2}),
+        ("calibration", {"temperature": 1, "error": -0.1, "least_similarity": 0.2}),
         ("index", [1]),
         ("backbone", "../resnet18"),
     ],

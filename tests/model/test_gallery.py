@@ -316,6 +316,65 @@ def test_a_folder_of_other_files_is_never_replaced(
     assert sum(path.is_file() for path in precious.rglob("*")) == 4
 
 
+@pytest.mark.parametrize("beside", [(), ("encoder.safetensors.bak",)])
+def test_a_manifest_alone_is_no_gallery(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path, beside: tuple[str, ...]
+) -> None:
+    web = tmp_path / "web"
+    (web / "thumbnails").mkdir(parents=True)
+    for name in ("manifest.json", "thumbnails/mine.png", *beside):
+        (web / name).write_text("{}")
+    with pytest.raises(GalleryError, match="web holds other files"):
+        build_gallery(tiny_checkpoint, photos_in(photo_folder), web)
+    assert (web / "manifest.json").read_text() == (web / "thumbnails/mine.png").read_text() == "{}"
+    (tmp_path / "zoo").mkdir()
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "zoo")
+    (tmp_path / "zoo" / "manifest.json").write_text("{}")
+    build_gallery(tiny_checkpoint, photos_in(photo_folder)[:2], tmp_path / "zoo")
+    assert (tmp_path / "zoo" / "manifest.json").read_text() == "{}"
+
+
+def test_a_folder_that_one_may_not_read_is_named(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0)
+    photos = photos_in(photo_folder)
+    me = os.geteuid()
+    for place in (tmp_path, *tmp_path.parents[:2]):
+        place.chmod(0o755)
+    os.seteuid(me or 65534)  # root may read everything
+    try:
+        for place in (private, private / "zoo"):
+            with pytest.raises(GalleryError, match=r"private.* cannot be written: Permission"):
+                build_gallery(tiny_checkpoint, photos, place)
+            assert not gallery_is_current(place, tiny_checkpoint, photos)
+    finally:
+        os.seteuid(me)
+        private.chmod(0o700)
+
+
+def test_a_photo_that_is_too_long_and_narrow_is_named_and_left_out(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (65_000, 64), "red").save(photo_folder / "long.png")
+    built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "zoo")
+    [(path, reason)] = built.unreadable
+    assert path.endswith("long.png")
+    assert "long.png is 65000 x 64 pixels, which is too long and narrow" in reason
+    assert len(built.checkpoint.manifest.photos) == 6
+
+
+def test_a_gallery_with_links_and_among_its_photos_is_current(
+    tiny_checkpoint: Checkpoint, photo_folder: Path
+) -> None:
+    (photo_folder / "link.png").symlink_to(photos_in(photo_folder)[0].path)
+    folder = photo_folder / "galleries" / "zoo"
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    assert len(photos_in(photo_folder)) > 7
+    assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
+
+
 @pytest.mark.parametrize("content", [None, "empty", "text"])
 def test_a_folder_without_photos_is_refused(tmp_path: Path, content: str | None) -> None:
     folder = tmp_path / "mine"

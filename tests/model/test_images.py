@@ -37,6 +37,21 @@ def test_bad_pictures_are_named_with_their_remedy(data: bytes, said: str, tmp_pa
         open_image(data)
 
 
+@pytest.mark.parametrize("kind", [2, 5, 7, 10, 11, 12])
+def test_a_tiff_whose_offsets_are_no_numbers_is_named(kind: int) -> None:
+    data = bytearray(encoded(fish(), "TIFF"))
+    start = int.from_bytes(data[4:8], "little")
+    entries = int.from_bytes(data[start : start + 2], "little")
+    for entry in range(start + 2, start + 2 + 12 * entries, 12):
+        if int.from_bytes(data[entry : entry + 2], "little") == 273:  # StripOffsets
+            data[entry + 2 : entry + 4] = kind.to_bytes(2, "little")
+            break
+    else:
+        pytest.fail("no StripOffsets")
+    with pytest.raises(ImageError, match="cannot be read as a picture"):
+        open_image(bytes(data), "drawing.tif")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"gone\.png"):
         open_image(tmp_path / "gone.png")

@@ -141,6 +141,16 @@ def test_a_photo_of_a_drawing_is_cleaned_and_a_clean_drawing_left_alone() -> Non
     assert clean_page(ImageOps.invert(fish())) is None
 
 
+def test_a_long_drawing_on_paper_has_ink() -> None:
+    page = Image.new("L", (900, 90), 235)
+    for left in range(50, 850, 80):
+        ImageDraw.Draw(page).line([(left, 20), (left + 40, 70)], 60, 4)
+    ink = np.asarray(find_ink(photographed(page, 0.8, 0)))
+    lines = np.asarray(page) < 150
+    assert (ink[lines] > 100).mean() > 0.8
+    assert (ink[~lines] > 100).mean() < 0.02
+
+
 def test_the_table_around_the_paper_is_no_ink() -> None:
     sheet = fish(700, 9, 90, 235).rotate(4, Image.Resampling.BICUBIC, expand=True, fillcolor=95)
     photo = photographed(sheet.crop((20, 20, 730, 730)), 0.7, 0)

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 import app
 from model import SketchSearch
 from server.galleries import Galleries
+from server.limits import read_proxies
 from server.requests import Traffic
 from tests.conftest import make_checkpoint
 
@@ -62,4 +63,6 @@ def client(built: Traffic) -> Iterator[TestClient]:
 @pytest.fixture
 def limited(galleries: Galleries) -> Callable[[float, str], TestClient]:
     """Makes an app with this rate, behind these proxies."""
-    return lambda rate, proxies: TestClient(app.build_app(galleries, rate=rate, proxies=proxies))
+    return lambda rate, proxies: TestClient(
+        app.build_app(galleries, rate=rate, proxies=read_proxies(proxies))
+    )

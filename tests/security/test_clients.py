@@ -6,7 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Scope
 
-from server.limits import Buckets, client_address
+import app
+from server.limits import Buckets, RateLimit, client_address, read_proxies
 
 STROKE = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.8]]}
 BODY = {"data": [[STROKE], 1, None, None, None, None, None, None]}
@@ -116,7 +117,32 @@ def scope(peer: str, *forwarded: str) -> Scope:
 def test_a_client_is_known_by_the_address_that_it_cannot_choose(
     peer: str, forwarded: list[str], proxies: str, expected: str
 ) -> None:
-    assert client_address(scope(peer, *forwarded), proxies) == expected
+    assert client_address(scope(peer, *forwarded), read_proxies(proxies)) == expected
+
+
+@pytest.mark.parametrize("text", ["nginx", "10.0.0.0/33", "127.0.0.1,*", "10.0.0.7, nginx"])
+def test_a_proxy_that_is_no_address_is_named_at_start(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.main(["--proxy", text, "--port", "0"]) == 1
+    wrong = text.split(",")[-1].strip()
+    assert f"{wrong} is no address or network of a proxy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "many"])
+def test_a_rate_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app.parse_arguments([f"--rate={text}"])
+    assert "--rate" in capsys.readouterr().err
+
+
+def test_a_low_rate_lets_one_search_pass_and_then_as_many_as_it_says() -> None:
+    now = 0.0
+    limit = RateLimit(lambda *_: None, rate=0.1)  # type: ignore[arg-type]
+    limit.buckets.clock = lambda: now
+    assert [limit.buckets.wait("a"), limit.buckets.wait("a")] == [0, pytest.approx(10)]
+    now = 10.0
+    assert limit.buckets.wait("a") == 0
 
 
 def test_a_bucket_fills_again_at_its_rate() -> None:

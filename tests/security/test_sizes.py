@@ -131,6 +131,16 @@ def test_uploads_cannot_fill_the_disk(client: TestClient, uploads: Path) -> None
     assert sum(path.stat().st_size for path in uploads.rglob("*") if path.is_file()) <= 3000
 
 
+def test_room_is_made_by_many_at_once(uploads: Path) -> None:
+    for number in range(300):
+        (uploads / f"{number}").mkdir()
+        (uploads / f"{number}" / "drawing.png").write_bytes(b"x" * 100)
+    with ThreadPoolExecutor(8) as threads:
+        made = [threads.submit(make_room, most) for most in range(30_000, 0, -1000)]
+    assert [future.exception() for future in made] == [None] * 30
+    assert len(list(uploads.rglob("drawing.png"))) <= 10
+
+
 def test_what_gradio_leaves_behind_empty_is_swept(uploads: Path) -> None:
     for folder, age in (("old", 3600), ("new", 0)):
         (uploads / folder).mkdir()

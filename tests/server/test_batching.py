@@ -99,10 +99,41 @@ def test_a_flood_of_one_client_does_not_starve_another(make: Make, held: Held) -
 
 def test_the_newest_drawing_of_a_page_answers_for_the_ones_before(make: Make, held: Held) -> None:
     batcher = make(places=1)
-    page = [batcher.submit(frame(number), "page", newest_wins=True) for number in (1, 2, 3)]
+    page = [batcher.submit(frame(number), "client", "page") for number in (1, 2, 3)]
     held.go.release(2)
     assert [future.result(20)[0] for future in page] == [3, 3, 3]
     assert held.batches == [[3]]
+
+
+def test_a_page_is_its_clients_own_whatever_it_is_called(make: Make, held: Held) -> None:
+    batcher = make()
+    one = batcher.submit(frame(1), "192.0.2.7")
+    same = batcher.submit(frame(2), "192.0.2.7", "page")
+    other = batcher.submit(frame(3), "192.0.2.8", "page")
+    named = batcher.submit(frame(4), "192.0.2.8", "192.0.2.7")
+    held.go.release(2)
+    assert [f.result(20)[0] for f in (one, same, other, named)] == [1, 2, 3, 4]
+
+
+def test_a_client_with_many_pages_does_not_starve_another(make: Make, held: Held) -> None:
+    batcher = make(batch=4)
+    flood = [batcher.submit(frame(1), "flood", f"page {number}") for number in range(100)]
+    other = [batcher.submit(frame(2), "other", "page") for _ in range(2)]
+    held.go.release(2)
+    assert [future.result(20)[0] for future in other] == [2, 2]
+    assert held.batches[0].count(2) == 1
+    assert not flood[-1].done()
+
+
+def test_an_encoder_that_never_works_fails_each_search() -> None:
+    def embed(frames: Pixels) -> Embeddings:
+        raise RuntimeError("no such kernel")
+
+    batcher = Batcher(embed, SIDE, Metrics(), workers=1)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="no such kernel"):
+            batcher.submit(frame(1), "one").result(20)
+    batcher.close()
 
 
 def test_a_full_queue_refuses_and_takes_again_when_there_is_room(make: Make, held: Held) -> None:
