@@ -36,15 +36,24 @@ def run(
     show: Callable[[Any], None],
 ) -> int:
     """Measures, prints and writes; returns the exit code."""
-    try:
+
+    def act() -> int:
         figures = measure(arguments)
+        show(figures)
+        if arguments.json:
+            write_json(arguments.json, figures)
+        return 0
+
+    return told(act)
+
+
+def told(act: Callable[[], int]) -> int:
+    """The exit code of a program, whose errors are told in a line."""
+    try:
+        return act()
     except SketchZooError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    show(figures)
-    if arguments.json:
-        write_json(arguments.json, figures)
-    return 0
 
 
 def held_out(

@@ -22,7 +22,7 @@ import torch
 from playwright.sync_api import Browser, Page
 
 from app import ROOT, open_galleries
-from benchmarks.command import parser
+from benchmarks.command import parser, told
 from benchmarks.running import chromium, running_app
 from model import SketchSearch
 from model.preprocess import frame_sketch, to_input
@@ -269,4 +269,4 @@ def time_load(browser: Browser, address: str, loads: int = 5) -> dict[str, float
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

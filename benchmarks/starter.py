@@ -99,6 +99,8 @@ def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
         for label, shown in SHOWN.items():
             right = {name.replace("_", " ") for name in shown.split()}
             sketches = [p for p in unseen if p.label == label]
+            if not sketches:
+                continue
             chosen = random.permutation(len(sketches))[: arguments.sketches]
             ranks = [first_rank(search, sketches[i], right) for i in chosen]
             rows.append(

@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import torch
 
-from benchmarks.command import parser
+from benchmarks.command import parser, told
 from train.config import FitConfig
 from train.export import write_json
 from train.fit import Trainer
@@ -86,7 +86,7 @@ def measure(size: int, arguments: argparse.Namespace, cache: Path) -> dict[str, 
     decoded = {
         name: statistics.median(
             _seconds(domain.frames.pictures[i].path, round(size * CACHED_ABOVE), name == "sketches")
-            for i in range(0, len(domain.frames.pictures), len(domain.frames.pictures) // 40)
+            for i in range(0, len(domain.labels), max(1, len(domain.labels) // 40))
         )
         for name, domain in material.domains().items()
     }
@@ -108,4 +108,4 @@ def _seconds(path: Path, size: int, sketch: bool) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(told(main))

@@ -28,8 +28,17 @@ ENDINGS = frozenset(
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
-_large_pictures = ThreadPoolExecutor(1, "large pictures")
-"""Decodes one at a time, and always in the same thread, whose memory is used again."""
+
+def _begin() -> None:
+    """Makes the thread that decodes large pictures: one at a time, so that its memory is enough."""
+    global _large_pictures
+    _large_pictures = ThreadPoolExecutor(1, "large pictures")
+
+
+_large_pictures: ThreadPoolExecutor
+_begin()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin)  # A child has no threads but the one that forked.
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

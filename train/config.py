@@ -8,6 +8,9 @@ from typing import Literal
 from model.backbones import PLAIN_CNN_SIDE
 from train.data import DataError
 
+MAX_SIZE = 1024
+"""Pixels a side; more than any of the backbones is made for."""
+
 Loss = Literal["cosface", "supcon", "triplet", "contrastive"]
 Mining = Literal["random", "semi-hard", "hard"]
 Optimizer = Literal["adamw", "adam"]
@@ -48,7 +51,8 @@ class FitConfig:
     unlabelled_batch: int = 0
     """Unlabelled photos in a batch; they need a teacher."""
     photo_balance: float = 0.75
-    """How photos are drawn: 1 all classes alike, 0 by their size, 0.75 by its fourth root."""
+    """How photos are drawn: 1 all classes alike, 0 by their size, 0.75 by its fourth root; of one
+    class, those of the database twice as often as others."""
     mix: bool = False
     """Mix each unlabelled photo with a labelled one, and let the teacher see the very mixture."""
     mixed_sketches: int = 0
@@ -109,6 +113,12 @@ class FitConfig:
             raise DataError("--embedding-size is at most 512.")
         if self.input_size < 32 or 0 < self.grow_from < 32:
             raise DataError("Images are at least 32 pixels wide, which the networks shrink to 1.")
+        if self.input_size > MAX_SIZE:
+            raise DataError(f"--input-size is at most {MAX_SIZE}.")
+        if self.seed >= 1 << 63:
+            raise DataError("--seed is below 2^63.")
+        if not math.isfinite(self.margin):
+            raise DataError("--margin is a number.")
         if self.grow_from > self.input_size:
             raise DataError("--grow-from is at most --input-size.")
         if not 0 < self.validation < 1:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from model.checkpoint import WEIGHTS, Checkpoint, PhotoEncoderInfo, save_checkpoint
 from model.gallery import build_gallery, photos_in
+from model.versions import versions_in
+from train.config import MAX_SIZE
 from train.data import DataError, Split
 from train.runs import SPLIT, Run, load_run, mean_weights
 from train.teacher import same_prototypes
-
-MAX_SIZE = 1024
-"""Pixels a side; more than any of the backbones is made for."""
 
 
 def export(
@@ -53,7 +52,7 @@ def export(
         raise DataError(f"--photo-size is 32 to {MAX_SIZE}, and for a --photo-encoder.")
     trained = load_run(run, last=last)
     for count, folder in enumerate(mean_with, 1):
-        _take_mean(trained, Checkpoint.open(folder), 1 / (count + 1))
+        _take_mean(trained, folder, 1 / (count + 1))
     other = load_run(photo_encoder) if photo_encoder else None
     if other:
         if not same_prototypes(other.network, trained.network):
@@ -62,7 +61,7 @@ def export(
                 "other as --teacher, or with its checkpoint as --start."
             )
         _check_split(run, other.folder)
-    if out.is_dir() and any(out.iterdir()) and not (out / WEIGHTS).is_file():
+    if out.is_dir() and any(out.iterdir()) and not _is_exported(out):
         raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
     gallery = [photo for folder in photos for photo in photos_in(folder)]
     checkpoint = save_checkpoint(
@@ -85,17 +84,21 @@ def export(
             else None
         ),
     )
-    if gallery:
-        checkpoint = build_gallery(checkpoint, gallery, out).checkpoint
     unfinished = out / (SPLIT + ".tmp")
     shutil.copyfile(run / SPLIT, unfinished)
     os.replace(unfinished, out / SPLIT)
-    return checkpoint
+    return build_gallery(checkpoint, gallery, out).checkpoint if gallery else checkpoint
 
 
-def _take_mean(trained: Run, given: Checkpoint, share: float) -> None:
+def _is_exported(folder: Path) -> bool:
+    """Whether a folder was written by `export`, with or without photos."""
+    with_photos = (folder / SPLIT).is_file() and versions_in(folder)
+    return (folder / WEIGHTS).is_file() or bool(with_photos)
+
+
+def _take_mean(trained: Run, folder: Path, share: float) -> None:
     """Puts a run's weights this share of the way to those of a checkpoint."""
-    other = given.network()
+    other = Checkpoint.open(folder).network()
     weights, others = trained.network.state_dict(), other.state_dict()
     alike, wanted = (
         (network.standardise, network.normalise, {k: v.shape for k, v in state.items()})
@@ -103,10 +106,10 @@ def _take_mean(trained: Run, given: Checkpoint, share: float) -> None:
     )
     if alike != wanted or not same_prototypes(trained.network, other):
         raise DataError(
-            f"{given.folder} holds another encoder than {trained.folder}, or embeds into another "
+            f"{folder} holds another encoder than {trained.folder}, or embeds into another "
             "space. --mean-with takes checkpoints like the one that the run started from."
         )
-    _check_split(trained.folder, given.folder)
+    _check_split(trained.folder, folder)
     trained.network.load_state_dict(mean_weights(others, weights, 1 - share))
 
 

@@ -20,7 +20,6 @@ from torch.nn.functional import interpolate
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from model.checkpoint import Checkpoint
 from model.encoder import SiameseNetwork
 from train import ranks
 from train.augment import photo_views, sketch_views
@@ -61,13 +60,16 @@ def fit(
         DataError: the data, the run's folder or the device are not as they have to be.
     """
     with ranks.process_group(device) as where:
-        begun, blended = ranks.from_first(((run / LAST).exists(), (run / BEST).exists()))
+        evaluated = (run / BEST).exists()
+        begun = evaluated or (run / LAST).exists()
+        blended = evaluated and not read(run / BEST)["metrics"]
+        begun, blended = ranks.from_first((begun, blended))
+        if blended:
+            raise DataError(f"{run} holds a blend, which is not trained on. Name another --run.")
         if begun and not resume:
             raise DataError(
                 f"{run} holds a run already. Add --resume to go on with it, or name another --run."
             )
-        if blended and not begun:
-            raise DataError(f"{run} holds a blend, which is not trained on. Name another --run.")
         for name in ("sketch_batch", "photos", "unlabelled_batch", "mixed_sketches"):
             if getattr(config, name) % ranks.world():
                 raise DataError(
@@ -93,7 +95,7 @@ def fit(
         material = load_material(config, sources, mixed)
         trainer = Trainer(config, material, run, where, sources, mixers)
         if sources.start:
-            begin_with(trainer.network, Checkpoint.open(sources.start), trainer.material)
+            begin_with(trainer.network, sources.start, trainer.material, teachers)
         if teachers:
             teachers.teach(trainer.network, trainer.material, where, sources.cache, mixed=mixed)
         trainer.prepare()
@@ -112,8 +114,10 @@ def _check(config: FitConfig, sources: Sources) -> None:
         raise DataError("--mixed-sketches need one who explains the mixtures: add --teacher RUN.")
     if sources.photo_teacher and not sources.teacher:
         raise DataError("--photo-teacher stands beside a --teacher, who explains the sketches.")
-    if not config.labels and not sources.teacher:
-        raise DataError("With --labels 0 and no --teacher there is nothing to learn from.")
+    if not config.labels and not (sources.teacher and config.distil):
+        raise DataError(
+            "With --labels 0 there is nothing to learn from but a --teacher, with --distil above 0."
+        )
 
 
 class Trainer:
@@ -141,6 +145,7 @@ class Trainer:
         self.step, self.elapsed, self.without_better = 0, 0.0, 0
         self.best = Metrics(0, 0, 0, 0, 0, 0)
         self.running: dict[str, float] = {}
+        self.identity = self._identity()
 
     def prepare(self) -> None:
         """Puts the network on its device, and makes what depends on its weights."""
@@ -345,7 +350,7 @@ class Trainer:
             "without_better": self.without_better,
             "running": self.running,
             "best": asdict(self.best),
-            "identity": self._identity(),
+            "identity": self.identity,
         }
         _or_say(save_last, state, self.run, keep)
 
@@ -364,7 +369,7 @@ class Trainer:
             say(f"{path} is not there yet: this run begins anew")
             return
         state = read(path)
-        before, now = state["identity"], self._identity()
+        before, now = state["identity"], self.identity
         if before.keys() != now.keys():
             raise DataError(f"{self.run} was begun by another version. Name another --run.")
         changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]

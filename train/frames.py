@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -136,15 +137,17 @@ def _store(
 ) -> list[int]:
     """Writes the frames, and beside them the rows of broken pictures; the frames come last."""
     unfinished = path.with_name(f".{path.name}-{os.getpid()}.tmp")
-    frames = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.uint8, shape=shape)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    nothing = np.zeros(shape[1:], np.uint8)
     broken = []
     try:
-        for row, frame in _decode_all(pictures, decode, kind):
-            if frame is None:
-                broken.append(row)
-            else:
-                frames[row] = frame
-        frames.flush()
+        # Not by a memory map: a disk that is full would end the process instead of raising.
+        with unfinished.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for row, frame in _decode_all(pictures, decode, kind):
+                if frame is None:
+                    broken.append(row)
+                file.write((nothing if frame is None else frame).tobytes())
         path.with_suffix(".json").write_text(json.dumps(broken))
         unfinished.replace(path)
     finally:
@@ -161,13 +164,19 @@ def _decode_all(
         decoded = pool.map(
             partial(_decode_or_say, decode), [p.path for p in pictures], chunksize=64
         )
-        for row, frame in enumerate(tqdm(decoded, f"decoding {kind}", len(pictures), unit="")):
-            if isinstance(frame, str):
-                broken += 1
-                say(f"left out: {pictures[row].path}: {frame}")
-                yield row, None
-            else:
-                yield row, frame
+        try:
+            for row, frame in enumerate(tqdm(decoded, f"decoding {kind}", len(pictures), unit="")):
+                if isinstance(frame, str):
+                    broken += 1
+                    say(f"left out: {pictures[row].path}: {frame}")
+                    yield row, None
+                else:
+                    yield row, frame
+        except BrokenProcessPool as error:
+            raise DataError(
+                f"A process that decoded {kind} was ended, as a rule since the memory was full. "
+                "Use a smaller --input-size, or close other programs."
+            ) from error
     if broken:
         say(f"{broken} of {len(pictures)} {kind} cannot be read and are left out.")
 
@@ -193,6 +202,10 @@ def pictures_key(pictures: Sequence[Picture], *more: object) -> str:
     """A short digest that changes with the pictures, their files, their order, or `more`."""
     key = hashlib.sha256(repr(more).encode())
     for picture in pictures:
-        status = picture.path.stat()
-        key.update(f"{picture.path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
+        try:
+            status = picture.path.stat()
+            state = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:  # It is named when it is decoded.
+            state = "0 0"
+        key.update(os.fsencode(f"{picture.path.resolve()} {state}"))
     return key.hexdigest()[:16]

@@ -1,6 +1,6 @@
 """What a run learns from and what it is measured on."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,9 +146,11 @@ def _decode(
     if config.loss in ("contrastive", "triplet") and len(classes) < 2:
         raise DataError(f"--loss {config.loss} needs two classes or more to tell apart.")
     _check(classes, train_sketches, train_photos, held_sketches, held_photos)
-    chosen = np.random.default_rng(0).permutation(len(held_sketches))[:VALIDATION_SKETCHES]
-    held_sketches = [held_sketches[i] for i in sorted(chosen)]
-    unlabelled = [p for f in sources.unlabelled for p in list_pictures(f, sketches=False)]
+    held_sketches = sample(held_sketches)
+    listed = [p for f in sources.unlabelled for p in list_pictures(f, sketches=False)]
+    unlabelled = split.train(listed)
+    if listed and not unlabelled:
+        raise DataError("All --unlabelled-photos are held out, by their names. Add others.")
     photos = domain(train_photos, photos_large, False)
     material = Material(
         classes,
@@ -156,7 +158,7 @@ def _decode(
         domain(train_sketches, large, True),
         photos,
         photo_weights(photos.frames.pictures, {p.path for p in own}, config.photo_balance),
-        domain(split.train(unlabelled), photos_large, False) if config.unlabelled_batch else None,
+        domain(unlabelled, photos_large, False) if config.unlabelled_batch else None,
         domain(held_photos, config.input_size, False),
         domain(held_sketches, config.input_size, True),
     )
@@ -175,6 +177,18 @@ def _decode(
         f"{len(material.held_sketches.labels)} sketches"
     )
     return material
+
+
+def sample(sketches: Sequence[Picture], most: int = VALIDATION_SKETCHES) -> list[Picture]:
+    """So many of them at random, and one of each class that is not among these."""
+    order = np.random.default_rng(0).permutation(len(sketches)).tolist()
+    chosen = set(order[:most])
+    seen = {sketches[i].label for i in chosen}
+    for i in order:
+        if sketches[i].label not in seen:
+            seen.add(sketches[i].label)
+            chosen.add(i)
+    return [sketches[i] for i in sorted(chosen)]
 
 
 def _check(
@@ -209,5 +223,8 @@ def photo_weights(photos: Sequence[Picture], own: set[Path], balance: float) -> 
     Args:
         balance: see `FitConfig.photo_balance`.
     """
-    size = Counter(p.label for p in photos)
-    return np.array([(2.0 if p.path in own else 1.0) / size[p.label] ** balance for p in photos])
+    weights = [2.0 if p.path in own else 1.0 for p in photos]
+    size: defaultdict[str, float] = defaultdict(float)
+    for photo, weight in zip(photos, weights, strict=True):
+        size[photo.label] += weight
+    return np.array([w / size[p.label] ** balance for p, w in zip(photos, weights, strict=True)])

@@ -11,8 +11,10 @@ def autocast(device: torch.device, *, amp: bool) -> torch.autocast:
 def bf16_is_fast(device: torch.device) -> bool:
     """Whether a device has instructions for bf16.
 
-    A CPU without them does it in software, many times slower than fp32.
+    A CPU without them, or a GPU from before 2020, does it in software, slower than fp32.
     """
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return True
     able = torch.cpu.get_capabilities()

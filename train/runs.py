@@ -133,10 +133,15 @@ def read(path: Path) -> dict[str, Any]:
     """What `save_atomically` has written, on the CPU.
 
     Raises:
-        DataError: the file is damaged.
+        DataError: the file is damaged, or not there.
     """
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path} is missing. Only runs of 'python -m train fit' have one; on several hosts the "
+            "--run has to be in a shared folder."
+        ) from error
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
         older = sorted(path.parent.glob("step-*.pt")) if path.name == LAST else []
         remedy = f"Put {older[-1].name} in its place and train on" if older else "Train again"

@@ -63,9 +63,13 @@ class _Drawer:
     def generator(self, step: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, step))
 
-    def sketches(self, step: int) -> Indices:
-        """The next rows of an endless series of passes, each over all sketches in a new order."""
-        places = np.arange(step * self.size, (step + 1) * self.size)
+    def sketches(self, step: int, count: int) -> Indices:
+        """The next rows of an endless series of passes, each over all sketches in a new order.
+
+        Args:
+            count: rows that each step takes.
+        """
+        places = np.arange(step * count, (step + 1) * count)
         passes, within = np.divmod(places, len(self.sketch_labels))
         return np.array([self._shuffled(p)[i] for p, i in zip(passes, within, strict=True)])
 
@@ -90,7 +94,7 @@ class PairSampler(_Drawer):
 
     def batch(self, step: int) -> Rows:
         generator = self.generator(step)
-        sketches = self.sketches(step)
+        sketches = self.sketches(step, self.size)
         photos = []
         for label in self.sketch_labels[sketches]:
             if generator.random() >= 0.5:
@@ -104,7 +108,7 @@ class TripletSampler(_Drawer):
 
     def batch(self, step: int) -> Rows:
         generator = self.generator(step)
-        sketches = self.sketches(step)
+        sketches = self.sketches(step, self.size)
         photos = []
         for label in self.sketch_labels[sketches]:
             photos.append(self.photo_of(label, generator))
@@ -138,10 +142,10 @@ class BalancedSampler(_Drawer):
     def batch(self, step: int) -> Rows:
         generator = self.generator(step)
         photos = generator.choice(len(self.photo_labels), self.photos, p=self.photo_weights)
-        sketches = self.sketches(step)
         half = self.size // 2
         labels = np.resize(self.photo_labels[photos], half)
-        sketches[:half] = [generator.choice(self._sketched[label]) for label in labels]
+        alike = [generator.choice(self._sketched[label]) for label in labels]
+        sketches = np.concatenate([self.sketches(step, self.size - half), alike]).astype(np.int64)
         there, wanted = self.unlabelled
         unlabelled = generator.integers(there, size=wanted) if wanted else np.empty(0, np.int64)
         return Rows(generator.permutation(sketches), photos, unlabelled)

@@ -23,35 +23,43 @@ BATCH = 128
 """Pictures that are embedded at once."""
 
 
-def begin_with(network: SiameseNetwork, given: Checkpoint, material: Material) -> None:
+def begin_with(
+    network: SiameseNetwork, folder: Path, material: Material, teachers: "Teachers | None" = None
+) -> None:
     """Takes a checkpoint's weights, or of another backbone its prototypes alone.
 
     Prototypes stay as they are given: two encoders with the same ones embed into one space.
 
     Raises:
         DataError: the checkpoint knows other classes, embeds into another space, or has seen what
-            is held out here.
+            is held out here; or a teacher embeds into another space.
     """
+    given = Checkpoint.open(folder)
     manifest = given.manifest
     if manifest.classes != material.classes:
-        raise DataError(f"{given.folder} knows other classes than this run.")
-    _check_split(given.folder / SPLIT, material)
+        raise DataError(f"{folder} knows other classes than this run.")
+    _check_split(folder / SPLIT, material)
     source = given.network()
+    if teachers and not same_prototypes(source, teachers.of_sketches.network):
+        raise DataError(
+            f"{folder} embeds into another space than the teacher {teachers.of_sketches.folder}. "
+            "Take a teacher that began with it (--start), or leave one of both out."
+        )
     if source.prototypes.shape != network.prototypes.shape:
         raise DataError(
-            f"{given.folder} has {manifest.prototypes} prototypes of {manifest.projection_size} "
+            f"{folder} has {manifest.prototypes} prototypes of {manifest.projection_size} "
             "numbers; give this run the same --embedding-size, and --loss cosface."
         )
     own = {name: value.shape for name, value in network.state_dict().items()}
     if own == {name: value.shape for name, value in source.state_dict().items()}:
         if (source.standardise, source.normalise) != (network.standardise, network.normalise):
             raise DataError(
-                f"{given.folder} has {_flag('standardise', source.standardise)} and "
+                f"{folder} has {_flag('standardise', source.standardise)} and "
                 f"{_flag('normalise', source.normalise)}; give this run the same."
             )
         network.load_state_dict(source.state_dict())
     elif not len(source.prototypes):
-        raise DataError(f"{given.folder} has another backbone, and no prototypes to take over.")
+        raise DataError(f"{folder} has another backbone, and no prototypes to take over.")
     _keep_prototypes(network, source)
 
 

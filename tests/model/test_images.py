@@ -1,4 +1,5 @@
 from io import BytesIO
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +101,15 @@ def test_transparency_is_paper() -> None:
     flat = np.asarray(flatten(page))
     assert tuple(flat[4, 3]) == (0, 0, 0)
     assert tuple(flat[0, 0]) == (255, 255, 255)
+
+
+def test_a_large_picture_is_decoded_in_a_forked_process_too(tmp_path: Path) -> None:
+    Image.new("RGB", (2100, 2000), "red").save(tmp_path / "large.png")
+    assert open_image(tmp_path / "large.png").width == 1600
+    child = get_context("fork").Process(target=open_image, args=(tmp_path / "large.png",))
+    child.start()
+    child.join(60)
+    is_done = not child.is_alive()
+    child.kill()
+    assert is_done
+    assert child.exitcode == 0

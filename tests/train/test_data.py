@@ -12,6 +12,7 @@ from train.data import (
     make_split,
     sketchy_folders,
 )
+from train.material import sample
 
 
 def test_sketches_carry_the_id_of_their_photo(sketchy: Path) -> None:
@@ -74,3 +75,12 @@ def test_an_empty_class_folder_is_named(sketchy: Path, tmp_path: Path) -> None:
     (photos / "dodo").mkdir()
     with pytest.raises(DataError, match=r"without pictures: dodo\. Fill or remove"):
         list_pictures(photos, sketches=False)
+
+
+def test_a_sample_of_held_out_sketches_has_all_classes() -> None:
+    many = [Picture(Path(f"ant/{i}.png"), "ant", str(i)) for i in range(500)]
+    few = [Picture(Path(f"bat/{i}.png"), "bat", str(i)) for i in range(2)]
+    for most in (1, 10, 1000):
+        chosen = sample([*many, *few], most)
+        assert {p.label for p in chosen} == {"ant", "bat"}
+        assert min(most, 502) <= len(chosen) <= min(most + 1, 502)

@@ -100,6 +100,14 @@ def test_bf16_is_left_to_devices_that_have_it(monkeypatch: pytest.MonkeyPatch) -
     assert computed_in(True, avx2=True, avx512_bf16=True) is torch.bfloat16
     assert computed_in(True, amx_bf16=True) is torch.bfloat16
     assert computed_in(False, amx_bf16=True) is torch.float32
+
+    # A GPU that can compute in bf16 by emulation alone, as a T4 does.
+    def emulates(including_emulation: bool = True) -> bool:
+        return including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", emulates)
+    assert not bf16_is_fast(torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     assert bf16_is_fast(torch.device("cuda"))
 
 
@@ -142,18 +150,24 @@ def test_a_run_does_not_go_on_without_its_teacher(
         (["--mixed-sketches", "1"], "--mixed-sketches is at least 2 here"),
         (["--mixed-sketches", "2"], "add --teacher RUN"),
         (["--labels", "0"], "there is nothing to learn from"),
+        (["--labels", "0", "--distil", "0", "--teacher", "{run}"], "there is nothing to learn"),
+        (["--input-size", "1000000"], "--input-size is at most 1024"),
+        (["--seed", "99999999999999999999999"], "--seed is below 2^63"),
+        (["--margin", "nan"], "--margin is a number"),
         (["--classes", "cow,dodo"], "no photos with sketches of dodo"),
         (["--start", "{tmp}"], "is no checkpoint"),
     ],
 )
 def test_what_cannot_be_trained_on_is_named(
     sketchy: Path,
+    run: Path,
     tmp_path: Path,
     options: list[str],
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    given = [option.replace("{tmp}", str(tmp_path)) for option in options]
+    named = {"{tmp}": str(tmp_path), "{run}": str(run)}
+    given = [named.get(option, option) for option in options]
     assert run_fit(sketchy, tmp_path / "run", "--steps", "2", *given) == 1
     assert said in capsys.readouterr().err
 
@@ -216,6 +230,56 @@ def test_a_run_that_goes_on_from_a_checkpoint_stays_in_its_space(
     before, after = Checkpoint.open(start).network(), load_run(further).network
     assert torch.equal(after.prototypes, before.prototypes)
     assert not torch.equal(after.projection.weight, before.projection.weight)
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped = tmp_path / "stopped"
+    stopped.mkdir()
+    for name in ("best.pt", "split.json"):
+        shutil.copyfile(run / name, stopped / name)
+    assert run_fit(sketchy, stopped, "--steps", "2") == 1
+    assert "Add --resume" in capsys.readouterr().err
+    assert run_fit(sketchy, stopped, "--steps", "2", "--resume") == 0
+    assert "last.pt is not there yet: this run begins anew" in "".join(capsys.readouterr())
+    assert torch.load(stopped / "last.pt", weights_only=True)["step"] == 2
+    (stopped / "last.pt").unlink()
+    command = ["export", "--run", str(stopped), "--last", "--out", str(tmp_path / "out")]
+    assert main(command) == 1
+    assert "last.pt is missing" in capsys.readouterr().err
+
+
+def test_a_start_and_a_teacher_of_different_spaces_are_refused(
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, start = tmp_path / "other", tmp_path / "start"
+    split = ["--split", str(run / "split.json")]
+    assert run_fit(sketchy, other, *split, "--steps", "2", "--seed", "5") == 0
+    assert main(["export", "--run", str(run), "--out", str(start)]) == 0
+    both = ["--start", str(start), *split, "--steps", "2"]
+    assert run_fit(sketchy, tmp_path / "r", *both, "--teacher", str(other)) == 1
+    assert "embeds into another space than the teacher" in capsys.readouterr().err
+    assert run_fit(sketchy, tmp_path / "r", *both, "--teacher", str(run)) == 0
+
+
+def test_a_checkpoint_with_photos_is_exported_again_and_gone_on_from(
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, mean = tmp_path / "out", tmp_path / "mean"
+    photos = sketchy / "256x256" / "photo" / "tx_000000000000"
+    command = ["export", "--run", str(run), "--out", str(out), "--photos", str(photos)]
+    for _ in range(2):
+        assert main(command) == 0
+        assert len(SketchSearch.load(out).photos) == 30
+    export = ["export", "--run", str(run), "--mean-with", str(out), "--out", str(mean)]
+    assert main(export) == 0
+    split = ["--split", str(run / "split.json")]
+    assert run_fit(sketchy, tmp_path / "on", "--start", str(out), *split, "--steps", "2") == 0
+    (out / "split.json").unlink()
+    assert main(command) == 1
+    assert "holds other files than a checkpoint" in capsys.readouterr().err
+    assert len(SketchSearch.load(out).photos) == 30
 
 
 def test_the_mean_of_a_run_and_where_it_started_is_exported(

@@ -1,4 +1,6 @@
+import resource
 import shutil
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,3 +99,31 @@ def test_a_folder_of_broken_pictures_is_an_error(tmp_path: Path) -> None:
     picture = Picture(tmp_path / "broken.png", "bat", "broken")
     with pytest.raises(DataError, match="None of the 1 sketches"):
         load_frames([picture], 48, sketches=True, cache=tmp_path / "cache")
+
+
+def test_a_disk_that_fills_up_while_frames_are_written_is_an_error(
+    pictures: list[Picture], tmp_path: Path
+) -> None:
+    """A limit on file size stands for the full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    cache = tmp_path / "cache"
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+        with pytest.raises(OSError, match="too large"):
+            load_frames(pictures, 48, sketches=True, cache=cache)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert list(cache.iterdir()) == []
+    assert len(load_frames(pictures, 48, sketches=True, cache=cache).pictures) == 4
+
+
+def test_a_link_to_nothing_is_named_and_left_out(
+    pictures: list[Picture], tmp_path: Path, room: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    listed = [*pictures, Picture(tmp_path / "gone.png", "bat", "gone")]
+    frames = load_frames(listed, 48, sketches=True, cache=tmp_path / "cache")
+    assert len(frames.pictures) == 4
+    assert "gone.png is not there" in "".join(capfd.readouterr())

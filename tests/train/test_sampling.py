@@ -57,6 +57,15 @@ def test_balanced_batches_weigh_classes_and_give_sketches_photos_of_their_class(
     assert np.mean(matched) > 0.9
 
 
+def test_a_balanced_batch_takes_half_of_its_sketches_in_passes() -> None:
+    sampler = BalancedSampler(SKETCHES, PHOTOS, WEIGHTS, batch=40, photos=30, seed=1)
+    drawn = Counter(row for step in range(9) for row in sampler.batch(step).sketches.tolist())
+    assert len(drawn) == 90
+    assert min(drawn.values()) >= 2  # 9 times 20 are two passes
+    odd = BalancedSampler(SKETCHES, PHOTOS, WEIGHTS, batch=7, photos=3, seed=1)
+    assert len(odd.batch(5).sketches) == 7
+
+
 KINDS: dict[str, Callable[[int], Sampler]] = {
     "pairs": lambda seed: PairSampler(SKETCHES, PHOTOS, WEIGHTS, batch=16, seed=seed),
     "triplets": lambda seed: TripletSampler(SKETCHES, PHOTOS, WEIGHTS, batch=16, seed=seed),
@@ -93,6 +102,8 @@ def test_photos_of_rare_classes_and_of_the_database_are_drawn_more_often() -> No
     weights = photo_weights(photos, set(), balance=0.75)
     assert weights[:16].sum() / weights[16] == pytest.approx(2.0)  # the fourth root of 16
     own = photo_weights(photos, {photos[3].path}, balance=0.75)
-    assert own[3] == pytest.approx(2 * weights[3])
-    alike = photo_weights(photos, set(), balance=1)
-    assert alike[:16].sum() == pytest.approx(alike[16])
+    assert own[3] == pytest.approx(2 * own[4])
+    assert own[:16].sum() / own[16] == pytest.approx(17**0.25)
+    for few in (set(), {photos[3].path}, {photos[16].path}):
+        alike = photo_weights(photos, few, balance=1)
+        assert alike[:16].sum() == pytest.approx(alike[16])

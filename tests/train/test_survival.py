@@ -3,10 +3,12 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,41 @@ def test_a_training_goes_on_when_a_checkpoint_cannot_be_written(
     assert not list(run.glob("*.tmp"))
 
 
+TINY = FitConfig(
+    backbone="resnet18",
+    classes="all",
+    embedding_size=8,
+    input_size=32,
+    sketch_batch=6,
+    photo_batch=6,
+    validation=0.5,
+    eval_every=2,
+)
+
+
+class Losing(Trainer):
+    """A photo is deleted after the first step."""
+
+    def draw(self) -> Batch:
+        if self.step == 1:
+            self.material.photos.frames.pictures[0].path.unlink()
+        return super().draw()
+
+
+def test_a_picture_that_goes_away_while_it_trains_does_not_end_the_training(
+    sketchy: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(sketchy, data)
+    config = replace(TINY, steps=3)
+    sources = Sources(data, cache=tmp_path / "cache")
+    material = load_material(config, sources)
+    trainer = Losing(config, material, tmp_path / "run", torch.device("cpu"), sources)
+    trainer.prepare()
+    trainer.train()
+    assert torch.load(tmp_path / "run" / "last.pt", weights_only=True)["step"] == 3
+
+
 class Poisoned(Trainer):
     """A pixel of the batch of step 3 is not a number."""
 
@@ -119,17 +156,7 @@ class Poisoned(Trainer):
 def test_a_loss_that_is_not_a_number_stops_the_run_and_says_at_which_step(
     sketchy: Path, tmp_path: Path
 ) -> None:
-    config = FitConfig(
-        backbone="resnet18",
-        classes="all",
-        embedding_size=8,
-        input_size=32,
-        steps=5,
-        sketch_batch=6,
-        photo_batch=6,
-        validation=0.5,
-        eval_every=2,
-    )
+    config = replace(TINY, steps=5)
     sources = Sources(sketchy, cache=tmp_path / "cache")
     material = load_material(config, sources)
     trainer = Poisoned(config, material, tmp_path / "run", torch.device("cpu"), sources)
