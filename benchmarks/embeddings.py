@@ -8,9 +8,10 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.running import ROOT
-from model.checkpoint import Checkpoint, Photo
+from model.checkpoint import Checkpoint
 from model.encoder import Embeddings
 from model.images import open_image
+from model.manifest import Photo
 from model.starter import starter_photos
 from model.strokes import parse_strokes, render_strokes
 

@@ -31,17 +31,11 @@ from benchmarks.embeddings import Crowd
 from benchmarks.latency import time_http
 from benchmarks.running import ROOT, running_app
 from model import versions
-from model.checkpoint import (
-    EMBEDDINGS,
-    SHIPPED,
-    THUMBNAILS,
-    Checkpoint,
-    EngineName,
-    photos_key,
-)
+from model.checkpoint import SHIPPED, Checkpoint
 from model.errors import SketchZooError
-from model.gallery import complete_version
+from model.gallery import complete_version, photos_key
 from model.images import flatten, open_image
+from model.manifest import EMBEDDINGS, THUMBNAILS, EngineName
 from model.progress import save_thumbnail
 from model.strokes import parse_strokes, render_strokes
 from train.export import write_json

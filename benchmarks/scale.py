@@ -35,19 +35,12 @@ from benchmarks.command import parser
 from benchmarks.embeddings import Crowd
 from benchmarks.peers import PEERS
 from benchmarks.running import ROOT
-from model.checkpoint import EMBEDDINGS, SHIPPED, Checkpoint, EngineName
+from model.checkpoint import SHIPPED, Checkpoint
 from model.encoder import Embeddings
-from model.engines import (
-    NEAREST,
-    build_index,
-    choose_search_k,
-    nearest_rows,
-    open_engine,
-    read_embeddings,
-    recall,
-    sample_queries,
-)
+from model.engines import build_index, open_engine, read_embeddings
 from model.errors import SketchZooError
+from model.manifest import EMBEDDINGS, EngineName
+from model.recall import NEAREST, choose_search_k, nearest_rows, recall, sample_queries
 from train.export import write_json
 
 OURS: tuple[EngineName, ...] = get_args(EngineName)

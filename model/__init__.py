@@ -1,6 +1,6 @@
 """The encoder and the search: all that the app loads, and what training exports."""
 
-from model.checkpoint import Checkpoint, Photo
+from model.checkpoint import Checkpoint
 from model.encoder import Encoder
 from model.errors import (
     CheckpointError,
@@ -9,6 +9,7 @@ from model.errors import (
     ImageError,
     SketchZooError,
 )
+from model.manifest import Photo
 from model.search import Match, SketchSearch
 
 __all__ = [

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from model.checkpoint import Photo
 from model.errors import GalleryError
+from model.manifest import Photo
 
 LONGEST = 300
 """Letters that are kept of a label, a credit or a licence."""

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,13 @@ from tqdm import tqdm
 
 from model import versions
 from model.captions import exif_terms, one_line
-from model.checkpoint import (
+from model.checkpoint import Checkpoint
+from model.encoder import Encoder
+from model.engines import build_index, choose_engine, number_labels, read_embeddings
+from model.errors import CheckpointError, GalleryError, ImageError
+from model.images import ENDINGS, flatten, open_image, read_picture
+from model.layout import lay_out
+from model.manifest import (
     EMBEDDINGS,
     GALLERY_FILES,
     INDEX,
@@ -30,18 +36,11 @@ from model.checkpoint import (
     PHOTO_WEIGHTS,
     THUMBNAILS,
     WEIGHTS,
-    Checkpoint,
     EngineName,
     IndexInfo,
     Metric,
     Photo,
-    photos_key,
 )
-from model.encoder import Encoder
-from model.engines import build_index, choose_engine, number_labels, read_embeddings
-from model.errors import CheckpointError, GalleryError, ImageError
-from model.images import ENDINGS, flatten, open_image, read_picture
-from model.layout import lay_out
 from model.preprocess import Pixels
 from model.progress import UNFINISHED, File, Progress, read_files, write_files
 
@@ -394,3 +393,16 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+def photos_key(photos: Iterable[Photo]) -> str:
+    """A digest that changes when a photo, its label or its credit does."""
+    digest = hashlib.sha256()
+    for photo in photos:
+        try:
+            status = Path(photo.path).stat()
+            state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        except OSError:
+            state = (0, 0, 0)
+        digest.update(repr((photo, state)).encode())
+    return digest.hexdigest()

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from model.checkpoint import Metric
 from model.encoder import Embeddings
+from model.manifest import Metric
 
 Positions = NDArray[np.float32]
 """Places on the map, `(n, 2)`: x to the right and y downwards, each from 0 to 1."""

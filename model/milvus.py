@@ -19,19 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model.checkpoint import EMBEDDINGS, sha256
 from model.encoder import Embeddings
-from model.engines import (
-    NEAREST,
-    Distances,
-    Effort,
-    Numbers,
-    Rows,
-    choose_search_k,
-    read_embeddings,
-    sample_queries,
-)
+from model.engines import Effort, Rows, read_embeddings
 from model.errors import CheckpointError, GalleryError
+from model.manifest import EMBEDDINGS, sha256
+from model.recall import NEAREST, Distances, Numbers, choose_search_k, sample_queries
 
 try:
     from milvus_lite.server_manager import server_manager_instance as embedded

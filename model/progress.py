@@ -17,8 +17,9 @@ from zipfile import BadZipFile
 import numpy as np
 from PIL import Image
 
-from model.checkpoint import EMBEDDINGS, THUMBNAILS, Checkpoint
+from model.checkpoint import Checkpoint
 from model.encoder import Embeddings
+from model.manifest import EMBEDDINGS, THUMBNAILS
 
 FILES = "files.json"
 UNFINISHED = "unfinished-version"

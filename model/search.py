@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model.checkpoint import LAYOUT, MANIFEST, THUMBNAILS, Checkpoint, Manifest, Photo, sha256
+from model.checkpoint import Checkpoint
 from model.encoder import Embeddings, Encoder
 from model.engines import Engine, open_index
 from model.errors import CheckpointError, GalleryError
 from model.layout import NEIGHBOURS, Positions, place
+from model.manifest import LAYOUT, MANIFEST, THUMBNAILS, Manifest, Photo, sha256
 from model.preprocess import frame_sketch
 
 LIKE, UNLIKE = 0.75, 0.25

@@ -9,8 +9,8 @@ import csv
 import re
 from pathlib import Path
 
-from model.checkpoint import Photo
 from model.errors import GalleryError
+from model.manifest import Photo
 
 PACKAGE = "tuxpaint-stamps-default"
 CHOSEN = Path(__file__).parent.parent / "assets" / "starter_gallery.csv"

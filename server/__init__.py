@@ -1,1 +1,5 @@
-"""What the app needs to serve many people: batching, metrics, logs and an orderly end."""
+"""What the app serves: the page and its API, to many people, with guards, metrics and logs."""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before gradio is imported

@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser
 
 from benchmarks.running import chromium
-from model.checkpoint import Checkpoint, PhotoEncoderInfo, save_checkpoint
+from model.checkpoint import Checkpoint, save_checkpoint
 from model.encoder import SiameseNetwork
+from model.manifest import PhotoEncoderInfo
 
 ROOT = Path(__file__).parent.parent
 

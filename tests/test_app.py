@@ -16,6 +16,7 @@ import app
 from model import GalleryError, SketchZooError
 from model.checkpoint import Checkpoint
 from model.gallery import build_gallery, photos_in
+from server import site
 from server.answers import uploaded
 from server.requests import start_log
 from tests.drawings import fish
@@ -24,7 +25,7 @@ from tests.drawings import fish
 @pytest.fixture
 def client(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> TestClient:
     galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    return TestClient(app.build_app(galleries))
+    return TestClient(site.build_app(galleries))
 
 
 def test_healthz_names_checkpoint_and_photos(client: TestClient) -> None:
@@ -68,10 +69,10 @@ def test_the_map_of_a_large_gallery_is_a_sample_of_it(
 ) -> None:
     galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
     search = galleries.search()
-    told = json.loads(app.describe_map("photos", search))
+    told = json.loads(site.describe_map("photos", search))
     whole = {tuple(photo[:2]): photo[4] for photo in told["photos"]}
-    monkeypatch.setattr(app, "DOTS", 4)
-    told = json.loads(app.describe_map("photos", search))
+    monkeypatch.setattr(site, "DOTS", 4)
+    told = json.loads(site.describe_map("photos", search))
     assert len({photo[4] for photo in told["photos"]}) == 4
     for x, y, label, _, number in told["photos"]:
         assert whole[x, y] == number
@@ -96,7 +97,7 @@ def test_a_large_photo_is_shown_smaller_and_without_its_metadata(
     galleries = app.open_galleries(
         tiny_checkpoint.folder, tmp_path / "photos", tmp_path / "galleries"
     )
-    client = TestClient(app.build_app(galleries))
+    client = TestClient(site.build_app(galleries))
     answer = client.get("/photos/0")
     shown = Image.open(io.BytesIO(answer.content))
     assert shown.size == (1280, 640)
@@ -137,7 +138,7 @@ def test_folders_of_one_name_or_an_odd_one_are_all_served(
     galleries = app.open_galleries(tiny_checkpoint.folder, odd, tmp_path / "galleries")
     assert galleries.names == ["M?nchen"]
     asked = {"strokes": [LINE], "k": 3, "gallery": "M?nchen"}
-    with TestClient(app.build_app(galleries)) as client:
+    with TestClient(site.build_app(galleries)) as client:
         matches = client.post("/board/search", json=asked).json()["matches"]
         assert client.get(f"/{matches[0]['thumbnail']}").status_code == 200
 
@@ -167,7 +168,7 @@ def test_without_the_starter_gallery_the_app_starts_and_tells_how_to_add_photos(
     galleries = app.open_galleries(tiny_checkpoint.folder, None, tmp_path / "galleries")
     assert galleries.search().photos == []
     assert "--photos DIR" in capsys.readouterr().err
-    with TestClient(app.build_app(galleries)) as client:
+    with TestClient(site.build_app(galleries)) as client:
         assert client.get("/healthz").json()["photos"] == 0
         assert client.get("/").status_code == 200
 
@@ -176,8 +177,8 @@ def test_endpoints_are_tools_for_assistants_where_that_is_switched_on(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    assert TestClient(app.build_app(galleries)).get("/gradio_api/mcp/schema").status_code == 404
-    tools = TestClient(app.build_app(galleries, mcp=True)).get("/gradio_api/mcp/schema").json()
+    assert TestClient(site.build_app(galleries)).get("/gradio_api/mcp/schema").status_code == 404
+    tools = TestClient(site.build_app(galleries, mcp=True)).get("/gradio_api/mcp/schema").json()
     assert [tool["name"] for tool in tools] == ["search_file", "search_strokes"]
     for tool in tools:
         assert tool["description"]

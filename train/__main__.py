@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from model.backbones import BACKBONES
-from model.checkpoint import SHIPPED, EngineName
+from model.checkpoint import SHIPPED
 from model.errors import SketchZooError
+from model.manifest import EngineName
 from train import ranks
 from train.config import PRESETS, FitConfig
 from train.data import DataError, sketchy_folders

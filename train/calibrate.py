@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.checkpoint import Calibration, Checkpoint
+from model.checkpoint import Checkpoint
+from model.manifest import Calibration
 from train.data import DataError
 from train.evaluate import embed_pictures, labels_of
 from train.metrics import FIRST

@@ -8,7 +8,7 @@ import httpx
 import py7zr
 from tqdm import tqdm
 
-from model.checkpoint import sha256 as hash_file
+from model.manifest import sha256 as hash_file
 from train.data import VARIANT, DataError, sketchy_folders
 
 PAGE = "https://sketchy.eye.gatech.edu"

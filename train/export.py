@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from model.checkpoint import WEIGHTS, Checkpoint, PhotoEncoderInfo, save_checkpoint
+from model.checkpoint import Checkpoint, save_checkpoint
 from model.gallery import build_gallery, photos_in
+from model.manifest import WEIGHTS, PhotoEncoderInfo
 from model.versions import versions_in
 from train.config import MAX_SIZE
 from train.data import DataError, Split

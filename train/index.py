@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.captions import caption
-from model.checkpoint import Checkpoint, EngineName
+from model.checkpoint import Checkpoint
 from model.gallery import Built, build_gallery, photos_in
+from model.manifest import EngineName
 
 SHOWN = 5
 """Files that are named of those that were left out."""

@@ -5,7 +5,7 @@
  * @typedef {{strokes: Stroke[], k: number, gallery?: string | null} & Partial<import("./narrow.js").Narrowed>} Asked
  */
 
-/** The API's endpoint, as `app.py` names it. */
+/** The API's endpoint, as `server/page.py` names it. */
 const NAME = "search_strokes";
 
 /**

@@ -17,13 +17,14 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-import app
 from benchmarks.running import ROOT, running_app
 from model import versions
-from model.checkpoint import EMBEDDINGS, LAYOUT, MANIFEST, Checkpoint
+from model.checkpoint import Checkpoint
 from model.errors import GalleryError
 from model.gallery import build_gallery, photos_in
+from model.manifest import EMBEDDINGS, LAYOUT, MANIFEST
 from model.search import SketchSearch
+from server import site
 from server.answers import Answers
 from server.galleries import Galleries
 from server.metrics import Metrics
@@ -41,7 +42,7 @@ def gallery(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> 
 @pytest.fixture
 def client(gallery: Path) -> TestClient:
     """The app that serves the gallery."""
-    return TestClient(app.build_app(Galleries({"zoo": gallery})))
+    return TestClient(site.build_app(Galleries({"zoo": gallery})))
 
 
 def eventually(happens: Callable[[], bool], seconds: float = 30) -> None:
@@ -258,7 +259,7 @@ def opened_below(folder: Path) -> list[str]:
 @pytest.mark.parametrize("fault", ["deleted", "overwritten"])
 def test_a_gallery_that_is_gone_is_served_from_what_is_loaded(gallery: Path, fault: str) -> None:
     galleries = Galleries({"zoo": gallery})
-    client = TestClient(app.build_app(galleries))
+    client = TestClient(site.build_app(galleries))
     before = galleries.search().query(fish(), 6)
     told = client.get("/map.json").json()
     if fault == "deleted":

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import EMBEDDINGS, LAYOUT, MANIFEST, WEIGHTS, Checkpoint
+from model.checkpoint import Checkpoint
 from model.encoder import SiameseNetwork
 from model.errors import CheckpointError
 from model.gallery import build_gallery, photos_in
+from model.manifest import EMBEDDINGS, LAYOUT, MANIFEST, WEIGHTS
 from model.search import SketchSearch
 
 

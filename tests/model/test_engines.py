@@ -12,20 +12,13 @@ import numpy as np
 import pytest
 
 from benchmarks.running import free_port
-from model.checkpoint import (
-    EMBEDDINGS,
-    INDEX,
-    MANIFEST,
-    Checkpoint,
-    EngineName,
-    Manifest,
-    Metric,
-    Photo,
-)
+from model.checkpoint import Checkpoint
 from model.encoder import Embeddings
-from model.engines import Engine, choose_engine, choose_search_k, open_index
+from model.engines import Engine, choose_engine, open_index
 from model.errors import CheckpointError, GalleryError
 from model.gallery import build_gallery, gallery_is_current, index_photos, photos_in
+from model.manifest import EMBEDDINGS, INDEX, MANIFEST, EngineName, Manifest, Metric, Photo
+from model.recall import choose_search_k
 from model.search import SketchSearch
 
 ENGINES: list[EngineName] = ["exact", "annoy", "milvus"]

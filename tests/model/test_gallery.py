@@ -9,18 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from model.checkpoint import (
-    EMBEDDINGS,
-    LAYOUT,
-    MANIFEST,
-    THUMBNAILS,
-    Checkpoint,
-    Photo,
-    save_checkpoint,
-)
+from model.checkpoint import Checkpoint, save_checkpoint
 from model.encoder import SiameseNetwork
 from model.errors import CheckpointError, GalleryError
 from model.gallery import Built, build_gallery, gallery_is_current, photos_in
+from model.manifest import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS, Photo
 from model.progress import FILES
 from model.search import SketchSearch
 from model.starter import starter_photos

@@ -7,10 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from model.checkpoint import PHOTO_WEIGHTS, Checkpoint, PhotoEncoderInfo, save_checkpoint
+from model.checkpoint import Checkpoint, save_checkpoint
 from model.encoder import Encoder, SiameseNetwork
 from model.errors import CheckpointError
 from model.gallery import build_gallery, gallery_is_current, photos_in
+from model.manifest import PHOTO_WEIGHTS, PhotoEncoderInfo
 from model.search import SketchSearch
 from tests.drawings import fish
 

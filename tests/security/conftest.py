@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 import app
 from model import SketchSearch
+from server import site
 from server.galleries import Galleries
 from server.limits import read_proxies
 from server.requests import Traffic
@@ -52,7 +53,7 @@ def search(galleries: Galleries) -> SketchSearch:
 def built(galleries: Galleries, place: Path) -> Traffic:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(place / "uploads"))
-        return app.build_app(galleries, rate=0)
+        return site.build_app(galleries, rate=0)
 
 
 @pytest.fixture
@@ -64,5 +65,5 @@ def client(built: Traffic) -> Iterator[TestClient]:
 def limited(galleries: Galleries) -> Callable[[float, str], TestClient]:
     """Makes an app with this rate, behind these proxies."""
     return lambda rate, proxies: TestClient(
-        app.build_app(galleries, rate=rate, proxies=read_proxies(proxies))
+        site.build_app(galleries, rate=rate, proxies=read_proxies(proxies))
     )

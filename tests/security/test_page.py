@@ -9,9 +9,10 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.running import running_app
-from model.checkpoint import Photo, save_checkpoint
+from model.checkpoint import save_checkpoint
 from model.encoder import SiameseNetwork
 from model.gallery import build_gallery
+from model.manifest import Photo
 
 IMG = "<img src=x onerror=window.owned=1>"
 SCRIPT = '"><script>window.owned=2</script>'

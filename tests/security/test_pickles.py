@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from model import CheckpointError, SketchSearch
-from model.checkpoint import LAYOUT, MANIFEST, WEIGHTS, Checkpoint, sha256
+from model.checkpoint import Checkpoint
+from model.manifest import LAYOUT, MANIFEST, WEIGHTS, sha256
 from train.data import DataError
 from train.frames import StoredFrames
 from train.runs import read
