@@ -10,6 +10,7 @@ from tqdm import tqdm
 from benchmarks.running import ROOT
 from model.checkpoint import Checkpoint
 from model.encoder import Embeddings
+from model.files import replacing
 from model.images import open_image
 from model.manifest import Photo
 from model.starter import starter_photos
@@ -62,19 +63,20 @@ class Crowd:
 
     def write(self, path: Path, count: int) -> list[int]:
         """Writes the first `count` embeddings as a matrix; returns the centre of each."""
-        unfinished = path.with_suffix(".tmp")
         shape = (count, self.centres.shape[1])
-        matrix = np.lib.format.open_memmap(unfinished, "w+", np.float32, shape)
         centres: list[int] = []
-        with tqdm(total=count, desc="making embeddings", unit_scale=True) as progress:
+        with (
+            replacing(path) as unfinished,
+            tqdm(total=count, desc="making embeddings", unit_scale=True) as progress,
+        ):
+            matrix = np.lib.format.open_memmap(unfinished, "w+", np.float32, shape)
             for number, start in enumerate(range(0, count, BLOCK)):
                 rows, chosen = self.block(number)
                 size = min(BLOCK, count - start)
                 matrix[start : start + size] = rows[:size]
                 centres.extend(chosen[:size])
                 progress.update(size)
-        matrix.flush()
-        unfinished.replace(path)
+            matrix.flush()
         return centres
 
 

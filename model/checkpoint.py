@@ -13,7 +13,6 @@ A folder is only opened when everything in it fits together. That of a gallery h
 one of which is current (see `model.versions`).
 """
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from model.backbones import fold_batch_norms
 from model.encoder import Encoder, SiameseNetwork
 from model.errors import CheckpointError
+from model.files import replacing
 from model.manifest import (
     GALLERY_FILES,
     MANIFEST,
@@ -216,10 +216,9 @@ def _save_weights(network: SiameseNetwork, path: Path) -> str:
     for key, value in weights.items():
         if not bool(torch.isfinite(value).all()):
             raise CheckpointError(f"{key} is not finite in fp16; the training has diverged.")
-    unfinished = path.with_name(path.name + ".tmp")
-    save_file(weights, unfinished)
-    unfinished.chmod(0o644)
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        save_file(weights, unfinished)
+        unfinished.chmod(0o644)
     return sha256(path)
 
 

@@ -19,6 +19,7 @@ from PIL import Image
 
 from model.checkpoint import Checkpoint
 from model.encoder import Embeddings
+from model.files import replacing
 from model.manifest import EMBEDDINGS, THUMBNAILS
 
 FILES = "files.json"
@@ -97,9 +98,8 @@ class Progress:
         described = json.dumps([asdict(file) for file in files])
         data = io.BytesIO()
         np.savez(data, embeddings=embeddings, files=np.frombuffer(described.encode(), np.uint8))
-        unfinished = self.folder / "batch.tmp"
-        unfinished.write_bytes(data.getvalue())
-        os.replace(unfinished, self.folder / f"{self._batches}.npz")
+        with replacing(self.folder / f"{self._batches}.npz") as unfinished:
+            unfinished.write_bytes(data.getvalue())
         self._batches += 1
         self._remember(files, embeddings)
 

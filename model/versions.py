@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from model.errors import CheckpointError, GalleryError
+from model.files import replacing
 
 CURRENT = "current"
 PREFIX = "version-"
@@ -123,10 +124,8 @@ def building(folder: Path, *, wait: bool = False) -> Iterator[None]:
 def publish(version: Path) -> None:
     """Makes a complete version the current one of the folder that it lies in, in one step."""
     version.chmod(0o755)
-    pointer = version.parent / CURRENT
-    unfinished = pointer.with_name(CURRENT + ".tmp")
-    unfinished.write_text(version.name + "\n", encoding="ascii")
-    os.replace(unfinished, pointer)
+    with replacing(version.parent / CURRENT) as unfinished:
+        unfinished.write_text(version.name + "\n", encoding="ascii")
 
 
 def versions_in(folder: Path) -> list[Path]:

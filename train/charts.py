@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from model.files import replacing
+
 matplotlib.use("Agg")
 
 SKETCH, PHOTO = "#d1495b", "#00798c"
@@ -34,9 +36,8 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 def save(figure: Figure, path: Path) -> Path:
     """Writes a PNG, or what the ending of `path` says, under a temporary name first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.tmp")
-    figure.savefig(unfinished, format=path.suffix.lstrip(".") or "png")
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        figure.savefig(unfinished, format=path.suffix.lstrip(".") or "png")
     return path
 
 

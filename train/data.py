@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import SketchZooError
+from model.files import replacing
 from model.images import ENDINGS
 
 VARIANT = "tx_000000000000"
@@ -42,9 +42,9 @@ class Split:
 
     def save(self, path: Path) -> None:
         """Writes the ids under a temporary name, then replaces an older file."""
-        unfinished = path.with_name(path.name + ".tmp")
-        unfinished.write_text(json.dumps({"validation_ids": sorted(self.validation_ids)}, indent=0))
-        os.replace(unfinished, path)
+        ids = {"validation_ids": sorted(self.validation_ids)}
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps(ids, indent=0))
 
     @classmethod
     def load(cls, path: Path) -> "Split":

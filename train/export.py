@@ -1,13 +1,13 @@
 """From a training run to the checkpoint folder that the app loads."""
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from model.checkpoint import Checkpoint, save_checkpoint
+from model.files import replacing
 from model.gallery import build_gallery, photos_in
 from model.manifest import WEIGHTS, PhotoEncoderInfo
 from model.versions import versions_in
@@ -85,9 +85,8 @@ def export(
             else None
         ),
     )
-    unfinished = out / (SPLIT + ".tmp")
-    shutil.copyfile(run / SPLIT, unfinished)
-    os.replace(unfinished, out / SPLIT)
+    with replacing(out / SPLIT) as unfinished:
+        shutil.copyfile(run / SPLIT, unfinished)
     return build_gallery(checkpoint, gallery, out).checkpoint if gallery else checkpoint
 
 
@@ -127,6 +126,5 @@ def _check_split(run: Path, other: Path) -> None:
 
 def write_json(path: Path, data: object) -> None:
     """Writes a JSON file under a temporary name, then replaces an older one."""
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from model.files import replacing
 from train import ranks
 from train.metrics import Metrics
 
@@ -34,9 +35,8 @@ class Journal:
         if ranks.rank() == 0:
             run.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_log(run) if line["step"] <= step] if step else []
-            unfinished = self.log.with_suffix(".tmp")
-            unfinished.write_text("".join(json.dumps(line) + "\n" for line in kept))
-            unfinished.replace(self.log)
+            with replacing(self.log) as unfinished:
+                unfinished.write_text("".join(json.dumps(line) + "\n" for line in kept))
             self.board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
     def stepped(self, step: int, done: float, losses: dict[str, float]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader
 from matplotlib.figure import Figure
 
+from model.files import replacing
 from model.images import flatten, open_image
 from train import charts
 from train.data import Picture
@@ -67,9 +68,8 @@ def write_report(
             for i in evaluation.hardest()
         ],
     )
-    unfinished = path.with_name(path.name + ".tmp")
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(path)
+    with replacing(path) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
 
 
 def _worst_first(evaluation: Evaluation) -> list[tuple[str, dict[str, float]]]:

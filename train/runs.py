@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from model.encoder import SiameseNetwork
+from model.files import replacing
 from train.config import FitConfig
 from train.data import DataError
 from train.journal import say
@@ -178,12 +179,10 @@ def save_atomically(state: object, path: Path) -> None:
     Raises:
         DataError: it cannot be written; what was there before still is.
     """
-    unfinished = path.with_name(f".{path.name}-{os.getpid()}.tmp")
     try:
-        torch.save(state, unfinished)
-        os.replace(unfinished, path)
+        with replacing(path) as unfinished:
+            torch.save(state, unfinished)
     except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
-        unfinished.unlink(missing_ok=True)
         raise DataError(
             f"{path} could not be written ({error}); the one before is kept. Free some space."
         ) from error
