@@ -16,13 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn.functional import interpolate
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from model.encoder import SiameseNetwork
 from train import ranks
-from train.augment import photo_views, sketch_views
+from train.batches import Batches
 from train.config import FitConfig
 from train.convolutions import speed_up_convolutions
 from train.data import DataError
@@ -33,9 +32,8 @@ from train.metrics import Metrics, evaluate_embeddings
 from train.objective import Batch, loss_terms
 from train.precision import bf16_is_fast
 from train.runs import BEST, LAST, SPLIT, Run, build_network, read, save_best, save_last
-from train.sampling import make_sampler
-from train.schedule import image_size, learning_rate_share, moving_average
-from train.teacher import Teachers, begin_with, mix, project
+from train.schedule import learning_rate_share, moving_average
+from train.teacher import Teachers, begin_with, project
 
 SAVE_EVERY = 180
 """Seconds between saves of `last.pt` at the most."""
@@ -133,10 +131,10 @@ class Trainer:
         mixers: Mapping[str, Run] | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
-        self.sources, self.mixers = sources, mixers or {}
+        self.sources = sources
         self.config, self.material, self.run, self.device = config, material, run, device
         self.network = build_network(config, len(material.classes), pretrained=config.pretrained)
-        self.sampler = make_sampler(config, material)
+        self.batches = Batches(config, material, device, mixers or {})
         self.steps = config.steps
         if config.epochs:
             self.steps = config.epochs * math.ceil(
@@ -243,53 +241,8 @@ class Trainer:
         return {name: term.item() for name, term in terms.items()}
 
     def draw(self) -> Batch:
-        """Random views of this rank's part of the next batch, and labels and targets of all."""
-        config, material, rank = self.config, self.material, ranks.rank()
-        seed = np.random.SeedSequence((config.seed, self.step, rank)).generate_state(1)
-        torch.manual_seed(int(seed[0]))
-        rows = self.sampler.batch(self.step)
-        mine = rows.part(rank, ranks.world())
-        size = image_size(config, self.done)
-        of_photos, of_sketches = self.mixers.get("unlabelled"), self.mixers.get("sketches")
-        photo_size = of_photos.config.input_size if of_photos else size
-        views, targets, explained = {}, [], []
-        for name, domain in material.domains().items():
-            own = getattr(mine, name)
-            frames = torch.from_numpy(domain.frames.take(own)).to(self.device)
-            if name == "sketches":
-                views[name] = sketch_views(frames, size, config.augment)
-            else:
-                views[name] = photo_views(frames, photo_size, config.augment)
-            if name == "unlabelled" and of_photos:
-                views[name], said = mix(of_photos, views[name], views["photos"])
-                explained.append(said)
-            elif domain.targets is not None and name == "unlabelled":
-                explained.append(domain.targets[own].to(self.device))
-            elif domain.targets is not None:
-                targets.append(domain.targets[getattr(rows, name)].to(self.device))
-        if of_sketches:
-            assert material.large_sketches is not None
-            some = mine.sketches[: config.mixed_sketches // ranks.world()]
-            frames = torch.from_numpy(material.large_sketches.take(some)).to(self.device)
-            drawn = sketch_views(frames, of_sketches.config.input_size, config.augment)
-            views["mixed"], said = mix(of_sketches, drawn, drawn.roll(1, 0))
-            explained.append(said)
-        if explained:
-            targets.append(ranks.gather(torch.cat(explained)))
-        for name, large in views.items():
-            if large.shape[-1] > size:
-                views[name] = interpolate(large, size, mode="area")
-        images = torch.cat(list(views.values())).contiguous(memory_format=torch.channels_last)
-        labelled = len(mine.sketches), len(mine.photos)
-        return Batch(
-            images,
-            (*labelled, len(images) - sum(labelled)),
-            (
-                torch.from_numpy(material.sketches.labels[rows.sketches]).to(self.device),
-                torch.from_numpy(material.photos.labels[rows.photos]).to(self.device),
-            ),
-            torch.cat(targets) if targets else None,
-        )
+        """The part of the next batch that this rank learns from."""
+        return self.batches.draw(self.step, self.done)
 
     @torch.no_grad()
     def _evaluate(self) -> Metrics:
