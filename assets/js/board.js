@@ -320,8 +320,11 @@ export function start(root, server, upload) {
     drawing.restore({ picture, strokes });
     if (!picture) return;
     const image = await insist(() => fetchUpload(picture.path).then(bitmap));
-    if (image) picture.image = image;
-    else drawing.drop(picture);
+    if (image) {
+      picture.image = image;
+      return pad.repaint();
+    }
+    drawing.drop(picture);
     redrawn();
   }
 }

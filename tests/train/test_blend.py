@@ -9,6 +9,7 @@ import torch
 
 from model import Checkpoint
 from model.backbones import build_backbone
+from train import batches
 from train import fit as fitting
 from train.__main__ import main
 from train.config import FitConfig
@@ -203,7 +204,7 @@ def test_the_teacher_sees_the_very_mixtures(
         seen.append((teacher, views, others, mixed, said))
         return mixed, said
 
-    monkeypatch.setattr(fitting, "mix", recorded)
+    monkeypatch.setattr(batches, "mix", recorded)
     batch = trainer.draw()
     assert [(taught.folder, len(views)) for taught, views, *_ in seen] == [(half, 6), (tuned, 3)]
     for teacher, views, others, mixed, said in seen:
