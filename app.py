@@ -206,11 +206,11 @@ def open_galleries(
     """
     folders: dict[str, Path] = {}
     for folder in built:
-        folders[unlike(folders, name_of(folder))] = folder
+        folders[unused_name(name_of(folder), folders)] = folder
     if photos or not built:
         name = name_of(photos) if photos else "starter"
         name = f"{name} (photos)" if name in folders else name
-        folders[unlike(folders, name)] = prepare_photos(checkpoint, photos, indexes, engine)
+        folders[unused_name(name, folders)] = prepare_photos(checkpoint, photos, indexes, engine)
     galleries = Galleries(folders)
     for name, folder in folders.items():
         if folder in built and not galleries.search(name).photos:
@@ -225,10 +225,10 @@ def name_of(folder: Path) -> str:
     return folder.resolve().name.encode("utf-8", "replace").decode()
 
 
-def unlike(names: Collection[str], name: str) -> str:
-    """A name that is not among others, by a number if need be."""
+def unused_name(name: str, used: Collection[str]) -> str:
+    """The name, with a number behind it if it is used already."""
     numbered = (name if number == 1 else f"{name} {number}" for number in itertools.count(1))
-    return next(each for each in numbered if each not in names)
+    return next(each for each in numbered if each not in used)
 
 
 def prepare_photos(

@@ -24,7 +24,7 @@ BATCH = 128
 
 
 def begin_with(
-    network: SiameseNetwork, folder: Path, material: Material, teachers: "Teachers | None" = None
+    network: SiameseNetwork, folder: Path, material: Material, teachers: "Teachers | None"
 ) -> None:
     """Takes a checkpoint's weights, or of another backbone its prototypes alone.
 

@@ -27,6 +27,12 @@ def draw(page: Page, strokes: list[dict[str, Any]]) -> None:
         page.mouse.up()
 
 
+def upload(page: Page, strokes: list[dict[str, Any]], file: Path) -> None:
+    """Chooses a picture of these strokes, which is saved there, as an upload."""
+    render_strokes(parse_strokes(strokes)).save(file)
+    page.locator('[data-part="file"]').set_input_files(file)
+
+
 def settled(page: Page) -> None:
     page.wait_for_selector('[data-part="results"][aria-busy="false"]', state="attached")
 

@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from model.strokes import parse_strokes, render_strokes
-from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
+from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled, upload
 
 LINE: dict[str, Any] = {"points": [[0.2, 0.5], [0.8, 0.5]]}
 CROSS: dict[str, Any] = {"points": [[0.5, 0.2], [0.5, 0.8]]}
@@ -94,8 +94,7 @@ def test_a_reload_keeps_the_drawing(
     expect(page.locator(PHOTOS)).to_have_count(12)
     assert dark_pixels(page) == ink
     assert found(page) == answer
-    render_strokes(parse_strokes(examples["owl"])).save(tmp_path / "owl.png")
-    page.locator('[data-part="file"]').set_input_files(tmp_path / "owl.png")
+    upload(page, examples["owl"], tmp_path / "owl.png")
     page.wait_for_function("document.querySelector('[data-part=undo]').disabled === false")
     draw(page, [LINE])
     answer = found(page)
@@ -107,11 +106,10 @@ def test_a_reload_keeps_the_drawing(
 def test_an_upload_that_comes_late_after_a_reload_is_put_under_what_was_drawn_meanwhile(
     page: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
-    render_strokes(parse_strokes(examples["owl"])).save(tmp_path / "owl.png")
-    page.locator('[data-part="file"]').set_input_files(tmp_path / "owl.png")
+    upload(page, examples["owl"], tmp_path / "owl.png")
     expect(page.locator(PHOTOS)).to_have_count(12)
     painted = "document.querySelector('[data-part=pad]').toDataURL()"
-    upload = page.evaluate(painted)
+    before = page.evaluate(painted)
     page.route("**/gradio_api/file=**", lambda route: route.fulfill(status=503))
     for _ in range(2):
         page.reload()
@@ -123,14 +121,13 @@ def test_an_upload_that_comes_late_after_a_reload_is_put_under_what_was_drawn_me
     page.wait_for_function(f"line => {painted} !== line", arg=line)
     assert found(page) == answer
     page.get_by_role("button", name="Undo").click()
-    assert page.evaluate(painted) == upload
+    assert page.evaluate(painted) == before
 
 
 def test_an_upload_that_the_server_has_lost_leaves_the_strokes(
     page: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
-    render_strokes(parse_strokes(examples["owl"])).save(tmp_path / "owl.png")
-    page.locator('[data-part="file"]').set_input_files(tmp_path / "owl.png")
+    upload(page, examples["owl"], tmp_path / "owl.png")
     page.wait_for_function("document.querySelector('[data-part=undo]').disabled === false")
     draw(page, [LINE, CROSS])
     settled(page)

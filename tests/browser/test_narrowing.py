@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from model.strokes import parse_strokes, render_strokes
-from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
+from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled, upload
 
 CLOSER = '[data-part="closer"]'
 CHIPS = '[data-part="chips"] button'
@@ -120,8 +119,7 @@ def test_an_upload_takes_the_place_of_a_photo_search(
     horse.get_by_role("button", name="Photos like this one").click()
     expect(horse.locator(CHIPS)).to_have_count(1)
     by_photo = found(horse)
-    render_strokes(parse_strokes(examples["duck"])).save(tmp_path / "duck.png")
-    horse.locator('[data-part="file"]').set_input_files(tmp_path / "duck.png")
+    upload(horse, examples["duck"], tmp_path / "duck.png")
     expect(horse.locator(CHIPS)).to_have_count(0)
     assert found(horse) != by_photo
     horse.locator(f"{PHOTOS} button").first.click()

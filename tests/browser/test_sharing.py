@@ -16,8 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.running import running_app
-from model.strokes import parse_strokes, render_strokes
-from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
+from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled, upload
 
 CHIPS = '[data-part="chips"] button'
 LINK = '[data-part="link"]'
@@ -266,8 +265,7 @@ def test_the_picture_shows_drawing_and_photos(owl: Page, tmp_path: Path) -> None
 def test_an_upload_stays_out_of_the_link_and_that_is_said(
     page: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
-    render_strokes(parse_strokes(examples["fish"])).save(tmp_path / "fish.png")
-    page.locator('[data-part="file"]').set_input_files(tmp_path / "fish.png")
+    upload(page, examples["fish"], tmp_path / "fish.png")
     expect(page.locator(PHOTOS)).to_have_count(12)
     share(page)
     note = page.get_by_text("Only the PNG holds the uploaded picture")

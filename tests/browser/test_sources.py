@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from model.strokes import parse_strokes, render_strokes
-from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
+from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled, upload
 
 GIVE = """([kind, encoded, name, type]) => {
     const bytes = Uint8Array.from(atob(encoded), c => c.charCodeAt(0));
@@ -31,8 +30,7 @@ def test_a_dropped_or_pasted_sketch_is_that_of_an_upload(
     page: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path, kind: str
 ) -> None:
     file = tmp_path / "duck.png"
-    render_strokes(parse_strokes(examples["duck"])).save(file)
-    page.locator('[data-part="file"]').set_input_files(file)
+    upload(page, examples["duck"], file)
     expect(page.locator(PHOTOS)).to_have_count(12)
     expected = found(page)
     page.get_by_role("button", name="Clear").click()

@@ -1,3 +1,7 @@
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +43,16 @@ def sketchy(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 draw(ImageDraw.Draw(sketch), label, shift, outline=0, width=3)
                 sketch.save(sketches / f"{name}-{k}.png")
     return root
+
+
+@contextmanager
+def full_disk(room: int) -> Iterator[None]:
+    """A limit of so many bytes on the size of files stands for the disk: writes fail half way."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, previous)

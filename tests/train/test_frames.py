@@ -1,6 +1,5 @@
-import resource
+import os
 import shutil
-import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import pytest
 from PIL import Image
 
 from model.preprocess import frame_photo, frame_sketch
+from tests.train.conftest import full_disk
 from train.data import DataError, Picture, list_pictures, sketchy_folders
 from train.frames import load_frames
 
@@ -104,19 +104,25 @@ def test_a_folder_of_broken_pictures_is_an_error(tmp_path: Path) -> None:
 def test_a_disk_that_fills_up_while_frames_are_written_is_an_error(
     pictures: list[Picture], tmp_path: Path
 ) -> None:
-    """A limit on file size stands for the full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     cache = tmp_path / "cache"
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
-        with pytest.raises(OSError, match="too large"):
-            load_frames(pictures, 48, sketches=True, cache=cache)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, previous)
+    with full_disk(5000), pytest.raises(OSError, match="too large"):
+        load_frames(pictures, 48, sketches=True, cache=cache)
     assert list(cache.iterdir()) == []
     assert len(load_frames(pictures, 48, sketches=True, cache=cache).pictures) == 4
+
+
+def end_at_once(path: Path, **_: object) -> None:
+    """What the system does to a process when the memory is full."""
+    os._exit(1)
+
+
+def test_a_process_that_was_ended_while_it_decoded_is_an_error(
+    pictures: list[Picture], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.frames.frame_file", end_at_once)
+    with pytest.raises(DataError, match="the memory was full"):
+        load_frames(pictures, 48, sketches=True, cache=tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_a_link_to_nothing_is_named_and_left_out(

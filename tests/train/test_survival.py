@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.train.conftest import full_disk
 from train.__main__ import main
 from train.config import FitConfig
 from train.data import DataError
@@ -67,18 +67,11 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(sketchy: Path, tmp_path
 
 
 def test_a_full_disk_is_reported_and_the_last_checkpoint_survives(tmp_path: Path) -> None:
-    """A limit on file size stands for the full disk: the write fails half way."""
     save_last({"step": 1, "weights": torch.zeros(10)}, tmp_path, keep=2)
     before = (tmp_path / "last.pt").read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-        with pytest.raises(DataError, match=r"last\.pt could not be written.*the one before is"):
-            save_last({"step": 2, "weights": torch.zeros(1_000_000)}, tmp_path, keep=2)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, previous)
+    said = r"last\.pt could not be written.*the one before is"
+    with full_disk(100_000), pytest.raises(DataError, match=said):
+        save_last({"step": 2, "weights": torch.zeros(1_000_000)}, tmp_path, keep=2)
     assert (tmp_path / "last.pt").read_bytes() == before
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -91,10 +84,9 @@ def test_a_training_goes_on_when_a_checkpoint_cannot_be_written(
         [
             sys.executable,
             "-c",
-            "import resource, signal, sys; from train.__main__ import main; "
-            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, -1)); "
-            "sys.exit(main(sys.argv[1:]))",
+            "import sys; from tests.train.conftest import full_disk; "
+            "from train.__main__ import main\n"
+            "with full_disk(5_000_000): sys.exit(main(sys.argv[1:]))",
             *command(sketchy, run, "--steps", "6"),
         ],
         cwd=Path(__file__).parents[2],
