@@ -69,7 +69,7 @@ export class Closer {
     if (!credit && !licence.length) part(dialog, "credit").textContent = SAY.noCredit;
     this.#explained = null;
     part(dialog, "because").textContent = "";
-    this.why.hidden = !this.page();
+    part(dialog, "asking").hidden = !this.page();
     this.#paint();
     for (const name of dialog.querySelectorAll("[data-name]")) name.textContent = match.label;
     dialog.showModal();
