@@ -240,16 +240,20 @@ def prepare_photos(
     is that of the checkpoint then.
     """
     checkpoint = Checkpoint.open(checkpoint_folder)
+    # Another checkpoint has another folder: an app may be serving that of the shipped one.
+    places = [place for place in [checkpoint_folder.resolve()] if place != SHIPPED.resolve()]
     if photos is not None:
-        place = photos.resolve()
-        unique = hashlib.sha256(os.fsencode(place)).hexdigest()[:8]
-        chosen, name = photos_in(photos), f"{name_of(place)}-{unique}"
+        places.append(photos.resolve())
+        chosen, name = photos_in(photos), name_of(photos)
     else:
         try:
             chosen, name = starter_photos(), "starter"
         except SketchZooError as error:
             print(f"note: {error}", file=sys.stderr)
             return checkpoint_folder
+    if places:
+        together = os.fsencode(os.pathsep.join(map(str, places)))
+        name += f"-{hashlib.sha256(together).hexdigest()[:8]}"
     folder = galleries / name
     if not gallery_is_current(folder, checkpoint, chosen, engine):
         built = build_gallery(checkpoint, chosen, folder, engine, wait=True)

@@ -99,6 +99,10 @@ class Checkpoint:
         weights = {name: self.manifest.sha256[name] for name in self.manifest.weights}
         return replace(self.manifest, index=None, photos=[], sha256=weights)
 
+    def embedding_manifest(self) -> Manifest:
+        """What decides embeddings: the same without names, calibration, metrics and training."""
+        return replace(self.encoder_manifest(), name="", calibration=None, metrics={}, training={})
+
     def encoder(self, device: str = "cpu") -> Encoder:
         """Builds the encoder, in fp32; that for photos when it is needed.
 

@@ -78,7 +78,7 @@ def photos_in(folder: Path) -> list[Photo]:
     try:
         if not folder.is_dir():
             raise GalleryError(f"{folder} is not a folder. Name a folder of photos.")
-        files = sorted(p for p in folder.rglob("*") if _is_photo(p))
+        files = sorted(p for p in folder.rglob("*") if _is_photo(p, folder))
     except OSError as error:
         raise GalleryError(f"{folder} cannot be read: {error.strerror}.") from error
     if not files:
@@ -102,9 +102,14 @@ def _label(name: str) -> str:
     return one_line(name.replace("_", " ").encode("utf-8", "replace").decode())
 
 
-def _is_photo(path: Path) -> bool:
-    """Whether it is a picture by its name; hidden ones are of programs."""
-    return path.suffix.lower() in ENDINGS and path.name[0] != "." and path.is_file()
+def _is_photo(path: Path, folder: Path) -> bool:
+    """Whether it is a picture by its name; hidden ones are of programs, or thrown away.
+
+    So are those in hidden folders, and the thumbnails that file servers keep in `@eaDir`.
+    """
+    if path.suffix.lower() not in ENDINGS or not path.is_file():
+        return False
+    return not any(name[0] == "." or name == "@eaDir" for name in path.relative_to(folder).parts)
 
 
 def build_gallery(
@@ -160,7 +165,7 @@ def _build(
 ) -> Built:
     last = _last_version(folder, checkpoint)
     key = photos_key(photos)
-    encoder = hashlib.sha256(repr(checkpoint.encoder_manifest()).encode()).hexdigest()
+    encoder = hashlib.sha256(repr(checkpoint.embedding_manifest()).encode()).hexdigest()
     progress = Progress(folder, last, encoder)
     found = _embed(photos, checkpoint, progress)
     if not found.files:
@@ -169,7 +174,7 @@ def _build(
     kept = list(found.photos.values())
     before = last.manifest.photos if last else []
     is_same = before == kept and not found.embedded
-    if last and is_same and _is_current(last, key, engine):
+    if last and is_same and _is_current(last, checkpoint, key, engine):
         built = last
     else:
         built = _write(checkpoint, found, key, progress, folder, engine)
@@ -344,10 +349,12 @@ def index_photos(
     return IndexInfo(metric, chosen, built.trees, built.search_k, built.recall, len(photos), key)
 
 
-def _is_current(version: Checkpoint, key: str, engine: EngineName | None) -> bool:
+def _is_current(
+    version: Checkpoint, checkpoint: Checkpoint, key: str, engine: EngineName | None
+) -> bool:
     """Whether a version has such an index over the photos with this key as a new one would."""
     info = version.manifest.index
-    if info is None:
+    if info is None or version.encoder_manifest() != checkpoint.encoder_manifest():
         return False
     return (info.engine, info.photos_key) == (engine or choose_engine(info.photos), key)
 
@@ -361,21 +368,21 @@ def gallery_is_current(
     """Whether `folder` holds an undamaged index of these photos by this checkpoint's encoder.
 
     Its engine is the one named, or the one for the number of photos. Photos are compared by path,
-    label, credit, size and time of change.
+    label, credit, size and time of their last change.
     """
     last = _last_version(folder, checkpoint)
     if last is None:
         return False
-    return _is_current(last, photos_key(_chosen(photos, folder)), engine)
+    return _is_current(last, checkpoint, photos_key(_chosen(photos, folder)), engine)
 
 
 def _last_version(folder: Path, checkpoint: Checkpoint) -> Checkpoint | None:
-    """The undamaged gallery in a folder, if this checkpoint's encoder has made it."""
+    """The undamaged gallery in a folder, if this checkpoint's encoder has embedded it."""
     try:
         last = Checkpoint.open(folder)
     except CheckpointError:
         return None
-    is_same = last.encoder_manifest() == checkpoint.encoder_manifest()
+    is_same = last.embedding_manifest() == checkpoint.embedding_manifest()
     return last if is_same and last.manifest.index else None
 
 
@@ -401,8 +408,8 @@ def photos_key(photos: Iterable[Photo]) -> str:
     for photo in photos:
         try:
             status = Path(photo.path).stat()
-            state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            state = (status.st_size, status.st_mtime_ns)
         except OSError:
-            state = (0, 0, 0)
+            state = (0, 0)
         digest.update(repr((photo, state)).encode())
     return digest.hexdigest()

@@ -12,11 +12,14 @@ from weakref import WeakValueDictionary
 from model import versions
 from model.checkpoint import Checkpoint
 from model.encoder import Encoder
-from model.errors import GalleryError
+from model.errors import CheckpointError, GalleryError
 from model.search import SketchSearch
 
 LOOK_EVERY = 1.0
 """Seconds between looks at a gallery's folder."""
+
+RETRY_AFTER = 30.0
+"""Seconds until a new version that could not be opened, though it is undamaged, is tried again."""
 
 KEEP_LAST = 60.0
 """Seconds that the last version stays, for pages that still show its photos."""
@@ -110,20 +113,27 @@ class _Gallery:
         if stamp in (None, self._stamp):
             self._lock.release()
             return
-        self._stamp = stamp
-        threading.Thread(target=self._reload, daemon=True).start()
+        threading.Thread(target=self._reload, args=(stamp,), daemon=True).start()
 
-    def _reload(self) -> None:
+    def _reload(self, stamp: tuple[int, int] | None) -> None:
         """Takes over the gallery as it is now; a damaged one is refused, and the old one stays."""
         try:
-            loaded = self._load()
+            try:
+                loaded = self._load()
+            except CheckpointError:
+                self._stamp = stamp  # Only another version can be better.
+                raise
+            self._stamp = stamp
             self._last = self._now  # First, or the former version would be gone for a moment.
             self._now = loaded
             self._replaced = time.monotonic()
             log.warning("%s was rebuilt: %d photos", self._folder, len(loaded.photos))
         except Exception as error:  # Whatever is wrong with the new one, the old one can serve.
+            self._looked = time.monotonic() + RETRY_AFTER
             log.warning(
-                "%s is served as it was, since the new one is damaged: %s", self._folder, error
+                "%s is served as it was, since the new one cannot be opened: %s",
+                self._folder,
+                error,
             )
         finally:
             self._lock.release()

@@ -1,5 +1,6 @@
 """How much one request may hold, and how many requests one client may make."""
 
+import asyncio
 import ipaddress
 import math
 import os
@@ -20,6 +21,9 @@ from model.images import MAX_BYTES
 
 MAX_BODY = 6_000_000
 """Bytes of any request but an upload: the largest drawing that is allowed, and some more."""
+
+BODY_SECONDS = 60.0
+"""Seconds that a body may take to come, since it is kept meanwhile."""
 
 MAX_UPLOAD = MAX_BYTES + 100_000
 """Bytes of an upload: the largest picture that is read, and what frames it."""
@@ -78,16 +82,22 @@ class Bodies:
     async def _whole(self, most: int, scope: Scope, receive: Receive, send: Send) -> None:
         """Takes the body whole, checks it, and hands it on."""
         body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            if len(body) > most:
-                await _too_large(most)(scope, receive, send)
-                return
-            if not message.get("more_body"):
-                break
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return
+                    body += message.get("body", b"")
+                    if len(body) > most or not message.get("more_body"):
+                        break
+        except TimeoutError:
+            text = f"The request did not come whole within {BODY_SECONDS:.0f} seconds."
+            await JSONResponse({"error": text}, 408)(scope, receive, send)
+            return
+        if len(body) > most:
+            await _too_large(most)(scope, receive, send)
+            return
         if nests_deeper(bytes(body), MAX_DEPTH):
             text = f"The JSON is damaged, or nested deeper than {MAX_DEPTH}."
             await JSONResponse({"error": text}, 400)(scope, receive, send)
@@ -253,17 +263,23 @@ def default_proxies() -> str:
 
 
 def _is_in(address: str, networks: Iterable[Network]) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(ip in network for network in networks)
+    ip = _ip(address)
+    return ip is not None and any(ip in network for network in networks)
+
+
+def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, with or without a port behind it, as some proxies write one."""
+    for written in (address, address.strip("[]"), address.rpartition(":")[0].strip("[]")):
+        try:
+            return ipaddress.ip_address(written)
+        except ValueError:
+            continue
+    return None
 
 
 def _network(address: str) -> str:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
+    ip = _ip(address)
+    if ip is None:
         return address[:64]
     if isinstance(ip, ipaddress.IPv6Address) and not ip.ipv4_mapped:
         return str(ipaddress.ip_network((ip, 64), strict=False))

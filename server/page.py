@@ -12,10 +12,14 @@ from model.images import flatten, open_image
 from model.preprocess import clean_page, frame_box, frame_ink, frame_sketch
 from model.query import parse_count, parse_query
 from server.answers import Answers, ink_of, uploaded
+from server.requests import API_PLACES
 
 ASSETS = Path(__file__).parent.parent / "assets"
 CLEANED = "-cleaned.png"
 """What the name of an upload ends with, once its paper was made white."""
+
+AT_ONCE = 8
+"""Queued calls of programs that are answered at a time: their drawings are embedded together."""
 
 OFFERED = 1000
 """Labels that are offered to narrow a search, those of most photos."""
@@ -151,6 +155,7 @@ def build_page(answers: Answers) -> gr.Blocks:
         gr.api(  # type: ignore[attr-defined]
             search_strokes, api_name="search_strokes", queue=False
         )
+    page.queue(max_size=API_PLACES, default_concurrency_limit=AT_ONCE)
     # Gradio looks for queued calls a thousand times a second, which costs a crowd its time.
     page._queue.sleep_when_free = 0.02
     return page

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from server.limits import Proxies, client, client_address
@@ -83,8 +84,10 @@ class Traffic:
             else:
                 await self.app(scope, receive, answer)
         except Exception as raised:
-            error = raised
-            self.metrics.errors.inc()
+            # Gradio raises what is wrong with a request when a stream has begun.
+            if not (status and isinstance(raised, HTTPException) and raised.status_code < 500):
+                error = raised
+                self.metrics.errors.inc()
             if not status:
                 await fail(answer)
         finally:

@@ -22,6 +22,9 @@ from server.limits import Buckets
 MAX_KEPT = 1_000_000_000
 """Bytes of uploads that are kept; the oldest are deleted for newer ones."""
 
+BLOCK = 4096
+"""Bytes that a file counts for at least: that is what it takes on a disk."""
+
 LEFT = 60.0
 """Seconds after which an empty file is nobody's: Gradio makes one for each file it is given."""
 
@@ -59,18 +62,23 @@ def _make_room(most: int) -> None:
         if path.is_dir():
             continue
         if status.st_size or status.st_mtime > old:
-            files.append((status.st_mtime, status.st_size, path))
+            files.append((status.st_mtime, max(status.st_size, BLOCK), path))
         else:
-            path.unlink(missing_ok=True)
+            _delete(path, folder)
     total = sum(size for _, size, _ in files)
     for _, size, path in sorted(files):
         if total <= most:
             return
-        path.unlink(missing_ok=True)
+        _delete(path, folder)
         total -= size
+
+
+def _delete(path: Path, folder: Path) -> None:
+    """A file, and its folder below `folder` if nothing else is in that."""
+    with suppress(OSError):
+        path.unlink()
         if path.parent != folder:
-            with suppress(OSError):  # Something else is in it.
-                path.parent.rmdir()
+            path.parent.rmdir()
 
 
 def guard_downloads(*, allowed: bool) -> None:

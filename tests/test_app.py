@@ -19,6 +19,7 @@ from model.gallery import build_gallery, photos_in
 from server import site
 from server.answers import uploaded
 from server.requests import start_log
+from tests.conftest import make_checkpoint
 from tests.drawings import fish
 
 
@@ -122,6 +123,19 @@ def test_a_second_start_keeps_the_index(
     given = tiny_checkpoint.folder, photo_folder, tmp_path / "galleries"
     first = app.open_galleries(*given).search()
     assert app.open_galleries(*given).search().folder == first.folder
+
+
+def test_another_checkpoint_leaves_the_gallery_of_the_first_as_it_is(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    other = make_checkpoint(tmp_path / "other", seed=1)
+    first, second = (
+        app.open_galleries(checkpoint.folder, photo_folder, tmp_path / "galleries").search()
+        for checkpoint in (tiny_checkpoint, other)
+    )
+    assert first.folder.parent != second.folder.parent
+    weights = [search.manifest.sha256["encoder.safetensors"] for search in (first, second)]
+    assert weights == [c.manifest.sha256["encoder.safetensors"] for c in (tiny_checkpoint, other)]
 
 
 def test_folders_of_one_name_or_an_odd_one_are_all_served(
@@ -300,6 +314,15 @@ def test_a_fault_of_the_server_is_logged_and_counted_and_told_without_its_detail
     assert logged["id"] == answer.headers["x-request-id"]
     assert "a secret path" in logged["exception"]
     assert "sketchzoo_errors_total 1.0" in client.get("/metrics").text
+
+
+def test_what_is_wrong_with_a_request_is_no_fault_of_the_server(
+    client: TestClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start_log("text")
+    client.get("/gradio_api/call/search/no-such-call")
+    assert "Traceback" not in capsys.readouterr().err
+    assert "sketchzoo_errors_total 0.0" in client.get("/metrics").text
 
 
 def test_programs_are_told_to_come_back_while_the_board_is_still_answered(

@@ -21,6 +21,8 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
+import torch
+
 from model.backbones import BACKBONES
 from model.checkpoint import SHIPPED
 from model.errors import SketchZooError
@@ -61,6 +63,9 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except (SketchZooError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except torch.OutOfMemoryError as error:
+        print(f"error: {error} Use smaller batches or a smaller --input-size.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; 'fit' goes on with --resume, and 'index' as it is", file=sys.stderr)
@@ -158,11 +163,18 @@ def _fit(commands: Commands) -> None:
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
-    parser.add_argument("--split", type=Path, help="a split.json to use instead of drawing one")
+    parser.add_argument(
+        "--split", type=Path, help="a split.json to use instead of drawing one by --validation"
+    )
     parser.add_argument("--teacher", type=Path, help="the run of an encoder to learn from")
     parser.add_argument("--photo-teacher", type=Path, help="another one, for photos")
     parser.add_argument(
-        "--unlabelled-photos", type=Path, nargs="*", default=[], help="photos for the teacher alone"
+        "--unlabelled-photos",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="photos that the teacher alone tells about, in folders whose names do not matter",
     )
     parser.add_argument(
         "--start",

@@ -75,7 +75,15 @@ def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[Row], bool]:
     ]
     if out:
         _draw(rows, out)
-    held = {(tuple(run.classes), Split.load(run.folder / SPLIT)) for run in loaded}
+    held = {
+        (
+            tuple(run.classes),
+            Split.load(run.folder / SPLIT),
+            run.metrics["photos"],
+            run.metrics["sketches"],
+        )
+        for run in loaded
+    }
     return rows, len(held) == 1
 
 

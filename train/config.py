@@ -39,7 +39,8 @@ class FitConfig:
     steps: int = 12000
     """Optimizer steps."""
     epochs: int = 0
-    """Passes over the training sketches; above 0 it decides the number of steps."""
+    """As many sketches as so many passes over the training sketches; above 0 it decides the number
+    of steps. Batches balanced by class draw half of their sketches by class, not in passes."""
     minutes: float = 0.0
     """Stop after so many minutes of training, with the schedule fitted to it; 0: no limit."""
     patience: int = 0
@@ -52,7 +53,8 @@ class FitConfig:
     """Unlabelled photos in a batch; they need a teacher."""
     photo_balance: float = 0.75
     """How photos are drawn: 1 all classes alike, 0 by their size, 0.75 by its fourth root; of one
-    class, those of the database twice as often as others."""
+    class, those of the database twice as often as others. Pairs and random triplets follow the
+    classes of their sketches."""
     mix: bool = False
     """Mix each unlabelled photo with a labelled one, and let the teacher see the very mixture."""
     mixed_sketches: int = 0
@@ -185,7 +187,7 @@ PRESETS: dict[str, dict[str, object]] = {
     },
     "sketchzoo": {
         **{"pretrained": True, "input_size": 224, "embedding_size": 16, "normalise": False},
-        **{"loss": "contrastive", "margin": 2.0, "optimizer": "adam", "lr": 1e-4, "ema": 0.0},
+        **{"loss": "contrastive", "optimizer": "adam", "lr": 1e-4, "ema": 0.0},
         **{"sketch_batch": 32, "patience": 10},
     },
 }

@@ -1,8 +1,10 @@
 """Which pictures there are, and which of them are held out."""
 
+import filecmp
 import hashlib
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,10 @@ from model.images import ENDINGS
 
 VARIANT = "tx_000000000000"
 """The variant of the Sketchy Database that keeps sketches placed as they were drawn."""
+
+
+SKETCH_NAME = re.compile(r"(?P<photo_id>.+)-\d+")
+"""A sketch's file name without its ending."""
 
 
 class DataError(SketchZooError):
@@ -30,15 +36,25 @@ class Picture:
 
 @dataclass(frozen=True)
 class Split:
-    """Held-out photo ids: neither such a photo nor a sketch of it is ever trained on."""
+    """Held-out photo ids: neither such a photo nor a sketch of it is ever trained on.
+
+    An id that several classes have is held out in one of them as `<class>/<id>`.
+    """
 
     validation_ids: frozenset[str]
 
     def train(self, pictures: Sequence[Picture]) -> list[Picture]:
-        return [p for p in pictures if p.photo_id not in self.validation_ids]
+        """Those that are not held out."""
+        return [p for p in pictures if not self._holds(p)]
 
     def validation(self, pictures: Sequence[Picture]) -> list[Picture]:
-        return [p for p in pictures if p.photo_id in self.validation_ids]
+        """Those that are held out, but for exact copies of others, which were trained on."""
+        held = [p for p in pictures if self._holds(p)]
+        return without_copies(held, self.train(pictures))
+
+    def _holds(self, picture: Picture) -> bool:
+        names = (picture.photo_id, f"{picture.label}/{picture.photo_id}")
+        return not self.validation_ids.isdisjoint(names)
 
     def save(self, path: Path) -> None:
         """Writes the ids under a temporary name, then replaces an older file."""
@@ -63,14 +79,19 @@ def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
     A sketch `<photo id>-<k>.png` belongs to the photo `<photo id>`, as in the Sketchy Database.
 
     Raises:
-        DataError: there is no such folder, no picture in it, or none in one of its classes.
+        DataError: there is no such folder, no picture in it, none in one of its classes, or a
+            sketch has another name.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder. It should hold one folder of pictures a class.")
     pictures = []
     for path in sorted(folder.glob("*/*")):
         if path.suffix.lower() in ENDINGS:
-            photo_id = path.stem.rpartition("-")[0] if sketches else path.stem
+            photo_id = sketched_photo(path) if sketches else path.stem
+            if photo_id is None:
+                raise DataError(
+                    f"{path} is not named <photo id>-<k>, as sketches of a photo are. Rename it."
+                )
             pictures.append(Picture(path, path.parent.name, photo_id))
     if not pictures:
         raise DataError(
@@ -84,6 +105,27 @@ def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
             f"{folder} has class folders without pictures: {', '.join(empty)}. Fill or remove them."
         )
     return pictures
+
+
+def sketched_photo(path: Path) -> str | None:
+    """The id of the photo that a sketch was drawn from; None where its name tells none."""
+    named = SKETCH_NAME.fullmatch(path.stem)
+    return named["photo_id"] if named else None
+
+
+def without_copies(pictures: Sequence[Picture], others: Sequence[Picture]) -> list[Picture]:
+    """Those of `pictures` whose file has not the very bytes of one of `others`."""
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for path in (other.path for other in others):
+        if path.exists():
+            by_size[path.stat().st_size].append(path)
+
+    def is_copy(path: Path) -> bool:
+        return path.exists() and any(
+            filecmp.cmp(path, other, shallow=False) for other in by_size[path.stat().st_size]
+        )
+
+    return [picture for picture in pictures if not is_copy(picture.path)]
 
 
 def sketchy_folders(root: Path) -> tuple[Path, Path]:
@@ -115,11 +157,13 @@ def make_split(
         ids[photo.label][0].add(photo.photo_id)
     for sketch in sketches:
         ids[sketch.label][1].add(sketch.photo_id)
+    classes_of = Counter(name for known in ids.values() for name in set.union(*known))
     held: set[str] = set()
-    for of_photos, of_sketches in ids.values():
+    for label, (of_photos, of_sketches) in ids.items():
         only_sketched = of_sketches - of_photos
-        held.update(_draw(of_photos, min(most, round(fraction * len(of_photos))), seed))
-        held.update(_draw(only_sketched, round(fraction * len(only_sketched)), seed))
+        drawn = _draw(of_photos, min(most, round(fraction * len(of_photos))), seed)
+        drawn += _draw(only_sketched, round(fraction * len(only_sketched)), seed)
+        held.update(name if classes_of[name] == 1 else f"{label}/{name}" for name in drawn)
     return Split(frozenset(held))
 
 

@@ -91,7 +91,7 @@ def _fetch(url: str, part: Path) -> None:
                 goes_on = answer.status_code == httpx.codes.PARTIAL_CONTENT
                 _receive(answer, part, have if goes_on else 0)
             return
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             gained = part.exists() and part.stat().st_size > have
             fruitless = 0 if gained else fruitless + 1
             if fruitless == TRIES:

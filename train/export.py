@@ -73,7 +73,7 @@ def export(
         input_size=trained.config.input_size,
         classes=trained.classes,
         training={**asdict(trained.config), "steps_done": trained.step},
-        metrics={} if mean_with else trained.metrics,
+        metrics={} if mean_with or other else trained.metrics,
         photo_network=other.network if other else None,
         photo_encoder=(
             PhotoEncoderInfo(

@@ -263,14 +263,14 @@ class Trainer:
             )
         )
         better = _order(metrics) > _order(self.best)
+        saved = better
         if better and ranks.rank() == 0:
             found = {**asdict(metrics), "minutes": self.elapsed / 60}
             classes = self.material.classes
-            better = _or_say(save_best, self.run, network, self.config, classes, found, self.step)
-        if ranks.from_first(better):
-            self.best, self.without_better = metrics, 0
-        else:
-            self.without_better += 1
+            saved = _or_say(save_best, self.run, network, self.config, classes, found, self.step)
+        self.without_better = 0 if better else self.without_better + 1
+        if ranks.from_first(saved):
+            self.best = metrics
         return metrics
 
     def _identity(self) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """What a data folder holds, and what is wrong with it."""
 
 import hashlib
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,10 +15,9 @@ from model.errors import ImageError
 from model.images import ENDINGS, flatten, open_image
 from train import charts
 from train.classes import SETS
-from train.data import DataError, Picture, sketchy_folders
+from train.data import DataError, Picture, sketched_photo, sketchy_folders
 
 SHEET_CLASSES, SHEET_COLUMNS = 12, 5
-SKETCH_NAME = re.compile(r".+-\d+")
 MOST_NAMED = 5
 
 
@@ -71,6 +69,9 @@ def inspect(sketchy: Path, more_photos: Sequence[Path], classes: str, out: Path)
     findings.sketches.update(p.label for p in sketches)
     if not photos and not sketches:
         raise DataError(f"There are no pictures of {classes}. Name classes that {sketchy} has.")
+    if classes not in SETS:
+        for label in sorted((wanted or set()) - {*findings.photos, *findings.sketches}):
+            findings.problems["classes that there is no folder of: correct --classes"].append(label)
     for label in sorted(findings.photos.keys() ^ findings.sketches.keys()):
         lacking = "sketches" if label in findings.photos else "photos"
         findings.problems[f"classes without {lacking}: add some, or leave the class out"].append(
@@ -107,11 +108,10 @@ def _pictures(
                 problems["folders inside of a class folder: they are not read"].append(str(path))
             elif path.suffix.lower() not in ENDINGS:
                 problems["files that are no pictures: they are not used"].append(str(path))
-            elif drawn and not SKETCH_NAME.fullmatch(path.stem):
+            elif (photo_id := sketched_photo(path) if drawn else path.stem) is None:
                 problems["sketches not named <photo id>-<k>: rename them"].append(str(path))
             else:
                 found = True
-                photo_id = path.stem.rpartition("-")[0] if drawn else path.stem
                 yield Picture(path, entry.name, photo_id)
         if not found:
             problems["class folders without pictures: fill or remove them"].append(str(entry))

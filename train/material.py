@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from train.classes import SETS, choose_classes
 from train.config import FitConfig
-from train.data import DataError, Picture, Split, list_pictures, make_split, sketchy_folders
+from train.data import (
+    DataError,
+    Picture,
+    Split,
+    list_pictures,
+    make_split,
+    sketchy_folders,
+    without_copies,
+)
 from train.frames import Frames, Indices, load_frames
 from train.journal import say
 from train.metrics import FIRST
@@ -116,7 +124,7 @@ def load_material(
 def _choose(wanted: str, photos: Sequence[Picture], sketches: Sequence[Picture]) -> list[str]:
     photographed, drawn = {p.label for p in photos}, {p.label for p in sketches}
     classes = choose_classes(wanted, photographed & drawn)
-    asked = set(SETS.get(wanted, photographed | drawn))
+    asked = photographed | drawn if wanted == "all" else set(SETS.get(wanted, classes))
     for lacking, labels in (("sketches", photographed - drawn), ("photos", drawn - photographed)):
         for label in sorted(labels & asked):
             say(f"left out: class {label} has no {lacking}. Add some, or remove its folder.")
@@ -148,7 +156,7 @@ def _decode(
     _check(classes, train_sketches, train_photos, held_sketches, held_photos)
     held_sketches = sample(held_sketches)
     listed = [p for f in sources.unlabelled for p in list_pictures(f, sketches=False)]
-    unlabelled = split.train(listed)
+    unlabelled = without_copies(split.train(listed), held_photos)
     if listed and not unlabelled:
         raise DataError("All --unlabelled-photos are held out, by their names. Add others.")
     photos = domain(train_photos, photos_large, False)

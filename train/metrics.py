@@ -94,6 +94,10 @@ def rank_photos(
         sketch_ids, photo_ids: photo ids, for the rank of the very photo.
     """
     depths = tuple(k for k in DEPTHS if k <= len(photos))
+    sketch_labels, photo_labels = _numbered(sketch_labels, photo_labels)
+    ids = None
+    if sketch_ids is not None and photo_ids is not None:
+        ids = _numbered(sketch_ids, photo_ids)
     first, precision, balanced, average, own = [], [], [], [], []
     _, label_of, counts = np.unique(photo_labels, return_inverse=True, return_counts=True)
     weights = np.maximum(1, FIRST / counts)[label_of]
@@ -110,8 +114,8 @@ def rank_photos(
         room = FIRST - (np.cumsum(weight, axis=1) - weight)
         balanced.append((np.clip(room, 0, weight) * relevant).sum(axis=1) / FIRST)
         average.append((at * relevant).sum(axis=1) / np.maximum(relevant.sum(axis=1), 1))
-        if sketch_ids is not None and photo_ids is not None:
-            same = (photo_ids[order] == sketch_ids[block, None]) & relevant
+        if ids is not None:
+            same = (ids[1][order] == ids[0][block, None]) & relevant
             own.append(np.where(same.any(axis=1), same.argmax(axis=1) + 1, 0))
         else:
             own.append(np.zeros(len(order), np.int64))
@@ -123,6 +127,14 @@ def rank_photos(
         np.concatenate(average),
         np.concatenate(own),
     )
+
+
+def _numbered(
+    first: NDArray[Any], second: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A number for each name of both: a ranking of names would take many times the memory."""
+    numbers = np.unique(np.concatenate([first, second]), return_inverse=True)[1]
+    return numbers[: len(first)], numbers[len(first) :]
 
 
 def summarise(ranking: Ranking, sketch_labels: NDArray[Any], photos: int) -> Metrics:

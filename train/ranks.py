@@ -6,6 +6,7 @@ Everything here works alike without a process group, where there is one rank.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
@@ -16,6 +17,9 @@ from torch import nn
 from train.data import DataError
 
 T = TypeVar("T")
+
+PATIENCE = timedelta(hours=12)
+"""How long processes wait for the first one, which may decode a large data set alone."""
 
 
 def rank() -> int:
@@ -61,7 +65,7 @@ def process_group(device: str) -> Iterator[torch.device]:
         torch.cuda.set_device(where)
     many = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if many:
-        dist.init_process_group("nccl" if where.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if where.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield where
     finally:

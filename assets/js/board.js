@@ -8,7 +8,7 @@ import { Keeper, storage } from "./keep.js";
 import { Later, Live } from "./live.js";
 import { chooseView, GalleryMap } from "./map.js";
 import { Narrowing } from "./narrow.js";
-import { ERASER, Pad, paintStroke, WIDTHS } from "./pad.js";
+import { ERASE, Pad, paintStroke, WIDTHS } from "./pad.js";
 import { received, Sharing } from "./share.js";
 import { listen, readable } from "./sources.js";
 import { SAY } from "./strings.js";
@@ -88,8 +88,12 @@ export function start(root, server, upload) {
   });
   const live = new Live(
     () => ({ ...drawn(), ...where, k: Number(count.value), ...narrowing.query }),
-    (query) => (isIdle() ? Promise.resolve({}) : server.search(query)),
-    (answer) => show(isIdle() ? {} : answer),
+    async (query) => {
+      const before = changes;
+      const answer = isIdle() ? {} : await server.search(query);
+      return before === changes ? answer : null;
+    },
+    (answer) => answer && show(isIdle() ? {} : answer),
     (error) => say(error instanceof Later ? SAY.busy : SAY.lost, true),
     (busy) => part(root, "results").setAttribute("aria-busy", String(busy)),
   );
@@ -111,6 +115,8 @@ export function start(root, server, upload) {
   /** How often galleries were asked for, and files were chosen: only the last of them counts. */
   let described = 0;
   let chosenFiles = 0;
+  /** How often another gallery was chosen: what is found in the one before is of no use. */
+  let changes = 0;
 
   /** Whether there is nothing to search by. */
   const isIdle = () => drawing.isEmpty && !narrowing.byPhoto;
@@ -216,6 +222,7 @@ export function start(root, server, upload) {
   /** @param {File} chosen */
   async function use(chosen) {
     const turn = ++chosenFiles;
+    const before = drawing.page.strokes;
     if (chosen.size > MAX_BYTES) return say(SAY.tooLarge, true);
     say(SAY.uploading);
     const picture = await readable(chosen).catch(() => null);
@@ -229,7 +236,7 @@ export function start(root, server, upload) {
       if (turn !== chosenFiles) return;
       if (!image) return say(SAY.unreadable, true);
       narrowing.searchBy(null);
-      drawing.place({ path, image });
+      drawing.place({ path, image }, before);
       pad.repaint();
       narrowed();
     } catch {
@@ -271,6 +278,9 @@ export function start(root, server, upload) {
     storage.setItem(GALLERY, galleries.value);
     where.gallery = galleries.value;
     where.version = "";
+    changes += 1;
+    show({});
+    say("");
     narrowing.clear();
     describe(galleries.value);
     narrowed();
@@ -292,7 +302,7 @@ export function start(root, server, upload) {
   });
   chooseView(root);
   choosePen(root, (pen) => {
-    pad.tool = pen === "eraser" ? { width: ERASER, erase: true } : { width: WIDTHS[pen] };
+    pad.tool = pen === "eraser" ? ERASE : { width: WIDTHS[pen] };
     canvas.dataset.pen = pen;
   });
   count.addEventListener("change", () => {
@@ -302,7 +312,7 @@ export function start(root, server, upload) {
   part(root, "share").addEventListener("click", () => sharing.open());
   window.addEventListener("hashchange", open);
   window.addEventListener("online", () => live.changed());
-  window.addEventListener("pagehide", () => keeper.write());
+  window.addEventListener("pagehide", () => keeper.flush());
   part(root, "upload").addEventListener("click", () => file.click());
   listen(root, file, use);
   showExamples(root, (strokes) => then(() => drawing.load(strokes))());

@@ -1,5 +1,6 @@
 /** One photo, large, with what can be done with it. */
 
+import { closable } from "./dialogs.js";
 import { part } from "./gallery.js";
 import { fitted, paintHeat } from "./heat.js";
 import { linked } from "./licence.js";
@@ -34,10 +35,7 @@ export class Closer {
     this.why = /** @type {HTMLButtonElement} */ (part(dialog, "why"));
     this.why.addEventListener("click", () => this.#toggle());
     new ResizeObserver(() => this.#paint()).observe(part(dialog, "large"));
-    part(dialog, "close").addEventListener("click", () => dialog.close());
-    dialog.addEventListener("click", (event) => {
-      if (event.target === dialog) dialog.close();
-    });
+    closable(dialog);
     for (const button of dialog.querySelectorAll("[data-action]")) {
       button.addEventListener("click", () => {
         const action = /** @type {HTMLElement} */ (button).dataset.action;

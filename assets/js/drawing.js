@@ -72,12 +72,13 @@ export class Drawing {
   }
 
   /**
-   * Puts an uploaded sketch on an empty page.
+   * Puts an uploaded sketch on an empty page, below what was drawn while it came.
    *
    * @param {Picture} picture
+   * @param {Stroke[]} before what was on the page when it was chosen.
    */
-  place(picture) {
-    this.#change({ picture, strokes: [] });
+  place(picture, before) {
+    this.#change({ picture, strokes: this.page.strokes.filter((s) => !before.includes(s)) });
   }
 
   /**

@@ -29,6 +29,7 @@ export const storage = {
 export class Keeper {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  #isWritten = true;
 
   /**
    * @param {Pick<Storage, "getItem" | "setItem">} storage
@@ -41,6 +42,7 @@ export class Keeper {
 
   /** Says that the page has changed; it is written once no more changes come. */
   changed() {
+    this.#isWritten = false;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.write(), AFTER);
   }
@@ -48,7 +50,13 @@ export class Keeper {
   /** Writes the page now. */
   write() {
     clearTimeout(this.#timer);
+    this.#isWritten = true;
     this.storage.setItem(KEY, JSON.stringify(this.page()));
+  }
+
+  /** Writes the page now if it has changed: another tab may have written since. */
+  flush() {
+    if (!this.#isWritten) this.write();
   }
 
   /**

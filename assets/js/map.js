@@ -196,10 +196,13 @@ export class GalleryMap {
     this.#paint();
   }
 
+  /** @returns {void} */
   #paint() {
     const { width, height } = this.#size;
     if (!width) return;
     if (!this.#data) return void this.#load();
+    // A window that moves to a screen of another density keeps its size.
+    if (this.#dots.width !== Math.round(width * devicePixelRatio)) return void this.#paintDots();
     this.canvas.width = this.#dots.width;
     this.canvas.height = this.#dots.height;
     const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));

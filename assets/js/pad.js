@@ -10,7 +10,16 @@ const INK = "#1b1a17";
 export const WIDTHS = { fine: 0.007, medium: 0.012, bold: 0.024 };
 
 /** Width of the eraser as a share of the page's side. */
-export const ERASER = 0.06;
+const ERASER = 0.06;
+
+/** What the eraser draws with. */
+export const ERASE = { width: ERASER, erase: true };
+
+/** The button that a pen tells when it is turned round. */
+const ERASER_END = 5;
+
+/** Milliseconds after a pen during which touches are palms. */
+const PALM = 5000;
 
 /** Points up to which a touch that turns into a gesture of the browser was no stroke. */
 const GESTURE = 12;
@@ -22,8 +31,8 @@ export class Pad {
    * @type {{id: number, stroke: Stroke} | null}
    */
   #active = null;
-  /** Whether a pen was seen: fingers and palms beside it draw nothing. */
-  #hasPen = false;
+  /** When a pen was seen last: fingers and palms beside it draw nothing. */
+  #penAt = -Infinity;
   /**
    * What the next stroke is drawn with.
    *
@@ -59,19 +68,26 @@ export class Pad {
 
   /** @param {PointerEvent} event */
   #down(event) {
-    this.#hasPen ||= event.pointerType === "pen";
-    const palm = this.#hasPen && event.pointerType === "touch";
-    if (this.#active || palm || event.button > 0) return;
+    this.#see(event);
+    const palm = event.pointerType === "touch" && event.timeStamp - this.#penAt < PALM;
+    const isEraser = event.button === ERASER_END;
+    if (this.#active || palm || (event.button > 0 && !isEraser)) return;
     event.preventDefault();
     this.canvas.setPointerCapture(event.pointerId);
-    const stroke = this.drawing.begin(this.#point(event), this.tool);
+    const stroke = this.drawing.begin(this.#point(event), isEraser ? ERASE : this.tool);
     this.#active = { id: event.pointerId, stroke };
     this.repaint();
     this.changed();
   }
 
   /** @param {PointerEvent} event */
+  #see(event) {
+    if (event.pointerType === "pen") this.#penAt = event.timeStamp;
+  }
+
+  /** @param {PointerEvent} event */
   #move(event) {
+    this.#see(event);
     if (event.pointerId !== this.#active?.id) return;
     // Where a menu has swallowed the end of a stroke, a move without a button tells it.
     if (!event.buttons) return this.#up(event);

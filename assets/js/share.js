@@ -1,5 +1,6 @@
 /** The dialog that gives a drawing away: as a link, a picture, or the call of a program. */
 
+import { closable } from "./dialogs.js";
 import { part } from "./gallery.js";
 import { decode, encode } from "./link.js";
 import { compose, load } from "./poster.js";
@@ -13,6 +14,9 @@ import { SAY } from "./strings.js";
 
 /** The part of an address that is a drawing. */
 const FRAGMENT = "#d=";
+
+/** Milliseconds after which a picture that was saved is let go. */
+const FETCHED = 60_000;
 
 export class Sharing {
   /** @type {Match[]} */
@@ -32,10 +36,7 @@ export class Sharing {
     this.link = /** @type {HTMLInputElement} */ (part(dialog, "link"));
     this.code = /** @type {HTMLTextAreaElement} */ (part(dialog, "code"));
     this.poster = /** @type {HTMLCanvasElement} */ (part(dialog, "poster"));
-    part(dialog, "close").addEventListener("click", () => dialog.close());
-    dialog.addEventListener("click", (event) => {
-      if (event.target === dialog) dialog.close();
-    });
+    closable(dialog);
     this.#on("copy-link", () => this.#copy(this.link.value, this.link));
     this.#on("send-link", () => this.#send());
     this.#on("save-picture", () => this.#save());
@@ -117,7 +118,8 @@ export class Sharing {
       link.href = URL.createObjectURL(blob);
       link.download = "sketchzoo.png";
       link.click();
-      URL.revokeObjectURL(link.href);
+      // Some browsers fetch it later than the click.
+      setTimeout(() => URL.revokeObjectURL(link.href), FETCHED);
       this.#say(SAY.saved);
     }, "image/png");
   }

@@ -20,13 +20,14 @@ export function listen(root, input, chosen) {
   });
   /** @param {DataTransfer | null} data */
   const first = (data) => [...(data?.files ?? [])].find((f) => f.type.startsWith("image/"));
+  const page = document.documentElement;
   const isBehind = () => root.querySelector("dialog[open]") !== null;
   for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
-    root.addEventListener(name, (event) => {
+    page.addEventListener(name, (event) => {
       const { dataTransfer: data, relatedTarget } = /** @type {DragEvent} */ (event);
       if (!data?.types.includes("Files")) return;
       event.preventDefault();
-      const left = name === "dragleave" && !root.contains(/** @type {Node} */ (relatedTarget));
+      const left = name === "dragleave" && !page.contains(/** @type {Node} */ (relatedTarget));
       if (name === "drop" || left) root.classList.remove("dropping");
       else root.classList.add("dropping");
       // Whatever is no picture is chosen, too: then the server says so.

@@ -226,10 +226,10 @@ def test_two_fingers_zoom_and_leave_no_stroke(browser: Browser, address: str) ->
 
 def test_a_pen_draws_by_its_pressure_and_the_hand_beside_it_draws_nothing(page: Page) -> None:
     pad = page.locator('[data-part="pad"]')
-    script = """(canvas, [type, pressure, y]) => {
+    script = """(canvas, [type, pressure, y, button = 0]) => {
         const box = canvas.getBoundingClientRect();
         const at = (x) => ({pointerId: 7, pointerType: type, pressure, bubbles: true, buttons: 1,
-            clientX: box.left + x * box.width, clientY: box.top + y * box.height});
+            button, clientX: box.left + x * box.width, clientY: box.top + y * box.height});
         canvas.setPointerCapture = () => {};
         canvas.dispatchEvent(new PointerEvent("pointerdown", at(0.2)));
         for (let x = 0.25; x < 0.8; x += 0.05) {
@@ -245,6 +245,13 @@ def test_a_pen_draws_by_its_pressure_and_the_hand_beside_it_draws_nothing(page: 
     assert counts[0] < 0.7 * counts[1] < 0.55 * counts[2]
     pad.evaluate(script, ["touch", 0.5, 0.3])
     assert dark_pixels(page) == 0
+    pad.evaluate(script, ["pen", 0.9, 0.5])
+    full = dark_pixels(page)
+    pad.evaluate(script, ["pen", 0.1, 0.5, 5])  # its other end
+    assert dark_pixels(page) < 0.8 * full
+    page.wait_for_timeout(5000)
+    pad.evaluate(script, ["touch", 0.5, 0.3])
+    assert dark_pixels(page) > full / 2
 
 
 def test_the_canvas_is_sharp_on_a_dense_screen(browser: Browser, address: str) -> None:

@@ -92,6 +92,30 @@ def test_a_map_that_comes_late_is_not_that_of_another_gallery(board: Page) -> No
     expect(board.locator('[data-part="tip"]')).to_have_text("<b>tag & 'co'")
 
 
+def test_photos_of_the_gallery_before_are_gone_at_once_and_do_not_come_back(board: Page) -> None:
+    board.get_by_role("button", name="horse").click()
+    expect(board.locator(PHOTOS)).to_have_count(6)
+    settled(board)
+    asked: list[Route] = []
+    board.route("**/board/search", lambda route: asked.append(route))
+    board.get_by_role("button", name="Undo").click()
+    board.get_by_role("button", name="Redo").click()
+    board.wait_for_timeout(300)
+    board.get_by_label("Gallery to search").select_option("my & <i>zoo?")
+    expect(board.locator(PHOTOS)).to_have_count(0)
+    board.unroute("**/board/search")
+    assert len(asked) == 1
+    board.evaluate(
+        "results => { window.counts = []; new MutationObserver(() =>"
+        "counts.push(results.children.length)).observe(results, {childList: true}); }",
+        board.locator('[data-part="results"]').element_handle(),
+    )
+    asked[0].continue_()
+    expect(board.locator(PHOTOS)).to_have_count(2)
+    settled(board)
+    assert max(board.evaluate("counts")) == 2
+
+
 def test_where_there_is_one_gallery_there_is_nothing_to_choose(page: Page) -> None:
     expect(page.locator(ANIMALS).nth(1)).to_be_attached()
     expect(page.locator(GALLERIES)).to_be_hidden()

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -218,6 +219,29 @@ def test_a_damaged_new_version_is_refused_and_the_old_one_stays(
     Image.new("RGB", (50, 50), "gold").save(photo_folder / "new.png")
     build_gallery(tiny_checkpoint, photos_in(photo_folder), gallery)
     eventually(lambda: client.get("/healthz").json()["photos"] == 7)
+
+
+def test_a_new_version_that_could_not_be_opened_is_tried_again(
+    tiny_checkpoint: Checkpoint,
+    photo_folder: Path,
+    gallery: Path,
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Image.new("RGB", (50, 50), "gold").save(photo_folder / "new.png")
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), gallery)
+    opened, tries = SketchSearch.of, []
+
+    def flaky(*given: Any) -> SketchSearch:
+        tries.append(given)
+        if len(tries) < 3:
+            raise OSError(24, "Too many open files")
+        return opened(*given)
+
+    monkeypatch.setattr("server.galleries.RETRY_AFTER", 0.1)
+    monkeypatch.setattr(SketchSearch, "of", flaky)
+    eventually(lambda: client.get("/healthz").json()["photos"] == 7)
+    assert len(tries) == 3
 
 
 def test_a_gallery_in_milvus_is_built_anew_while_it_is_searched(

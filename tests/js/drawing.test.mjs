@@ -3,6 +3,8 @@ import { test } from "node:test";
 
 import { Drawing } from "../../assets/js/drawing.js";
 
+const upload = { path: "up.png", image: /** @type {any} */ ({ width: 1, height: 1 }) };
+
 test("undo goes back through strokes, pictures and clearing", () => {
   const drawing = new Drawing();
   assert.ok(drawing.isEmpty && !drawing.canUndo);
@@ -17,7 +19,8 @@ test("undo goes back through strokes, pictures and clearing", () => {
   assert.deepEqual(drawing.page.strokes, [
     { width: 0.01, points: [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]] },
   ]);
-  drawing.place({ path: "up.png", image: /** @type {any} */ ({ width: 1, height: 1 }) });
+  drawing.place(upload, drawing.page.strokes);
+  assert.deepEqual(drawing.page.strokes, []);
   assert.equal(drawing.page.picture?.path, "up.png");
   drawing.undo();
   assert.equal(drawing.page.strokes.length, 1);
@@ -44,6 +47,20 @@ test("redo brings back what was undone, until something new is drawn", () => {
   assert.equal(drawing.canRedo, false);
   drawing.redo();
   assert.equal(drawing.page.strokes.length, 3);
+});
+
+test("an upload lies below what was drawn while it came", () => {
+  const drawing = new Drawing();
+  drawing.begin([0, 0], { width: 0.01 });
+  const before = drawing.page.strokes;
+  const meanwhile = drawing.begin([0.2, 0.2], { width: 0.01 });
+  drawing.place(upload, before);
+  drawing.extend(meanwhile, [[0.4, 0.4]]);
+  assert.equal(drawing.page.picture, upload);
+  assert.deepEqual(drawing.page.strokes, [{ width: 0.01, points: [[0.2, 0.2], [0.4, 0.4]] }]);
+  drawing.undo();
+  assert.equal(drawing.page.picture, null);
+  assert.equal(drawing.page.strokes.length, 2);
 });
 
 test("the start of a gesture is forgotten and cannot be redone", () => {

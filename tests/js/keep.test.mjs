@@ -40,6 +40,16 @@ test("many changes in a row are written once", (context) => {
   assert.equal(place.writes, 1);
 });
 
+test("a page that has not changed is not written over that of another tab", () => {
+  const place = storage();
+  const old = new Keeper(place, () => /** @type {any} */ (page));
+  old.changed();
+  old.flush();
+  assert.equal(place.writes, 1);
+  old.flush();
+  assert.equal(place.writes, 1);
+});
+
 test("a damaged page is an empty page", () => {
   const place = storage();
   const keeper = new Keeper(place, () => /** @type {any} */ (page));

@@ -13,7 +13,7 @@ from model.checkpoint import Checkpoint, save_checkpoint
 from model.encoder import SiameseNetwork
 from model.errors import CheckpointError, GalleryError
 from model.gallery import Built, build_gallery, gallery_is_current, photos_in
-from model.manifest import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS, Photo
+from model.manifest import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS, Calibration, Photo
 from model.progress import FILES
 from model.search import SketchSearch
 from model.starter import starter_photos
@@ -62,6 +62,41 @@ def test_a_gallery_is_current_until_a_photo_changes(
     assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
     assert len(list(folder.glob("version-*"))) == 1
     assert not (folder / "unfinished-version").exists()
+
+
+def test_a_gallery_that_was_copied_with_its_photos_is_current(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    """As in an image of a container: no copy keeps the time when a file's status changed."""
+    folder = tmp_path / "gallery"
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
+    away = tmp_path / "away"
+    shutil.copytree(photo_folder, away)
+    shutil.rmtree(photo_folder)
+    shutil.copytree(away, photo_folder)
+    assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
+
+
+def test_a_new_calibration_embeds_nothing_anew(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    folder, photos = tmp_path / "gallery", photos_in(photo_folder)
+    build_gallery(tiny_checkpoint, photos, folder)
+    calibration = Calibration(temperature=1.5, error=0.1, least_similarity=0.4)
+    replace(tiny_checkpoint.manifest, calibration=calibration).save(tiny_checkpoint.folder)
+    calibrated = Checkpoint.open(tiny_checkpoint.folder)
+    assert not gallery_is_current(folder, calibrated, photos)
+    built = build_gallery(calibrated, photos, folder)
+    assert counts(built) == (0, 0, 6, 0, 0)
+    assert Checkpoint.open(folder).manifest.calibration == calibration
+    assert gallery_is_current(folder, calibrated, photos)
+
+
+def test_what_was_thrown_away_is_not_indexed(photo_folder: Path) -> None:
+    shown = photos_in(photo_folder)
+    for hidden in (".Trash-1000/files/x.jpg", ".thumbnails/a/x.jpg", "red_panda/@eaDir/x.jpg"):
+        draw_photo(photo_folder / hidden, "red")
+    assert photos_in(photo_folder) == shown
 
 
 def test_a_gallery_made_without_a_map_is_not_current(

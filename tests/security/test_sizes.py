@@ -123,12 +123,12 @@ def test_a_client_that_goes_in_the_middle_of_an_upload_leaves_no_file(
 def test_uploads_cannot_fill_the_disk(client: TestClient, uploads: Path) -> None:
     for number in range(6):
         client.post(
-            "/gradio_api/upload", files={"files": (f"{number}.png", bytes([number]) * 1000)}
+            "/gradio_api/upload", files={"files": (f"{number}.png", bytes([number]) * 5000)}
         )
         time.sleep(0.02)
-    make_room(3000)
+    make_room(15_000)
     assert {path.name for path in uploads.rglob("*.png")} == {"3.png", "4.png", "5.png"}
-    assert sum(path.stat().st_size for path in uploads.rglob("*") if path.is_file()) <= 3000
+    assert sum(path.stat().st_size for path in uploads.rglob("*") if path.is_file()) <= 15_000
 
 
 def test_room_is_made_by_many_at_once(uploads: Path) -> None:
@@ -136,7 +136,7 @@ def test_room_is_made_by_many_at_once(uploads: Path) -> None:
         (uploads / f"{number}").mkdir()
         (uploads / f"{number}" / "drawing.png").write_bytes(b"x" * 100)
     with ThreadPoolExecutor(8) as threads:
-        made = [threads.submit(make_room, most) for most in range(30_000, 0, -1000)]
+        made = [threads.submit(make_room, most * 4096) for most in range(300, 0, -10)]
     assert [future.exception() for future in made] == [None] * 30
     assert len(list(uploads.rglob("drawing.png"))) <= 10
 
@@ -153,6 +153,45 @@ def test_what_gradio_leaves_behind_empty_is_swept(uploads: Path) -> None:
     assert (uploads / "new" / "empty").exists(), "somebody may still be about to fill it"
     make_room(0)
     assert [path for path in uploads.rglob("*") if path.name in ("old", "new", "kept.png")] == []
+
+
+def test_many_tiny_uploads_cannot_fill_the_disk_with_their_names(uploads: Path) -> None:
+    for number in range(50):
+        (uploads / f"{number}").mkdir()
+        (uploads / f"{number}" / "drawing.png").write_bytes(b"x")
+    make_room(100_000)
+    assert len(list(uploads.rglob("drawing.png"))) == len(list(uploads.iterdir())) == 24
+
+
+def test_a_file_that_cannot_be_deleted_does_not_stop_uploads(
+    uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(path)
+
+    (uploads / "drawing.png").write_bytes(b"x")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    make_room(0)
+    assert (uploads / "drawing.png").exists()
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stalled() -> Message:
+        await asyncio.sleep(30)
+        raise AssertionError("it was waited for")
+
+    async def unreachable(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError("the app was asked")
+
+    answers: list[Message] = []
+
+    async def send(message: Message) -> None:
+        answers.append(message)
+
+    monkeypatch.setattr("server.limits.BODY_SECONDS", 0.1)
+    scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
+    in_a_loop(Bodies(unreachable)(scope, stalled, send))
+    assert answers[0]["status"] == 408
 
 
 @pytest.mark.parametrize("route", POSTS[:-1])

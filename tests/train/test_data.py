@@ -1,8 +1,11 @@
 import json
 import shutil
+from collections import Counter
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from train.data import (
     DataError,
@@ -49,6 +52,45 @@ def test_at_most_so_many_photos_of_a_class_are_held_out() -> None:
     split = make_split(photos, sketches, fraction=0.2, most=12, seed=0)
     assert len(split.validation(photos)) == 12
     assert len(split.validation(sketches)) == 10
+
+
+def test_a_name_that_many_classes_have_is_held_out_in_one() -> None:
+    """As in Caltech-101, where each class has its image_0001.jpg."""
+    photos = [
+        Picture(Path(f"{label}/image_{i}.jpg"), label, f"image_{i}")
+        for label in ("ant", "bat", "cow", "dog")
+        for i in range(20)
+    ]
+    sketches = [Picture(Path(f"{p.label}/{p.photo_id}-1.png"), *astuple(p)[1:]) for p in photos]
+    split = make_split(photos, sketches, fraction=0.25, most=12, seed=0)
+    for pictures in (photos, sketches):
+        held = split.validation(pictures)
+        assert Counter(p.label for p in held) == dict.fromkeys(("ant", "bat", "cow", "dog"), 5)
+        assert len(split.train(pictures)) == 60
+    assert {(p.label, p.photo_id) for p in split.validation(photos)} == {
+        (p.label, p.photo_id) for p in split.validation(sketches)
+    }
+
+
+def test_an_exact_copy_of_a_training_photo_is_not_held_out(tmp_path: Path) -> None:
+    files = {"a/1.jpg": b"same", "b/2.jpg": b"same", "a/3.jpg": b"else", "a/4.jpg": b"more"}
+    pictures = []
+    for name, content in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        pictures.append(Picture(path, path.parent.name, path.stem))
+    for held, left in (({"1", "3"}, ["3"]), ({"1", "2"}, ["1", "2"])):
+        split = Split(frozenset(held))
+        assert [p.photo_id for p in split.validation(pictures)] == left
+        assert {p.photo_id for p in split.train(pictures)} == {"1", "2", "3", "4"} - held
+
+
+def test_a_sketch_without_the_id_of_a_photo_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    Image.new("L", (9, 9)).save(tmp_path / "cat" / "0.png")
+    with pytest.raises(DataError, match=r"0\.png is not named <photo id>-<k>"):
+        list_pictures(tmp_path, sketches=True)
 
 
 def test_a_split_survives_its_file(tmp_path: Path) -> None:
