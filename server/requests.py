@@ -84,8 +84,9 @@ class Traffic:
             else:
                 await self.app(scope, receive, answer)
         except Exception as raised:
-            # Gradio raises what is wrong with a request when a stream has begun.
-            if not (status and isinstance(raised, HTTPException) and raised.status_code < 500):
+            # What is wrong with a request Gradio may tell only when its stream has begun.
+            said = raised.__cause__
+            if not (isinstance(said, HTTPException) and said.status_code < 500):
                 error = raised
                 self.metrics.errors.inc()
             if not status:

@@ -358,7 +358,7 @@ def _run_evaluate(arguments: argparse.Namespace) -> None:
             print(f"recall_at_{k:6} {share:.4f}")
     protocol = (
         f"Only pictures whose photo id {split} holds out were used, so that no sketch of a "
-        "training photo counts."
+        "training photo counts, nor an exact copy of one."
         if split
         else "All pictures were used. Where some of them were trained on, the figures are too "
         "good: name the split.json of the checkpoint with --split to leave those out."

@@ -281,8 +281,8 @@ class Trainer:
         material = self.material
         return {
             **config,
-            "the teacher": str(self.sources.teacher or "none"),
-            "the teacher of photos": str(self.sources.photo_teacher or "none"),
+            "the teacher": _which(self.sources.teacher),
+            "the teacher of photos": _which(self.sources.photo_teacher),
             "the checkpoint to start from": str(self.sources.start or "none"),
             "the classes": material.classes,
             "the held-out pictures": sorted(material.split.validation_ids),
@@ -345,6 +345,13 @@ class Trainer:
         self.without_better, self.running = state["without_better"], state["running"]
         self.best = Metrics(**state["best"])
         say(f"going on from step {self.step}")
+
+
+def _which(teacher: Path | None) -> str:
+    """Where a teacher is, and when it was written: another one may take its place."""
+    if teacher is None:
+        return "none"
+    return f"{teacher.resolve()}, of {(teacher / BEST).stat().st_mtime_ns}"
 
 
 def _or_say(save: Callable[..., None], *arguments: object) -> bool:

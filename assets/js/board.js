@@ -71,9 +71,7 @@ export function start(root, server, upload) {
   const status = part(root, "status");
   const galleries = /** @type {HTMLSelectElement} */ (part(root, "galleries"));
   const animals = /** @type {HTMLSelectElement} */ (part(root, "animals"));
-  const undo = /** @type {HTMLButtonElement} */ (part(root, "undo"));
-  const redo = /** @type {HTMLButtonElement} */ (part(root, "redo"));
-  const clear = /** @type {HTMLButtonElement} */ (part(root, "clear"));
+  const [undo, redo, clear] = ["undo", "redo", "clear"].map((name) => part(root, name));
   const file = /** @type {HTMLInputElement} */ (part(root, "file"));
 
   const count = /** @type {HTMLSelectElement} */ (part(root, "count"));
@@ -158,9 +156,9 @@ export function start(root, server, upload) {
   function changed() {
     trouble = "";
     keeper.changed();
-    undo.disabled = !drawing.canUndo;
-    redo.disabled = !drawing.canRedo;
-    clear.disabled = drawing.isEmpty;
+    enable(undo, drawing.canUndo);
+    enable(redo, drawing.canRedo);
+    enable(clear, !drawing.isEmpty);
     root.dataset.state = isIdle() ? "empty" : "drawn";
     root.dataset.page = drawing.isEmpty ? "blank" : "inked";
     if (isIdle()) show({});
@@ -271,6 +269,7 @@ export function start(root, server, upload) {
   undo.addEventListener("click", then(() => drawing.undo()));
   redo.addEventListener("click", then(() => drawing.redo()));
   clear.addEventListener("click", () => {
+    if (drawing.isEmpty) return;
     then(() => drawing.clear())();
     if (pad.tool.erase) /** @type {HTMLElement} */ (root.querySelector("[data-pen=medium]")).click();
   });
@@ -417,6 +416,16 @@ function choosePen(root, chosen) {
     });
   }
   choose(pens[1]);
+}
+
+/**
+ * Says whether a button does anything. It is not `disabled`, which would take the focus away.
+ *
+ * @param {HTMLElement} button
+ * @param {boolean} can
+ */
+function enable(button, can) {
+  button.setAttribute("aria-disabled", String(!can));
 }
 
 /** @param {EventTarget | null} target */

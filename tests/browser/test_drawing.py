@@ -95,7 +95,7 @@ def test_a_reload_keeps_the_drawing(
     assert dark_pixels(page) == ink
     assert found(page) == answer
     upload(page, examples["owl"], tmp_path / "owl.png")
-    page.wait_for_function("document.querySelector('[data-part=undo]').disabled === false")
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     draw(page, [LINE])
     answer = found(page)
     page.reload()
@@ -128,7 +128,7 @@ def test_an_upload_that_the_server_has_lost_leaves_the_strokes(
     page: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     upload(page, examples["owl"], tmp_path / "owl.png")
-    page.wait_for_function("document.querySelector('[data-part=undo]').disabled === false")
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
     draw(page, [LINE, CROSS])
     settled(page)
     page.route("**/gradio_api/file=**", lambda route: route.fulfill(status=404))
@@ -222,6 +222,19 @@ def test_two_fingers_zoom_and_leave_no_stroke(browser: Browser, address: str) ->
     assert dark_pixels(page) == 0
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     phone.close()
+
+
+def test_the_keyboard_stays_on_a_button_that_has_nothing_more_to_do(page: Page) -> None:
+    draw(page, [LINE])
+    for name in ("Undo", "Redo", "Clear"):
+        button = page.get_by_role("button", name=name)
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(button).to_be_disabled()
+        expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Undo").click()
+    assert dark_pixels(page) > 0, "clearing an empty page is nothing to undo"
 
 
 def test_a_pen_draws_by_its_pressure_and_the_hand_beside_it_draws_nothing(page: Page) -> None:

@@ -30,6 +30,23 @@ def look_closer(page: Page, rank: int) -> str:
     return label
 
 
+def test_a_closer_look_ends_by_a_click_beside_it_alone(horse: Page) -> None:
+    look_closer(horse, 1)
+    dialog = horse.locator(CLOSER)
+    box = dialog.bounding_box()
+    assert box
+    bottom = box["y"] + box["height"]
+    horse.mouse.click(box["x"] + 8, bottom - 8)
+    expect(dialog).to_be_visible()
+    horse.mouse.move(box["x"] + 100, bottom - 30)
+    horse.mouse.down()
+    horse.mouse.move(box["x"] - 30, bottom - 30)
+    horse.mouse.up()
+    expect(dialog).to_be_visible()
+    horse.mouse.click(box["x"] - 30, bottom - 30)
+    expect(dialog).to_be_hidden()
+
+
 def test_a_click_shows_the_photo_large_with_its_credit(horse: Page) -> None:
     label = look_closer(horse, 2)
     dialog = horse.get_by_role("dialog", name=label)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -131,9 +132,15 @@ def test_losses_are_computed_in_full_precision_whatever_the_network_does(
 def test_a_run_does_not_go_on_without_its_teacher(
     sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    student = tmp_path / "student"
-    assert run_fit(sketchy, student, "--steps", "2", "--teacher", str(run)) == 0
+    student, teacher = tmp_path / "student", tmp_path / "teacher"
+    shutil.copytree(run, teacher)
+    taught = ["--teacher", str(teacher)]
+    assert run_fit(sketchy, student, "--steps", "2", *taught) == 0
     assert run_fit(sketchy, student, "--steps", "4", "--resume") == 1
+    assert "the teacher was" in capsys.readouterr().err
+    assert run_fit(sketchy, student, "--steps", "4", "--resume", *taught) == 0
+    os.utime(teacher / "best.pt", (1, 1))  # as another run in its place would have
+    assert run_fit(sketchy, student, "--steps", "6", "--resume", *taught) == 1
     assert "the teacher was" in capsys.readouterr().err
 
 
