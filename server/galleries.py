@@ -118,18 +118,17 @@ class _Gallery:
     def _reload(self, stamp: tuple[int, int] | None) -> None:
         """Takes over the gallery as it is now; a damaged one is refused, and the old one stays."""
         try:
-            try:
-                loaded = self._load()
-            except CheckpointError:
-                self._stamp = stamp  # Only another version can be better.
-                raise
+            loaded = self._load()
             self._stamp = stamp
             self._last = self._now  # First, or the former version would be gone for a moment.
             self._now = loaded
             self._replaced = time.monotonic()
             log.warning("%s was rebuilt: %d photos", self._folder, len(loaded.photos))
         except Exception as error:  # Whatever is wrong with the new one, the old one can serve.
-            self._looked = time.monotonic() + RETRY_AFTER
+            if isinstance(error, CheckpointError):
+                self._stamp = stamp  # Only another version can be better.
+            else:
+                self._looked = time.monotonic() + RETRY_AFTER
             log.warning(
                 "%s is served as it was, since the new one cannot be opened: %s",
                 self._folder,

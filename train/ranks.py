@@ -18,7 +18,7 @@ from train.data import DataError
 
 T = TypeVar("T")
 
-PATIENCE = timedelta(hours=12)
+PATIENCE = timedelta(hours=2)
 """How long processes wait for the first one, which may decode a large data set alone."""
 
 
