@@ -67,7 +67,10 @@ class Traffic:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                told = {name for name, _ in message["headers"]}
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+                if status == 503 and b"retry-after" not in told:  # Gradio's queue is full.
+                    message["headers"].append((b"retry-after", b"1"))
             await send(message)
 
         refused = (self.stopping and route not in _PROBES) or (

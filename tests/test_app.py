@@ -1,5 +1,6 @@
 """The app's start, and what its routes answer, without a browser."""
 
+import asyncio
 import io
 import json
 import os
@@ -314,6 +315,19 @@ def test_a_fault_of_the_server_is_logged_and_counted_and_told_without_its_detail
     assert logged["id"] == answer.headers["x-request-id"]
     assert "a secret path" in logged["exception"]
     assert "sketchzoo_errors_total 1.0" in client.get("/metrics").text
+
+
+def test_calls_that_wait_are_not_without_number(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: Any) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("gradio.queueing.Queue.start_processing", never)
+    call = {"data": [[LINE], 3, [], [], [], [], None, None]}
+    posted = [client.post("/gradio_api/call/search_strokes", json=call) for _ in range(70)]
+    assert [answer.status_code for answer in posted] == [200] * 64 + [503] * 6
+    assert posted[-1].headers["retry-after"] == "1"
 
 
 def test_what_is_wrong_with_a_request_is_no_fault_of_the_server(
