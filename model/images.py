@@ -177,7 +177,13 @@ def check_size(image: Image.Image, name: str = "the picture") -> None:
 
 
 def flatten(image: Image.Image) -> Image.Image:
-    """Any mode to RGB; what is transparent becomes white paper, 16 bits become 8."""
+    """Any mode to RGB; what is transparent becomes white paper, 16 bits become 8.
+
+    Floating-point tones are from 0 to 255, or to 1 where none is above that.
+    """
+    if image.mode == "F":
+        tones = np.asarray(image)
+        image = Image.fromarray(tones * 255) if 0 < tones.max() <= 1 else image
     if image.mode in _16_BIT_MODES:
         tones = np.asarray(image.convert("I")).clip(0, 65535)
         eight_bits = tones // 257 if tones.max() > 255 else tones

@@ -98,7 +98,8 @@ class Answers:
                 batcher = self._batcher(search.encoder)
                 waiting = batcher.submit(frame, client.get(), str(payload.get("page") or ""))
                 embedding = await asyncio.wrap_future(waiting)
-            if len(search.photos) <= FEW:
+            index = search.manifest.index
+            if len(search.photos) <= FEW and not (index and index.engine == "milvus"):
                 told = self.conclude(asked, search, embedding)
             else:
                 told = await run_in_threadpool(self.conclude, asked, search, embedding)

@@ -83,6 +83,12 @@ def test_exif_orientation_is_applied() -> None:
     assert open_image(encoded(photo, "JPEG", exif=exif)).size == (20, 40)
 
 
+def test_tones_from_0_to_1_are_not_black() -> None:
+    tones = np.linspace(0, 1, 30 * 40, dtype=np.float32).reshape(30, 40)
+    shown = np.asarray(flatten(Image.fromarray(tones)))[..., 0]
+    assert np.abs(shown - 255 * tones).max() <= 1
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F"])
 def test_every_mode_becomes_rgb_with_its_tones(mode: str) -> None:
     grey = fish(32)

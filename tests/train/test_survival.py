@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -113,17 +114,27 @@ TINY = FitConfig(
 
 
 class Losing(Trainer):
-    """A photo is deleted after the first step."""
+    """All photos but one of each class are deleted after the first step."""
 
     def draw(self) -> Batch:
         if self.step == 1:
-            self.material.photos.frames.pictures[0].path.unlink()
+            photos = self.material.photos.frames.pictures
+            kept = {photo.label: photo for photo in photos}.values()
+            for photo in photos:
+                if photo not in kept:
+                    photo.path.unlink()
         return super().draw()
 
 
-def test_a_picture_that_goes_away_while_it_trains_does_not_end_the_training(
-    sketchy: Path, tmp_path: Path
+def test_pictures_that_go_away_while_it_trains_do_not_end_the_training(
+    sketchy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    """Where frames do not fit on the disk, so that they are decoded each time."""
+    full = SimpleNamespace(total=10**6, used=10**6 - 9000, free=9000)
+    monkeypatch.setattr("train.frames.shutil.disk_usage", lambda _: full)
     data = tmp_path / "data"
     shutil.copytree(sketchy, data)
     config = replace(TINY, steps=3)
@@ -133,6 +144,7 @@ def test_a_picture_that_goes_away_while_it_trains_does_not_end_the_training(
     trainer.prepare()
     trainer.train()
     assert torch.load(tmp_path / "run" / "last.pt", weights_only=True)["step"] == 3
+    assert "left out: " in "".join(capfd.readouterr())
 
 
 class Poisoned(Trainer):
