@@ -29,7 +29,6 @@ export const storage = {
 export class Keeper {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #isWritten = true;
 
   /**
    * @param {Pick<Storage, "getItem" | "setItem">} storage
@@ -42,7 +41,6 @@ export class Keeper {
 
   /** Says that the page has changed; it is written once no more changes come. */
   changed() {
-    this.#isWritten = false;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.write(), AFTER);
   }
@@ -50,13 +48,13 @@ export class Keeper {
   /** Writes the page now. */
   write() {
     clearTimeout(this.#timer);
-    this.#isWritten = true;
+    this.#timer = undefined;
     this.storage.setItem(KEY, JSON.stringify(this.page()));
   }
 
-  /** Writes the page now if it has changed: another tab may have written since. */
+  /** Writes the page now if a change waits to be written: another tab may have written since. */
   flush() {
-    if (!this.#isWritten) this.write();
+    if (this.#timer !== undefined) this.write();
   }
 
   /**
