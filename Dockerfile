@@ -8,6 +8,8 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends g++ \
     && rm -rf /var/lib/apt/lists/*
 COPY requirements.lock /
+# Annoy is compiled for any processor; its own setup takes that of the machine that compiles it.
+ENV ANNOY_COMPILER_ARGS=-O3,-ffast-math,-fno-associative-math,-fpermissive,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --require-hashes -r /requirements.lock
 

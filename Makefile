@@ -11,6 +11,8 @@ PORT ?= 7860
 SECONDS ?= 600
 PYTHON ?= python3
 BIN := .venv/bin
+# Annoy is compiled for any processor; its own setup takes that of the machine that compiles it.
+export ANNOY_COMPILER_ARGS := -O3,-ffast-math,-fno-associative-math,-fpermissive,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD
 
 .PHONY: run test lint format space audit lock fuzz clean
 
@@ -39,19 +41,20 @@ audit: .venv/test
 
 lock: .venv/test
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-		--no-header --no-emit-index-url requirements.txt -o requirements.lock
+		--no-header --no-emit-index-url requirements-serve.txt -o requirements.lock
 
 fuzz: .venv/test
 	for target in images strokes manifest; do \
 		$(BIN)/python -m tools.fuzz $$target --seconds $(SECONDS) || exit 1; done
 
-.venv/run: requirements.txt packages.txt
+.venv/run: requirements-serve.txt packages.txt
 	tools/system-packages $$(cat packages.txt)
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --disable-pip-version-check -r requirements-serve.txt
 	touch $@
 
-.venv/test: .venv/run requirements-test.txt requirements-train.txt requirements-milvus.txt
+.venv/test: .venv/run requirements-test.txt requirements-train.txt requirements-milvus.txt \
+		requirements.txt
 	$(BIN)/pip install --disable-pip-version-check -r requirements-test.txt
 	tools/system-packages chromium node-typescript webkit2gtk-driver xvfb
 	command -v chromium >/dev/null || $(BIN)/playwright install --with-deps chromium

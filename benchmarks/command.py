@@ -8,8 +8,8 @@ from typing import Any
 
 from model.checkpoint import SHIPPED, Checkpoint
 from model.errors import SketchZooError
+from model.files import write_json
 from train.data import Picture, Split, list_pictures, sketchy_folders
-from train.export import write_json
 from train.runs import SPLIT
 
 

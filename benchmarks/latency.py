@@ -16,18 +16,19 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-import torch
 from playwright.sync_api import Browser, Page
 
 from app import ROOT, open_galleries
 from benchmarks.command import parser, told
 from benchmarks.running import chromium, running_app
 from model import SketchSearch
-from model.preprocess import frame_sketch, to_input
+from model.files import write_json
+from model.preprocess import Pixels, frame_sketch
 from model.strokes import parse_strokes, render_strokes
-from train.export import write_json
 
 Times = list[float]
 
@@ -46,7 +47,7 @@ def main() -> int:
     examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
     drawing = examples[0]["strokes"]
 
-    forward, query = time_search(search, drawing)
+    forward, query, exact = time_search(search, drawing)
     with running_app("app.py", "--checkpoint", arguments.checkpoint) as address:
         http = time_http(address, drawing)
         with chromium() as browser:
@@ -59,6 +60,7 @@ def main() -> int:
         sketchpad_load = time_load(browser, address)
 
     rows = {
+        **({"PyTorch, fp32, 1 image": exact} if exact else {}),
         "bare forward, 1 image": forward,
         "search.query": query,
         "HTTP round trip": http,
@@ -76,6 +78,7 @@ def main() -> int:
         "repaint_p95_ms": percentile_95(repaint),
         "sketchpad_ratio": statistics.median(sketchpad) / statistics.median(repaint),
         "forward_median_ms": base,
+        "torch_forward_ms": statistics.median(exact) if exact else None,
         "http_ratio": statistics.median(http) / base,
         "sketchpad_median_ms": statistics.median(sketchpad),
         "strokes": strokes,
@@ -97,28 +100,47 @@ def percentile_95(times: Times) -> float:
     return statistics.quantiles(times, n=20, method="inclusive")[-1]
 
 
-def time_search(search: SketchSearch, drawing: list[dict[str, Any]]) -> tuple[Times, Times]:
-    """The bare forward pass and the whole query, taking turns."""
+def time_search(search: SketchSearch, drawing: list[dict[str, Any]]) -> tuple[Times, Times, Times]:
+    """The bare backbone, the whole query, and the network in PyTorch if it is there, in turns."""
     image = render_strokes(parse_strokes(drawing))
     encoder = search.encoder
-    batch = to_input(frame_sketch(image, encoder.input_size)[None])
-    batch = batch.contiguous(memory_format=torch.channels_last)
+    frame = frame_sketch(image, encoder.input_size)[None]
+    calls: list[Callable[[], object]] = [
+        lambda: encoder.maps(frame),
+        lambda: search.query(image),
+    ]
+    if exact := torch_forward(search.folder, frame):
+        calls.append(exact)
+    for _ in range(20):
+        for call in calls:
+            call()
+    turns = [[_milliseconds(call) for call in calls] for _ in range(200)]
+    forward, query, *others = ([turn[i] for turn in turns] for i in range(len(calls)))
+    return forward, query, others[0] if others else []
+
+
+def torch_forward(checkpoint: Path, frame: Pixels) -> Callable[[], object] | None:
+    """The same network in PyTorch, fp32 with folded batch norms; None without PyTorch."""
+    if find_spec("torch") is None:
+        return None
+    import torch
+
+    from train.checkpoints import trained_network
+    from train.networks.backbones import fold_batch_norms
+    from train.networks.inputs import to_input
+
+    network = trained_network(checkpoint).eval().to(memory_format=torch.channels_last)
+    fold_batch_norms(network.backbone)
+    batch = to_input(frame).contiguous(memory_format=torch.channels_last)
 
     def forward() -> None:
         with torch.inference_mode():
-            encoder.network(batch)
+            network(batch)
 
-    def query() -> None:
-        search.query(image)
-
-    for _ in range(20):
-        forward()
-        query()
-    pairs = [(_milliseconds(forward), _milliseconds(query)) for _ in range(200)]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return forward
 
 
-def _milliseconds(call: Callable[[], None]) -> float:
+def _milliseconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return (time.perf_counter() - start) * 1e3

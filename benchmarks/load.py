@@ -13,8 +13,7 @@ same machine. For each number of people the table tells
     lost           people whose last drawing was never answered
     MB             memory of the server when the time began and when it was over
     of encoder     queries/s over what the bare encoder does in batches of 32, on frames that are
-                   ready in memory, measured just before and just after; the better of one batch
-                   on all cores and one batch on each core
+                   ready in memory, measured just before and just after
     CPU ms         processor time of a query: the server's, and that of the people drawing
 
 Nothing else should be running. `--json` writes the rows.
@@ -30,13 +29,11 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-import torch
 import uvloop
 from tqdm import tqdm
 
@@ -45,9 +42,9 @@ from benchmarks.command import parser, told
 from benchmarks.running import running_app
 from model.checkpoint import Checkpoint
 from model.encoder import Encoder
+from model.files import write_json
 from model.preprocess import Pixels, frame_sketch
 from model.strokes import parse_strokes, render_strokes
-from train.export import write_json
 
 POINTS_PER_S = 60
 EVERY = 3
@@ -110,28 +107,13 @@ def show(rows: list[dict[str, Any]], bare: list[float]) -> None:
 
 
 def frames_per_s(encoder: Encoder, batch: Pixels, seconds: float = 3) -> float:
-    """What the encoder does in batches when nothing else is to be done.
-
-    The better of two ways: one batch on all cores, and one batch on each core.
-    """
-
-    def count(until: float) -> int:
-        done = 0
-        while time.perf_counter() < until:
-            encoder.embed_frames(batch)
-            done += len(batch)
-        return done
-
-    cores, rates = torch.get_num_threads(), []
-    for workers, threads in ((1, cores), (cores, 1)):
-        with ThreadPoolExecutor(
-            workers, initializer=torch.set_num_threads, initargs=(threads,)
-        ) as pool:
-            list(pool.map(lambda _: encoder.embed_frames(batch), range(workers)))
-            began = time.perf_counter()
-            frames = sum(pool.map(count, [began + seconds] * workers))
-            rates.append(frames / (time.perf_counter() - began))
-    return max(rates)
+    """What the encoder does in batches when nothing else is to be done."""
+    encoder.embed_frames(batch)
+    began, done = time.perf_counter(), 0
+    while time.perf_counter() < began + seconds:
+        encoder.embed_frames(batch)
+        done += len(batch)
+    return done / (time.perf_counter() - began)
 
 
 def states(strokes: list[dict[str, Any]]) -> Drawing:

@@ -33,12 +33,12 @@ from benchmarks.running import ROOT, running_app
 from model import versions
 from model.checkpoint import SHIPPED, Checkpoint
 from model.errors import SketchZooError
+from model.files import write_json
 from model.gallery import complete_version, photos_key
 from model.images import flatten, open_image
 from model.manifest import EMBEDDINGS, THUMBNAILS, EngineName
 from model.progress import save_thumbnail
 from model.strokes import parse_strokes, render_strokes
-from train.export import write_json
 
 SEARCHES = 50
 

@@ -39,9 +39,9 @@ from model.checkpoint import SHIPPED, Checkpoint
 from model.encoder import Embeddings
 from model.engines import build_index, open_engine, read_embeddings
 from model.errors import SketchZooError
+from model.files import write_json
 from model.manifest import EMBEDDINGS, EngineName
 from model.recall import NEAREST, choose_search_k, nearest_rows, recall, sample_queries
-from train.export import write_json
 
 OURS: tuple[EngineName, ...] = get_args(EngineName)
 QUERIES = 500

@@ -20,8 +20,8 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.command import parser, told
+from model.files import write_json
 from train.config import FitConfig
-from train.export import write_json
 from train.fit import Trainer
 from train.frames import StoredFrames, frame_file
 from train.material import CACHED_ABOVE, Sources, load_material

@@ -1,130 +1,16 @@
-"""The Siamese encoder: one shared network for sketches and photos."""
+"""The encoder: sketches and photos to embeddings."""
 
 import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
-from torch.nn import functional
 
-from model.backbones import build_backbone
-from model.preprocess import Pixels, frame_photo, frame_sketch, to_input
+from model.head import Embeddings, Head
+from model.preprocess import Pixels, frame_photo, frame_sketch
+from model.runtime import Backbone, Maps
 
-Embeddings = NDArray[np.float32]
-
-LEAST_SPREAD = 1e-3
-"""Added to the deviation of an image, so that blank paper does not divide by zero."""
-
-
-class SiameseNetwork(nn.Module):
-    """Backbone, average pooling, and a linear layer to a point, as a rule on the unit sphere.
-
-    `prototypes` hold one such point a class. They are what the cosine softmax of the training
-    pulls sketches and photos of a class to, and they let `embed` append what the network thinks
-    of the class. A network that was trained without them has none, and appends nothing.
-
-    Args:
-        backbone: one of `model.backbones.BACKBONES`.
-        projection_size: numbers in the projection.
-        num_classes: number of prototypes; 0 for none.
-        scale: inverse temperature of the class posterior.
-        normalise: put projections on the unit sphere; without it they are points anywhere,
-            compared by Euclidean distance, and there are no prototypes.
-        standardise: shift and scale every image to zero mean and unit variance first. Dark lines
-            on white paper and photos then differ less before the first layer, so that training
-            from random weights finds what they share sooner.
-        pretrained: start from ImageNet weights.
-    """
-
-    def __init__(
-        self,
-        backbone: str,
-        projection_size: int,
-        num_classes: int,
-        *,
-        scale: float = 16.0,
-        normalise: bool = True,
-        standardise: bool = False,
-        pretrained: bool = False,
-    ) -> None:
-        super().__init__()
-        if num_classes and not normalise:
-            raise ValueError("Prototypes are points on the unit sphere: normalise, or have none.")
-        self.backbone, channels = build_backbone(backbone, pretrained=pretrained)
-        self.projection = nn.Linear(channels, projection_size)
-        prototypes = torch.randn(num_classes, projection_size)
-        self.prototypes = nn.Parameter(prototypes, requires_grad=num_classes > 0)
-        self.scale, self.normalise, self.standardise = scale, normalise, standardise
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """`(n, 3, h, w)` images to `(n, projection_size)` rows, in the type of the weights."""
-        return self.place(self.points(batch))
-
-    def points(self, batch: torch.Tensor) -> torch.Tensor:
-        """What `forward` returns, before it is put on the unit sphere."""
-        pooled = self.pooled(batch)
-        with torch.autocast(batch.device.type, enabled=False):
-            points: torch.Tensor = self.projection(pooled)
-        return points
-
-    def pooled(self, batch: torch.Tensor) -> torch.Tensor:
-        """The backbone's maps, each its mean: `(n, channels)`, in the type of the projection."""
-        if self.standardise:
-            spread, mean = torch.std_mean(batch, dim=(1, 2, 3), keepdim=True)
-            batch = (batch - mean) / (spread + LEAST_SPREAD)
-        pooled: torch.Tensor = self.backbone(batch)
-        return pooled.to(self.projection.weight.dtype).mean(dim=(2, 3))
-
-    def place(self, points: torch.Tensor) -> torch.Tensor:
-        """`(n, projection_size)` points to where projections lie."""
-        return functional.normalize(points, dim=1) if self.normalise else points
-
-    def cosines(self, projected: torch.Tensor) -> torch.Tensor:
-        """`(n, projection_size)` to `(n, num_classes)` cosines with the prototypes."""
-        return projected @ functional.normalize(self.prototypes, dim=1).T
-
-    def extend(self, projected: torch.Tensor) -> torch.Tensor:
-        """Projection and class posterior as one embedding of length 1.
-
-        `[e, sqrt(softmax(scale * e . W))] / sqrt(2)`: the square roots of two distributions
-        have their Bhattacharyya coefficient (1943) as dot product, so two images are near when
-        they look alike and when they are thought to be of the same class.
-
-        Args:
-            projected: `(n, projection_size)` rows of length 1.
-
-        Returns:
-            `(n, projection_size + num_classes)` rows of length 1; without prototypes the
-            projections as they are.
-        """
-        if not len(self.prototypes):
-            return projected
-        posterior = torch.softmax(self.scale * self.cosines(projected), dim=1)
-        return torch.cat([projected, posterior.sqrt()], dim=1) / 2**0.5
-
-    @torch.inference_mode()
-    def embed(self, batch: torch.Tensor, *, mirror: bool = False) -> torch.Tensor:
-        """Embeddings of a batch from `model.preprocess.to_input`.
-
-        Args:
-            batch: `(n, 3, h, w)`.
-            mirror: take the mean of each image and its mirror image, for twice the time; used
-                for photos, which are embedded once.
-
-        Returns:
-            `(n, projection_size + num_classes)` float32 rows.
-        """
-        return self.extend(self.project(batch, mirror=mirror))
-
-    def project(self, batch: torch.Tensor, *, mirror: bool = False) -> torch.Tensor:
-        """Projections of a batch; with `mirror`, the mean of each image and its mirror image."""
-        projected: torch.Tensor = self(batch)
-        if mirror:
-            projected = self.place((projected + self(batch.flip(3))) / 2)
-        return projected
+__all__ = ["Embeddings", "Encoder"]
 
 
 class Encoder:
@@ -133,9 +19,9 @@ class Encoder:
     Rows have length 1 unless the network was trained without; then the dot product ranks alike.
 
     Args:
-        network: a trained network; it is put into evaluation mode.
-        input_size: side in pixels of the frames that the network was trained on.
-        device: where to run it.
+        backbone: frames to feature maps.
+        head: feature maps to embeddings.
+        input_size: side in pixels of the frames that the backbone was trained on.
         photo_encoder: makes a stronger encoder into the same space (asymmetric metric learning,
             Budnik and Avrithis 2021). It is called once, when photos are first embedded, and never
             for a sketch.
@@ -145,14 +31,12 @@ class Encoder:
 
     def __init__(
         self,
-        network: SiameseNetwork,
+        backbone: Backbone,
+        head: Head,
         input_size: int,
-        device: torch.device | str = "cpu",
         photo_encoder: "Callable[[], Encoder] | None" = None,
     ) -> None:
-        self.network = network.to(device).to(memory_format=torch.channels_last).eval()
-        self.input_size = input_size
-        self.device = torch.device(device)
+        self.backbone, self.head, self.input_size = backbone, head, input_size
         self._making = threading.Lock()
         self._make_photo_encoder = photo_encoder
         self._photo_encoder: Encoder | None = None
@@ -160,7 +44,7 @@ class Encoder:
     @property
     def size(self) -> int:
         """Numbers in an embedding."""
-        return int(self.network.projection.out_features) + len(self.network.prototypes)
+        return self.head.size
 
     @property
     def photo_encoder(self) -> "Encoder":
@@ -270,7 +154,19 @@ class Encoder:
             rows.append(self._forward(frames, mirror=mirror))
         return np.concatenate(rows)
 
+    def maps(self, frames: Pixels) -> Maps:
+        """The backbone's last maps.
+
+        Args:
+            frames: `(n, h, w)` grey sketches or `(n, h, w, 3)` photos.
+
+        Returns:
+            `(n, channels, h', w')`.
+        """
+        if frames.ndim == 3:
+            frames = np.repeat(frames[..., None], 3, axis=3)
+        return self.backbone(np.ascontiguousarray(frames))
+
     def _forward(self, frames: Pixels, *, mirror: bool) -> Embeddings:
-        batch = to_input(frames).to(self.device, memory_format=torch.channels_last)
-        embedded: Embeddings = self.network.embed(batch, mirror=mirror).cpu().numpy()
-        return embedded
+        mirrored = self.maps(frames[:, :, ::-1]) if mirror else None
+        return self.head.embed(self.maps(frames), mirrored)

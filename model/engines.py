@@ -8,8 +8,12 @@ A gallery folder holds `embeddings.npy`, `(n, d)` in float32, whichever engine s
 are known by their number, the row of that matrix, and labels by theirs (see `number_labels`).
 """
 
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model.encoder import Embeddings
-from model.errors import CheckpointError
+from model.errors import CheckpointError, GalleryError
 from model.manifest import EMBEDDINGS, INDEX, EngineName, Manifest, Metric
 from model.recall import (
     NEAREST,
@@ -241,6 +245,7 @@ class Annoy:
 
     def __init__(self, folder: Path, exact: Exact, search_k: int) -> None:
         self._exact, self._search_k = exact, search_k
+        check_annoy()
         self._index = AnnoyIndex(exact.matrix.shape[1], exact.metric)
         try:
             self._index.load(str(folder / INDEX))
@@ -303,8 +308,31 @@ def read_embeddings(folder: Path) -> Embeddings:
     return np.asarray(matrix)
 
 
+_TRIAL = (
+    "from annoy import AnnoyIndex; index = AnnoyIndex(64, 'angular'); "
+    "[index.add_item(i, [i + 1.0] * 64) for i in range(100)]; index.build(1); "
+    "index.get_nns_by_item(0, 3)"
+)
+
+
+@cache
+def check_annoy() -> None:
+    """Tries Annoy in a process of its own, which it ends if it was compiled for another processor.
+
+    Raises:
+        GalleryError: it was.
+    """
+    ended = subprocess.run([sys.executable, "-c", _TRIAL], capture_output=True).returncode
+    if ended == -signal.SIGILL:
+        raise GalleryError(
+            "Annoy was compiled for another processor than this one. Compile it here: "
+            "pip install --force-reinstall --no-cache-dir --no-deps --no-binary annoy annoy"
+        )
+
+
 def _build_annoy(folder: Path, metric: Metric) -> Effort:
     matrix = read_embeddings(folder)
+    check_annoy()
     index = AnnoyIndex(matrix.shape[1], metric)
     index.set_seed(SEED)
     for number, embedding in enumerate(tqdm(matrix, "building the index", unit="photo")):

@@ -1,36 +1,29 @@
 """Which parts of a drawing and of a photo make them match.
 
-An encoder ends in average pooling and a linear layer, and is made of convolutions, batch norms and
-ReLUs before. Given which ReLUs are open, its projection z is therefore an affine function of any
-feature map A that everything passes through, and so is the dot product with a fixed direction v:
+An embedding is made of the last maps of a backbone by average pooling and a linear layer. So its
+projection z is a sum over the locations x of the maps A, and so is the dot product with any fixed
+direction v (the class activation map of Zhou et al. 2016):
 
-    v . z = sum over locations x of  sum over channels c of A(c, x) * dv.z/dA(c, x)  +  a constant
+    v . z = sum over locations x of  v . W A(x) / locations  +  v . b
 
-The inner sum is what location x contributes (gradient times input, Shrikumar et al. 2016; on the
-last feature map it is the class activation map of Zhou et al. 2016). The constant, from biases, is
-shared evenly by all locations, so that the contributions add up to the similarity.
+The constant, from the bias, is shared evenly by all locations, so that the contributions add up to
+the similarity. The pose is such a sum, too, over the locations of each of its cells.
 
-The posteriors in an embedding (see `SiameseNetwork.extend`) are no affine function of z. Their part
-of the similarity is divided like the dot product of z with the prototypes of the classes that both
-images are thought to be of, each weighted by how much of the similarity it makes.
+The posteriors in an embedding (see `Head.extend`) are no linear function of z. Their part of the
+similarity is divided like the dot product of z with the prototypes of the classes that both
+pictures seem to show, each weighted by how much of the similarity it makes.
 """
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
-from torch.nn import functional
 
-from model.backbones import stages
-from model.encoder import Encoder, SiameseNetwork
-from model.preprocess import Pixels, frame_photo, to_input
-
-FINEST = 8
-"""Least side of the feature maps that are looked at, where the network has such maps."""
+from model.encoder import Encoder
+from model.head import Floats, Head, PoseHead, cell_shares
+from model.preprocess import Pixels, frame_photo
+from model.runtime import Maps
 
 LEAST = 0.05
 """Cosine below which a direction cannot divide the posteriors' part; all locations share it."""
@@ -53,6 +46,23 @@ class Explanation:
     similarity: float
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A picture as an encoder sees it: its head, maps of it and of its mirror image, projection."""
+
+    head: Head
+    maps: Maps
+    mirrored: Maps | None
+
+    @property
+    def projected(self) -> Floats:
+        return np.asarray(self.head.project(self.maps, self.mirrored)[0])
+
+    @property
+    def embedded(self) -> Floats:
+        return np.asarray(self.head.embed(self.maps, self.mirrored)[0])
+
+
 def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
     """Divides the similarity of a drawing and a photo among their parts.
 
@@ -65,102 +75,52 @@ def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
         ImageError: the photo is too large or too small.
     """
     photos = encoder.photo_encoder
-    drawn = to_input(frame[None]).to(encoder.device)
-    seen = to_input(frame_photo(photo, photos.input_size)[None]).to(photos.device)
-    sketch, picture = _own_modules(encoder.network), _own_modules(photos.network)
-    with torch.no_grad():
-        of_sketch = sketch.project(drawn)[0].cpu()
-        of_photo = picture.project(seen, mirror=True)[0].cpu()
-        similarity = float(sketch.extend(of_sketch[None])[0] @ picture.extend(of_photo[None])[0])
+    seen = frame_photo(photo, photos.input_size)[None]
+    sketch = _Seen(encoder.head, encoder.maps(frame[None]), None)
+    picture = _Seen(photos.head, photos.maps(seen), photos.maps(seen[:, :, ::-1]))
+    similarity = float(sketch.embedded @ picture.embedded)
     return Explanation(
-        _heat(sketch, drawn, _direction(sketch, of_sketch, of_photo), similarity, mirror=False),
-        _heat(picture, seen, _direction(sketch, of_photo, of_sketch), similarity, mirror=True),
-        similarity,
+        _heat(sketch, picture, similarity), _heat(picture, sketch, similarity), similarity
     )
 
 
-def _own_modules(network: SiameseNetwork) -> SiameseNetwork:
-    """The same weights in modules of their own, since hooks are not to see others' searches."""
-    weights = [*network.parameters(), *network.buffers()]
-    return copy.deepcopy(network, {id(weight): weight for weight in weights})
+def _heat(own: _Seen, other: _Seen, similarity: float) -> Heat:
+    """The contributions of all locations of a picture, `(h, w)`."""
+    head = own.head
+    direction = _direction(head, own.projected, other.projected)
+    views = [own.maps] if own.mirrored is None else [own.maps, own.mirrored]
+    points = [head.points(view) for view in views]
+    # The projection is the mean of unit vectors, put on the unit sphere again.
+    mean = np.mean([head.place(each) for each in points], axis=0)
+    shrink = float(np.linalg.norm(mean)) if head.normalise else 1.0
+    total: Heat = np.zeros(own.maps.shape[2:], np.float32)
+    for number, (view, each) in enumerate(zip(views, points, strict=True)):
+        heat = np.einsum("c,chw->hw", direction @ head.matrix, view[0]) / total.size
+        length = float(np.linalg.norm(each)) if head.normalise else 1.0
+        total += (heat[:, ::-1] if number else heat) / (length * shrink * len(views))
+    if head.pose and other.head.pose:
+        pose = _pose_heat(head.pose, own.maps, other.head.pose(other.maps)[0])
+        total = np.asarray((total + head.pose.weight * pose) / (1 + head.pose.weight), np.float32)
+    total += (similarity - total.sum()) / total.size
+    return np.asarray(total, np.float32)
 
 
-def _direction(network: SiameseNetwork, own: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """`v` of one image of a pair: `v . own` is the similarity, where `LEAST` allows it."""
-    if not len(network.prototypes):
+def _direction(head: Head, own: Floats, other: Floats) -> Floats:
+    """`v` of one picture of a pair: `v . own` is the similarity, where `LEAST` allows it."""
+    if not len(head.prototypes):
         return other
-    prototypes = functional.normalize(network.prototypes.detach().cpu(), dim=1)
-    cosines = torch.stack([own, other]) @ prototypes.T
-    agreed = torch.softmax(network.scale * cosines, dim=1).prod(dim=0).sqrt()
-    towards = agreed @ prototypes
-    along = towards @ own / towards.norm()
-    classes = agreed.sum() * towards / (towards @ own) if along > LEAST else torch.zeros(len(own))
-    return (other + classes) / 2
+    agreed = np.sqrt(np.prod(head.posterior(np.stack([own, other])), axis=0))
+    towards = agreed @ head.prototypes
+    along = towards @ own / np.linalg.norm(towards)
+    classes = agreed.sum() * towards / (towards @ own) if along > LEAST else np.zeros(len(own))
+    return np.asarray((other + classes) / 2, np.float32)
 
 
-def _heat(
-    network: SiameseNetwork,
-    image: torch.Tensor,
-    direction: torch.Tensor,
-    similarity: float,
-    *,
-    mirror: bool,
-) -> Heat:
-    """The contributions of all locations of an image of shape `(1, 3, h, w)`."""
-    direction = direction.to(image.device)
-    views = [image, image.flip(3)] if mirror else [image]
-    lengths, heats = [], []
-    for view in views:
-        heat, points = _contributions(network, view, direction)
-        lengths.append(points)
-        heats.append(heat)
-    if mirror:
-        heats[1] = heats[1].flip(1)
-    placed = [network.place(points[None])[0] for points in lengths]
-    mean = torch.stack(placed).mean(dim=0)
-    shrink = float(mean.norm()) if network.normalise else 1.0
-    total = torch.zeros_like(heats[0])
-    for heat, points in zip(heats, lengths, strict=True):
-        length = float(points.norm()) if network.normalise else 1.0
-        total += heat / (length * shrink * len(views))
-    total += (similarity - total.sum()) / total.numel()
-    return total.cpu().numpy()
-
-
-def _contributions(
-    network: SiameseNetwork, image: torch.Tensor, direction: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """`(h, w)` contributions to `direction . z` without the constant, and `z`."""
-    maps: list[torch.Tensor] = []
-
-    def keep(_: nn.Module, __: object, output: torch.Tensor) -> torch.Tensor:
-        maps.append(output.detach().requires_grad_())
-        return maps[-1]
-
-    stage = _finest(network, image)
-    hook = stage.register_forward_hook(keep)
-    try:
-        with torch.enable_grad():
-            points = network.points(image)[0]
-            (gradient,) = torch.autograd.grad(points @ direction, maps)
-    finally:
-        hook.remove()
-    return (maps[0].detach() * gradient)[0].sum(dim=0), points.detach()
-
-
-def _finest(network: SiameseNetwork, image: torch.Tensor) -> nn.Module:
-    """The last stage whose maps are at least `FINEST` a side; the first one if none are."""
-    sides: list[int] = []
-    passed = stages(network.backbone)
-    hooks = [
-        stage.register_forward_hook(lambda _, __, output: sides.append(min(output.shape[2:])))
-        for stage in passed
-    ]
-    try:
-        with torch.no_grad():
-            network(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    fine = [stage for stage, side in zip(passed, sides, strict=True) if side >= FINEST]
-    return fine[-1] if fine else passed[0]
+def _pose_heat(head: PoseHead, maps: Maps, other: Floats) -> Heat:
+    """What each location makes of the dot product of a pose with another, without the constant."""
+    height, width = maps.shape[2:]
+    wanted = other.reshape(head.cells**2, -1) @ head.matrix  # a direction of channels for each cell
+    shares = cell_shares(head.cells, height, width)
+    heat = np.einsum("kc,cx,kx->x", wanted, maps[0].reshape(len(maps[0]), -1), shares)
+    length = float(np.linalg.norm(head.points(maps)))
+    return np.asarray(heat.reshape(height, width) / max(length, 1e-12), np.float32)

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,3 +21,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def write_json(path: Path, data: object) -> None:
+    """Writes a JSON file under a temporary name, then replaces an older one."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

@@ -28,14 +28,13 @@ from model.errors import CheckpointError, GalleryError, ImageError
 from model.images import ENDINGS, flatten, open_image, read_picture
 from model.layout import lay_out
 from model.manifest import (
+    CHECKPOINT_FILES,
     EMBEDDINGS,
     GALLERY_FILES,
     INDEX,
     LAYOUT,
     MANIFEST,
-    PHOTO_WEIGHTS,
     THUMBNAILS,
-    WEIGHTS,
     EngineName,
     IndexInfo,
     Metric,
@@ -122,7 +121,7 @@ def build_gallery(
 ) -> Built:
     """Embeds photos and writes a gallery that finds them, or brings one up to date.
 
-    A version of it is a checkpoint folder, with the weights. Files that have kept path, size and
+    A version of it is a checkpoint folder, with the networks. Files that have kept path, size and
     time of change since the last version are not read, and no content is embedded twice. Photos
     with the content of an earlier one are left out, as are those that cannot be read. The result
     does not depend on what was there before.
@@ -290,8 +289,10 @@ def _write(
     np.save(version / EMBEDDINGS, np.stack([photo.embedding for photo in done if photo]))
     write_files(version, [*found.files.values(), *found.copies])
     complete_version(checkpoint, version, list(found.photos.values()), key, engine)
-    if (folder / WEIGHTS).exists():  # A checkpoint, or a gallery without versions, was here.
-        for name in (MANIFEST, WEIGHTS, PHOTO_WEIGHTS, *GALLERY_FILES):
+    if any(
+        (folder / name).exists() for name in CHECKPOINT_FILES
+    ):  # A checkpoint, or a gallery without versions, was here.
+        for name in (MANIFEST, *CHECKPOINT_FILES, *GALLERY_FILES):
             (folder / name).unlink(missing_ok=True)
         shutil.rmtree(folder / THUMBNAILS, ignore_errors=True)
     return Checkpoint.open(folder)
@@ -304,7 +305,7 @@ def complete_version(
     key: str,
     engine: EngineName | None,
 ) -> None:
-    """Adds map, index, weights and manifest to a version, and makes it the current one.
+    """Adds map, index, networks and manifest to a version, and makes it the current one.
 
     Args:
         checkpoint: the encoder.
@@ -319,7 +320,7 @@ def complete_version(
     """
     metric = checkpoint.manifest.metric
     np.save(version / LAYOUT, lay_out(read_embeddings(version), metric))
-    for name in checkpoint.manifest.weights:
+    for name in checkpoint.files:
         _link(checkpoint.folder / name, version / name)
     info = index_photos(version, photos, metric, key, engine)
     checkpoint.manifest.with_index(version, info, photos).save(version)
@@ -390,7 +391,7 @@ def _is_gallery(folder: Path) -> bool:
     """Whether a folder is empty, or a gallery, though perhaps a damaged or unfinished one."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
     # Not by its manifest: extensions of browsers and web apps have one of the same name.
-    is_known = names & {UNFINISHED, INDEX, WEIGHTS} or versions.versions_in(folder)
+    is_known = names & {UNFINISHED, INDEX, *CHECKPOINT_FILES} or versions.versions_in(folder)
     return not names or bool(is_known)
 
 

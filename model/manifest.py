@@ -9,20 +9,30 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model.errors import CheckpointError
 from model.files import replacing
 from model.preprocess import PREPROCESSING
 
-FORMAT = 1
+FORMAT = 2
+OLDER = 1
+"""The format before, whose networks only PyTorch could run."""
+
 READABLE = 20_000
 """Photos up to which a manifest is laid out for people."""
 
+ENCODER = "encoder.onnx"
+PHOTO_ENCODER = "photos.onnx"
+HEADS = "heads.safetensors"
 WEIGHTS = "encoder.safetensors"
 PHOTO_WEIGHTS = "photos.safetensors"
 EMBEDDINGS = "embeddings.npy"
 INDEX = "index.ann"
 LAYOUT = "layout.npy"
 MANIFEST = "manifest.json"
+CHECKPOINT_FILES = {ENCODER, PHOTO_ENCODER, HEADS, WEIGHTS, PHOTO_WEIGHTS}
 GALLERY_FILES = (EMBEDDINGS, INDEX, LAYOUT)
 THUMBNAILS = "thumbnails"
 Metric = Literal["angular", "euclidean"]
@@ -83,6 +93,30 @@ class PhotoEncoderInfo:
 
 
 @dataclass(frozen=True)
+class PoseInfo:
+    """The part of an embedding that tells the layout; see `model.head.PoseHead`.
+
+    Attributes:
+        cells: cells a side.
+        size: numbers of each cell.
+        weight: what a cosine of this part counts beside that of the other part.
+    """
+
+    cells: int
+    size: int
+    weight: float
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.cells <= 16 and 1 <= self.size <= _LARGEST and self.weight > 0):
+            raise ValueError("a pose has 1 to 16 cells a side, some numbers a cell, and a weight")
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in this part."""
+        return self.size * self.cells**2
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What held-out sketches have shown of an encoder's guesses.
 
@@ -126,10 +160,16 @@ class Manifest:
     standardise: bool = False
     photo_encoder: PhotoEncoderInfo | None = None
     calibration: Calibration | None = None
+    pose: PoseInfo | None = None
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The files that embed sketches and photos."""
+        return (ENCODER, PHOTO_ENCODER, HEADS) if self.photo_encoder else (ENCODER, HEADS)
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """The files of weights."""
+        """The files of weights that training goes on from; the app does without them."""
         return (WEIGHTS, PHOTO_WEIGHTS) if self.photo_encoder else (WEIGHTS,)
 
     @property
@@ -143,11 +183,25 @@ class Manifest:
     @property
     def prototypes(self) -> int:
         """One a class for a network that has them, else 0."""
-        return self.embedding_size - self.projection_size
+        pose = self.pose.numbers if self.pose else 0
+        return self.embedding_size - self.projection_size - pose
+
+    def posterior(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What embeddings say of the class, `(..., d)` to `(..., classes)` that sum to 1.
+
+        The encoder has to have prototypes.
+        """
+        end = self.projection_size + self.prototypes
+        shares = embeddings[..., self.projection_size : end].astype(float) ** 2
+        found: NDArray[np.float64] = shares / shares.sum(axis=-1, keepdims=True)
+        return found
 
     @classmethod
-    def read(cls, path: Path) -> "Manifest":
+    def read(cls, path: Path, *, older: bool = False) -> "Manifest":
         """Parses a manifest.
+
+        Args:
+            older: read one of the format before, too.
 
         Raises:
             CheckpointError: missing, damaged, or of another format.
@@ -162,7 +216,9 @@ class Manifest:
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{path} is damaged. {RESTORE}") from error
         try:
-            if data["format"] != FORMAT:
+            if data["format"] == OLDER and not older:
+                raise CheckpointError(_convert(path.parent, bool(data["photos"])))
+            if data["format"] not in (FORMAT, OLDER):
                 raise CheckpointError(
                     f"{path} has format {data['format']}; this version reads format {FORMAT}. "
                     "Export the run again, or update SketchZoo."
@@ -172,12 +228,14 @@ class Manifest:
             photos = [_photo(**photo) for photo in data.pop("photos")]
             other = data.pop("photo_encoder", None)
             calibration = data.pop("calibration", None)
+            pose = data.pop("pose", None)
             return cls(
                 **data,
                 index=_record(IndexInfo, index) if index else None,
                 photos=photos,
                 photo_encoder=_record(PhotoEncoderInfo, other) if other else None,
                 calibration=_record(Calibration, calibration) if calibration else None,
+                pose=_record(PoseInfo, pose) if pose else None,
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise CheckpointError(
@@ -193,10 +251,24 @@ class Manifest:
             unfinished.write_text(json.dumps(asdict(self), indent=indent) + "\n", encoding="utf-8")
 
     def with_index(self, folder: Path, index: IndexInfo, photos: Sequence[Photo]) -> "Manifest":
-        """The manifest of `folder`, which holds the same weights, an index and a map."""
-        hashes = {name: self.sha256[name] for name in self.weights}
+        """The manifest of `folder`, which holds the same networks, an index and a map."""
+        kept = CHECKPOINT_FILES & self.sha256.keys()
+        hashes = {name: self.sha256[name] for name in sorted(kept) if (folder / name).is_file()}
         hashes |= {name: sha256(folder / name) for name in index.files}
         return replace(self, index=index, photos=list(photos), sha256=hashes)
+
+
+def _convert(folder: Path, has_photos: bool) -> str:
+    """What to do about a folder of the format before."""
+    if has_photos:
+        return (
+            f"{folder} was made by an older version. Make it again: "
+            f"python -m train index --photos DIR --out {folder}"
+        )
+    return (
+        f"{folder} was made by an older version. Convert it: "
+        f"python -m train export --run {folder} --sketchy DIR --out {folder}-new"
+    )
 
 
 def _photo(path: str, label: str, credit: str = "", licence: str = "") -> Photo:

@@ -1,4 +1,4 @@
-"""From a picture to the encoder's input: the one place, for training, indexing and the app.
+"""From a picture to the frame that the encoder sees: for training, indexing and the app.
 
 A person draws small in a corner or fills the page, with a thin mouse line or a thick finger
 line. `frame_sketch` takes most of that away: dark lines on white paper, cropped to the ink, and
@@ -9,7 +9,6 @@ import math
 from functools import cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from scipy import ndimage
@@ -171,29 +170,6 @@ def frame_photo(image: Image.Image, size: int) -> Pixels:
     check_size(image, "the photo")
     rgb = flatten(image)
     return np.asarray(rgb.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0))
-
-
-def to_input(pixels: Pixels) -> torch.Tensor:
-    """A batch of frames to the encoder's input.
-
-    Args:
-        pixels: `(n, h, w)` grey sketches or `(n, h, w, 3)` photos, 0 to 255.
-
-    Returns:
-        `(n, 3, h, w)` float32 in channels_last order, normalised by the mean and standard
-        deviation of ImageNet, as torchvision's weights expect.
-    """
-    if pixels.ndim == 3:
-        pixels = np.broadcast_to(pixels[..., None], (*pixels.shape, 3))
-    batch = torch.from_numpy(np.array(pixels, order="C")).permute(0, 3, 1, 2)
-    return normalise(batch.float().div_(255))
-
-
-def normalise(batch: torch.Tensor) -> torch.Tensor:
-    """`(n, 3, h, w)` in 0 to 1 to zero mean and unit variance on ImageNet."""
-    mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
-    std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
-    return (batch - mean) / std
 
 
 def _grey(image: Image.Image) -> Image.Image:

@@ -211,8 +211,8 @@ class SketchSearch:
         calibration, classes = self.manifest.calibration, self.manifest.classes
         if calibration is None:
             return []
-        posterior = np.maximum(embedding[self.manifest.projection_size :].astype(float), 1e-6)
-        powers = posterior ** (2 / calibration.temperature)
+        posterior = np.maximum(self.manifest.posterior(embedding), 1e-12)
+        powers = posterior ** (1 / calibration.temperature)
         shares = powers / powers.sum()
         best = np.argsort(-shares, kind="stable")[:count]
         return [Guess(classes[i].replace("_", " "), float(shares[i])) for i in best]

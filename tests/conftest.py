@@ -1,8 +1,12 @@
 """Pictures that the tests draw themselves, and checkpoints small enough to make at once."""
 
+import atexit
 import json
 import logging
+import shutil
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +16,10 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser
 
 from benchmarks.running import chromium
-from model.checkpoint import Checkpoint, save_checkpoint
-from model.encoder import SiameseNetwork
+from model.checkpoint import Checkpoint
 from model.manifest import PhotoEncoderInfo
+from train.checkpoints import save_checkpoint
+from train.networks.siamese import SiameseNetwork
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,13 +48,22 @@ def browser() -> Iterator[Browser]:
 
 
 def make_checkpoint(folder: Path, seed: int = 0, *, own_for_photos: bool = False) -> Checkpoint:
-    """An untrained ResNet18 with three classes and embeddings of 8 + 3 numbers.
+    """An untrained ResNet18 with three classes and embeddings of 8 + 3 numbers, in fp32.
 
     Photos have a VGG11 of their own where that is asked for.
     """
+    shutil.copytree(_made(seed, own_for_photos), folder)
+    return Checkpoint.open(folder)
+
+
+@cache
+def _made(seed: int, own_for_photos: bool) -> Path:
+    """Made once for all tests of a process, since it takes seconds."""
+    place = tempfile.mkdtemp(prefix="sketchzoo-checkpoint-")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     torch.manual_seed(seed)
     return save_checkpoint(
-        folder,
+        Path(place),
         SiameseNetwork("resnet18", 8, 3),
         name="tiny",
         backbone="resnet18",
@@ -59,7 +73,7 @@ def make_checkpoint(folder: Path, seed: int = 0, *, own_for_photos: bool = False
         metrics={},
         photo_network=SiameseNetwork("vgg11", 8, 3) if own_for_photos else None,
         photo_encoder=PhotoEncoderInfo("vgg11", 48) if own_for_photos else None,
-    )
+    ).folder
 
 
 @pytest.fixture

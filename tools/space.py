@@ -3,8 +3,9 @@
 python tools/space.py            a fresh copy, a fresh environment, behind a proxy and a prefix
 python tools/space.py --keep DIR the same in DIR, whose environment is used again the next time
 
-The files that git tracks are copied, requirements.txt is installed, and `python app.py` is started
-twice with the variables of a Space: once to index the gallery, once to be measured.
+The files that git tracks are copied. A Space installs requirements.txt, so requirements-serve.txt
+takes its place: it does without PyTorch. `python app.py` is started twice with the variables of a
+Space: once to index the gallery, once to be measured. DIR is then what to push to a Space.
 """
 
 import argparse
@@ -62,12 +63,13 @@ def check_settings(folder: Path) -> None:
 
 
 def copy_tracked(folder: Path) -> None:
-    """Copies what git tracks, as it is in the working tree."""
+    """Copies what git tracks, as it is in the working tree, with the requirements of a Space."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     for name in listed.stdout.decode().rstrip("\0").split("\0"):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    shutil.copy2(ROOT / "requirements-serve.txt", folder / "requirements.txt")
 
 
 def free_port() -> int:

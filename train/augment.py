@@ -5,7 +5,8 @@ import math
 import torch
 from torch.nn import functional
 
-from model.preprocess import MARGIN, normalise
+from model.preprocess import MARGIN
+from train.networks.inputs import normalise
 
 
 def sketch_views(frames: torch.Tensor, size: int, strength: float = 1.0) -> torch.Tensor:

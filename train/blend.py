@@ -19,15 +19,15 @@ from torch import nn
 from torch.nn import functional
 from tqdm import trange
 
-from model.backbones import build_backbone, fold_batch_norms
-from model.encoder import SiameseNetwork
-from model.preprocess import to_input
 from train import losses, ranks
 from train.config import FitConfig
 from train.data import DataError, Picture, Split, list_pictures, sketchy_folders
 from train.frames import load_frames
 from train.material import photo_weights
-from train.runs import BEST, LAST, SPLIT, load_run, mean_weights, save_best
+from train.networks.backbones import build_backbone, fold_batch_norms
+from train.networks.inputs import to_input
+from train.networks.siamese import SiameseNetwork
+from train.runs import BEST, LAST, SPLIT, Pictures, load_run, mean_weights, save_best
 from train.schedule import learning_rate_share
 
 BATCH = 64
@@ -109,6 +109,7 @@ def blend(
     new = _right(network, held_now)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / SPLIT, out / SPLIT)
+    Pictures(sketchy, tuple(more_photos)).save(out)
     save_best(out, network, config, given.classes, {}, given.step)
     return old, new
 

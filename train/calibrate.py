@@ -53,7 +53,7 @@ def calibrate(
     rows = embedded.sketch_rows[known]
     of = labels_of(embedded.sketches)[known]
     labels = np.array([number[label] for label in of])
-    logs = np.log(np.maximum(2 * rows[:, manifest.projection_size :].astype(float) ** 2, 1e-12))
+    logs = np.log(np.maximum(manifest.posterior(rows), 1e-12))
     # Sketches of one photo are much alike, so they are on the same side.
     ids = {
         photo_id: i for i, photo_id in enumerate(sorted({p.photo_id for p in embedded.sketches}))

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
-from model.backbones import fold_batch_norms
 from model.encoder import Encoder
 from train import charts
 from train.config import FitConfig
 from train.data import DataError, Split
+from train.networks.backbones import fold_batch_norms
+from train.networks.encoder import encoder_of
 from train.runs import SPLIT, load_run
 
 TIMED = 30
@@ -55,7 +55,7 @@ def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[Row], bool]:
                 f"{run.folder} was blended, and never evaluated. Export it, and use 'evaluate'."
             )
         fold_batch_norms(run.network.backbone)
-    encoders = [Encoder(run.network, run.config.input_size) for run in loaded]
+    encoders = [encoder_of(run.network, run.config.input_size) for run in loaded]
     milliseconds = _time(encoders)
     rows = [
         Row(
@@ -113,13 +113,12 @@ def _time(encoders: Sequence[Encoder]) -> list[float]:
     """Median milliseconds to embed one framed sketch, with each encoder."""
     frames = [np.full((e.input_size, e.input_size), 255, np.uint8) for e in encoders]
     spent: list[list[float]] = [[] for _ in encoders]
-    with torch.inference_mode():
-        for turn in tqdm(range(TIMED + 3), "timing", unit="turn"):
-            for encoder, frame, times in zip(encoders, frames, spent, strict=True):
-                began = time.perf_counter()
-                encoder.embed_frame(frame)
-                if turn >= 3:
-                    times.append(1000 * (time.perf_counter() - began))
+    for turn in tqdm(range(TIMED + 3), "timing", unit="turn"):
+        for encoder, frame, times in zip(encoders, frames, spent, strict=True):
+            began = time.perf_counter()
+            encoder.embed_frame(frame)
+            if turn >= 3:
+                times.append(1000 * (time.perf_counter() - began))
     return [float(np.median(times)) for times in spent]
 
 

@@ -5,8 +5,8 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from model.backbones import PLAIN_CNN_SIDE
 from train.data import DataError
+from train.networks.backbones import PLAIN_CNN_SIDE
 
 MAX_SIZE = 1024
 """Pixels a side; more than any of the backbones is made for."""
@@ -14,6 +14,7 @@ MAX_SIZE = 1024
 Loss = Literal["cosface", "supcon", "triplet", "contrastive"]
 Mining = Literal["random", "semi-hard", "hard"]
 Optimizer = Literal["adamw", "adam"]
+Precision = Literal["int8", "fp32"]
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,83 @@
 """From a training run to the checkpoint folder that the app loads."""
 
-import json
+import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from model.checkpoint import Checkpoint, save_checkpoint
-from model.files import replacing
+import numpy as np
+
+from model.checkpoint import Checkpoint
+from model.encoder import Encoder
 from model.gallery import build_gallery, photos_in
-from model.manifest import WEIGHTS, PhotoEncoderInfo
+from model.manifest import CHECKPOINT_FILES, MANIFEST, Calibration, Manifest, PhotoEncoderInfo
+from model.preprocess import Pixels
 from model.versions import versions_in
-from train.config import MAX_SIZE
-from train.data import DataError, Split
-from train.runs import SPLIT, Run, load_run, mean_weights
+from train.checkpoints import CalibrationFrames, clear_others, save_checkpoint
+from train.config import MAX_SIZE, Precision
+from train.data import DataError, Picture, Split, list_pictures, sketchy_folders
+from train.frames import Frames, load_frames
+from train.journal import say
+from train.material import sample
+from train.metrics import FIRST, evaluate_embeddings
+from train.networks.encoder import encoder_of
+from train.runs import SPLIT, Pictures, Run, is_checkpoint, load_run, mean_weights
 from train.teacher import same_prototypes
+
+SKETCHES, PHOTOS = 320, 240
+"""Training pictures of which the ranges of activations are learned."""
+
+SHARED_PHOTOS = 80
+"""Photos among those that the shared network is calibrated by."""
+
+MOST_LOST = 0.005
+"""P@12 that the smaller weights may cost."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What `export` has written.
+
+    Attributes:
+        precisions: P@12 on held-out pictures of the weights as they were trained and of those that
+            were written; None where they are the same.
+    """
+
+    checkpoint: Checkpoint
+    precisions: tuple[float, float] | None
 
 
 def export(
     run: Path,
     out: Path,
     *,
-    name: str,
+    name: str | None = None,
     photos: Sequence[Path] = (),
     photo_encoder: Path | None = None,
     photo_size: int | None = None,
     last: bool = False,
     mean_with: Sequence[Path] = (),
-) -> Checkpoint:
+    precision: Precision = "int8",
+    pictures: Pictures | None = None,
+    cache: Path = Path("cache"),
+) -> Exported:
     """Writes the averaged weights of the run's best evaluation, with the run's split beside.
 
+    Weights and activations get 8 bits, by the ranges that training pictures show. What that costs
+    is measured on held-out pictures, and nothing is written if it is more than `MOST_LOST`.
+
     Args:
-        run: the folder that `fit` has written.
+        run: the folder that `fit` has written, or a checkpoint to write anew.
         out: the checkpoint folder to write.
         name: what the checkpoint calls itself.
-        photos: folders of photos to index; without any the folder holds the encoder alone.
-        photo_encoder: a run with the same prototypes, whose network embeds photos when they are
-            indexed; its split has to hold out what that of `run` does.
+        photos: folders of photos to index with Annoy; without any the folder holds the encoder
+            alone.
+        photo_encoder: a run or a checkpoint with the same prototypes, whose network for photos
+            embeds photos when they are indexed; its split has to hold out what that of `run` does.
+            Of a checkpoint that is written anew, its own is kept.
         photo_size: side in pixels of the photos that it sees. Training crops photos, so that
             animals look larger in it than they do when whole photos are indexed at the same
             size; a larger one makes up for that (Touvron et al. 2019).
@@ -44,61 +85,227 @@ def export(
             encoder alone, which with a `photo_encoder` is not what counts.
         mean_with: checkpoints, as a rule the one that the run started from; the mean of their
             weights and the run's is written (Wortsman et al. 2022, "Model soups").
+        precision: `fp32` leaves the weights as they are; the files are four times as large.
+        pictures: of the run, where it does not know them or they have moved.
+        cache: folder of frames.
 
     Raises:
-        DataError: a run holds no finished evaluation, both do not fit, or `out` holds something
-            else.
+        DataError: a run holds no finished evaluation, both do not fit, `out` holds something
+            else, or 8 bits cost too much.
+        CheckpointError: a checkpoint cannot be read.
     """
-    if photo_size is not None and (photo_encoder is None or not 32 <= photo_size <= MAX_SIZE):
-        raise DataError(f"--photo-size is 32 to {MAX_SIZE}, and for a --photo-encoder.")
     trained = load_run(run, last=last)
     for count, folder in enumerate(mean_with, 1):
         _take_mean(trained, folder, 1 / (count + 1))
-    other = load_run(photo_encoder) if photo_encoder else None
-    if other:
-        if not same_prototypes(other.network, trained.network):
-            raise DataError(
-                f"{other.folder} embeds into another space than {run}. Train one of both with the "
-                "other as --teacher, or with its checkpoint as --start."
-            )
+    other = _photo_run(run, photo_encoder)
+    if photo_size is not None and (other is None or not 32 <= photo_size <= MAX_SIZE):
+        raise DataError(f"--photo-size is 32 to {MAX_SIZE}, and for a --photo-encoder.")
+    if other and not same_prototypes(other.network, trained.network):
+        raise DataError(
+            f"{other.folder} embeds into another space than {run}. Train one of both with the "
+            "other as --teacher, or with its checkpoint as --start."
+        )
+    if other and other.folder != run:
         _check_split(run, other.folder)
     if out.is_dir() and any(out.iterdir()) and not _is_exported(out):
         raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
+    if out.resolve() == run.resolve():
+        raise DataError(f"{out} is what is read. Name another folder.")
     gallery = [photo for folder in photos for photo in photos_in(folder)]
-    checkpoint = save_checkpoint(
-        out,
-        trained.network,
-        name=name,
-        backbone=trained.config.backbone,
-        input_size=trained.config.input_size,
-        classes=trained.classes,
-        training={**asdict(trained.config), "steps_done": trained.step},
-        metrics={} if mean_with or other else trained.metrics,
-        photo_network=other.network if other else None,
-        photo_encoder=(
-            PhotoEncoderInfo(
-                other.config.backbone,
-                photo_size or other.config.input_size,
-                other.config.standardise,
-            )
-            if other
-            else None
-        ),
+    size = photo_size or (other.config.input_size if other else 0)
+    info = (
+        PhotoEncoderInfo(other.config.backbone, size, other.config.standardise) if other else None
     )
-    with replacing(out / SPLIT) as unfinished:
-        shutil.copyfile(run / SPLIT, unfinished)
-    return build_gallery(checkpoint, gallery, out).checkpoint if gallery else checkpoint
+    shown = _Shown.load(run, trained, info, pictures, cache) if precision == "int8" else None
+    with _beside(out) as folder:
+        checkpoint = save_checkpoint(
+            folder,
+            trained.network,
+            name=name or _name(run),
+            backbone=trained.config.backbone,
+            input_size=trained.config.input_size,
+            classes=trained.classes,
+            training={**asdict(trained.config), "steps_done": trained.step},
+            metrics={} if mean_with or other else trained.metrics,
+            photo_network=other.network if other else None,
+            photo_encoder=info,
+            frames=shown.calibration if shown else None,
+            calibration=None if mean_with or photo_encoder else _calibration(run),
+        )
+        precisions = None
+        if shown:
+            exact = encoder_of(trained.network, trained.config.input_size, _encoder(other, size))
+            precisions = shown.precision(exact), shown.precision(checkpoint.encoder())
+            _check_loss(*precisions)
+        shutil.copyfile(run / SPLIT, folder / SPLIT)
+        _move(folder, out)
+    checkpoint = Checkpoint.open(out)
+    if gallery:
+        checkpoint = build_gallery(checkpoint, gallery, out, "annoy").checkpoint
+    return Exported(checkpoint, precisions)
+
+
+def _photo_run(run: Path, photo_encoder: Path | None) -> Run | None:
+    """The encoder of photos: the one that is named, else that of a checkpoint."""
+    if photo_encoder:
+        return load_run(photo_encoder, photos=True)
+    if not is_checkpoint(run):
+        return None
+    own = load_run(run, photos=True)
+    return own if own.weights != load_run(run).weights else None
+
+
+def _encoder(run: Run | None, size: int) -> Encoder | None:
+    return encoder_of(run.network, size) if run else None
+
+
+def _name(run: Path) -> str:
+    return _manifest(run).name if is_checkpoint(run) else "sketchzoo"
+
+
+def _calibration(run: Path) -> Calibration | None:
+    """That of a checkpoint which is written anew."""
+    return _manifest(run).calibration if is_checkpoint(run) else None
+
+
+def _manifest(checkpoint: Path) -> Manifest:
+    return Manifest.read(checkpoint / MANIFEST, older=True)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Frames of pictures: of training, to calibrate with, and held-out ones, to measure with.
+
+    Attributes:
+        photos: held-out ones as the encoder of photos sees them.
+    """
+
+    calibration: CalibrationFrames
+    sketches: Frames
+    photos: Frames
+
+    @classmethod
+    def load(
+        cls,
+        run: Path,
+        trained: Run,
+        other: PhotoEncoderInfo | None,
+        pictures: Pictures | None,
+        cache: Path,
+    ) -> "_Shown":
+        """Picks and decodes them.
+
+        Raises:
+            DataError: the pictures are not known, or too few are held out.
+        """
+        where = pictures or Pictures.load(run)
+        if where is None:
+            raise DataError(
+                f"{run} does not tell where its pictures are, which 8-bit weights are made and "
+                "measured with. Add --sketchy DIR (and --train-photos), or --precision fp32."
+            )
+        photo_folder, sketch_folder = sketchy_folders(where.sketchy)
+        sketches = _known(list_pictures(sketch_folder, sketches=True), trained)
+        found = (
+            p
+            for folder in (photo_folder, *where.photos)
+            for p in list_pictures(folder, sketches=False)
+        )
+        photos = _known(found, trained)
+        split = Split.load(run / SPLIT)
+        held_sketches, held_photos = split.validation(sketches), split.validation(photos)
+        if len(held_photos) < FIRST or not held_sketches:
+            raise DataError(
+                f"{run / SPLIT} holds out {len(held_photos)} of these photos and "
+                f"{len(held_sketches)} of the sketches, too few to measure with. Name the pictures "
+                "of the run with --sketchy and --train-photos."
+            )
+        size = trained.config.input_size
+        seen = _pick(split.train(photos), PHOTOS)
+        drawn = _decode(_pick(split.train(sketches), SKETCHES), size, cache, sketches=True)
+        shared = _decode(_pick(seen, SHARED_PHOTOS), size, cache, sketches=False)
+        photo_size = other.input_size if other else size
+        return cls(
+            CalibrationFrames(
+                [*_all(drawn), *_all(shared)],
+                _all(_decode(seen, photo_size, cache, sketches=False)) if other else (),
+            ),
+            _decode(sample(held_sketches), size, cache, sketches=True),
+            _decode(held_photos, photo_size, cache, sketches=False),
+        )
+
+    def precision(self, encoder: Encoder) -> float:
+        """P@12 of an encoder on the held-out pictures."""
+        sketches = [
+            encoder.embed_frames(np.stack(frames))
+            for frames in _chunks(_all(self.sketches), encoder.BATCH)
+        ]
+        photos = encoder.embed_photo_frames(_all(self.photos))
+        labels = (
+            np.unique(
+                [p.label for p in [*self.sketches.pictures, *self.photos.pictures]]
+            ).searchsorted([p.label for p in pictures])
+            for pictures in (self.sketches.pictures, self.photos.pictures)
+        )
+        return evaluate_embeddings(np.concatenate(sketches), photos, *labels).precision_at_12
+
+
+def _known(pictures: "Iterator[Picture] | Sequence[Picture]", run: Run) -> list[Picture]:
+    return [picture for picture in pictures if picture.label in run.classes]
+
+
+def _pick(pictures: Sequence[Picture], most: int) -> list[Picture]:
+    order = np.random.default_rng(0).permutation(len(pictures))[:most]
+    return [pictures[i] for i in sorted(order)]
+
+
+def _decode(pictures: Sequence[Picture], size: int, cache: Path, *, sketches: bool) -> Frames:
+    return load_frames(pictures, size, sketches=sketches, cache=cache)
+
+
+def _all(frames: Frames) -> list[Pixels]:
+    return list(frames.take(np.arange(len(frames.pictures))))
+
+
+def _chunks(frames: Sequence[Pixels], size: int) -> Iterator[Sequence[Pixels]]:
+    return (frames[start : start + size] for start in range(0, len(frames), size))
+
+
+def _check_loss(before: float, after: float) -> None:
+    if before - after > MOST_LOST:
+        raise DataError(
+            f"8-bit weights lower P@12 from {before:.4f} to {after:.4f}, by more than {MOST_LOST}. "
+            "Nothing was written. Export with --precision fp32."
+        )
+    say(f"P@12 on held-out pictures: {before:.4f} as trained, {after:.4f} in 8 bits")
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A folder beside another one, which is deleted afterwards."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+        yield Path(folder)
+
+
+def _move(source: Path, out: Path) -> None:
+    """Puts a complete checkpoint in the place of an older one, with the manifest last."""
+    out.mkdir(exist_ok=True)
+    names = {file.name for file in source.iterdir()}
+    for name in sorted(names, key=lambda name: name == MANIFEST):
+        os.replace(source / name, out / name)
+    clear_others(out, names)
 
 
 def _is_exported(folder: Path) -> bool:
     """Whether a folder was written by `export`, with or without photos."""
     with_photos = (folder / SPLIT).is_file() and versions_in(folder)
-    return (folder / WEIGHTS).is_file() or bool(with_photos)
+    return bool(with_photos) or any((folder / name).is_file() for name in CHECKPOINT_FILES)
 
 
 def _take_mean(trained: Run, folder: Path, share: float) -> None:
     """Puts a run's weights this share of the way to those of a checkpoint."""
-    other = Checkpoint.open(folder).network()
+    other = load_run(folder).network
     weights, others = trained.network.state_dict(), other.state_dict()
     alike, wanted = (
         (network.standardise, network.normalise, {k: v.shape for k, v in state.items()})
@@ -122,9 +329,3 @@ def _check_split(run: Path, other: Path) -> None:
     held, known = (Split.load(folder / SPLIT).validation_ids for folder in (run, other))
     if not held <= known:
         raise DataError(f"{other} was trained on pictures that {run} holds out.")
-
-
-def write_json(path: Path, data: object) -> None:
-    """Writes a JSON file under a temporary name, then replaces an older one."""
-    with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")

@@ -19,7 +19,6 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from model.encoder import SiameseNetwork
 from train import ranks
 from train.batches import Batches
 from train.config import FitConfig
@@ -29,9 +28,20 @@ from train.frames import pictures_key
 from train.journal import Journal, say
 from train.material import Domain, Material, Sources, load_material
 from train.metrics import Metrics, evaluate_embeddings
+from train.networks.siamese import SiameseNetwork
 from train.objective import Batch, loss_terms
 from train.precision import bf16_is_fast
-from train.runs import BEST, LAST, SPLIT, Run, build_network, read, save_best, save_last
+from train.runs import (
+    BEST,
+    LAST,
+    SPLIT,
+    Pictures,
+    Run,
+    build_network,
+    read,
+    save_best,
+    save_last,
+)
 from train.schedule import learning_rate_share, moving_average
 from train.teacher import Teachers, begin_with, project
 
@@ -186,6 +196,7 @@ class Trainer:
         )
         if ranks.rank() == 0:
             self.material.split.save(self.run / SPLIT)
+            Pictures(self.sources.sketchy, self.sources.more_photos).save(self.run)
         saved = time.monotonic()
         while self.done < 1 and not self.stalled:
             began = time.monotonic()

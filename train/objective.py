@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from model.encoder import SiameseNetwork
 from train import losses, ranks
 from train.config import FitConfig
+from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
 
 

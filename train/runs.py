@@ -1,22 +1,27 @@
 """The files of a training run."""
 
+import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from model.encoder import SiameseNetwork
 from model.files import replacing
+from model.manifest import MANIFEST, PHOTO_WEIGHTS, WEIGHTS, Manifest
+from model.versions import CURRENT, hold_current
+from train.checkpoints import trained_network
 from train.config import FitConfig
 from train.data import DataError
 from train.journal import say
+from train.networks.siamese import SiameseNetwork
 
 BEST = "best.pt"
 LAST = "last.pt"
 SPLIT = "split.json"
+SOURCES = "sources.json"
 
 AVERAGED = "module"
 """Where an `AveragedModel` keeps its network."""
@@ -24,9 +29,14 @@ AVERAGED = "module"
 
 @dataclass(frozen=True)
 class Run:
-    """What a run has learned: the averaged network of its best evaluation."""
+    """What a run has learned: the averaged network of its best evaluation; or a checkpoint.
+
+    Attributes:
+        weights: the file that the network's weights are from.
+    """
 
     folder: Path
+    weights: Path
     network: SiameseNetwork
     config: FitConfig
     classes: list[str]
@@ -48,16 +58,21 @@ def mean_weights(
     }
 
 
-def load_run(folder: Path, *, last: bool = False) -> Run:
+def load_run(folder: Path, *, last: bool = False, photos: bool = False) -> Run:
     """Reads the `best.pt` of a run; the network is in evaluation mode, on the CPU.
 
     Args:
+        folder: of a run, or a checkpoint folder with its weights.
         last: take the averaged weights of `last.pt` instead, for which no metrics are kept.
+        photos: of a checkpoint take the network for photos, where there is one.
 
     Raises:
         DataError: there is no such run, or it has not been evaluated yet.
+        CheckpointError: the checkpoint is damaged, or has no weights.
     """
     path = folder / BEST
+    if is_checkpoint(folder):
+        return _of_checkpoint(folder, photos=photos)
     if not folder.is_dir():
         raise DataError(f"{folder} is no run. Name the --run of a 'python -m train fit'.")
     if not path.exists():
@@ -77,9 +92,73 @@ def load_run(folder: Path, *, last: bool = False) -> Run:
             }
             network.load_state_dict(averaged)
             step = state["step"]
-        return Run(folder, network.eval(), config, classes, metrics, step)
+        return Run(folder, path, network.eval(), config, classes, metrics, step)
     except (KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{path} was made by another version. Train the run again.") from error
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint rather than a run."""
+    is_filled = (folder / MANIFEST).is_file() or (folder / CURRENT).is_file()
+    return is_filled and not (folder / BEST).exists()
+
+
+def _of_checkpoint(folder: Path, *, photos: bool) -> Run:
+    """A checkpoint's network with what is known of its run."""
+    network = trained_network(folder, photos=photos).eval()
+    at, lock = hold_current(folder)
+    manifest = Manifest.read(at / MANIFEST, older=True)
+    del lock
+    other = manifest.photo_encoder if photos else None
+    names = {field.name for field in fields(FitConfig)}
+    known = {name: value for name, value in manifest.training.items() if name in names}
+    known |= {
+        "backbone": other.backbone if other else manifest.backbone,
+        "embedding_size": manifest.projection_size,
+        "input_size": other.input_size if other else manifest.input_size,
+        "grow_from": 0,
+        "normalise": network.normalise,
+        "standardise": network.standardise,
+        "scale": network.scale,
+        "loss": "cosface" if manifest.prototypes else known.get("loss", "contrastive"),
+    }
+    path = at / (PHOTO_WEIGHTS if other else WEIGHTS)
+    step = int(manifest.training.get("steps_done", 0))
+    metrics = {} if other else manifest.metrics
+    return Run(folder, path, network, FitConfig(**known), manifest.classes, metrics, step)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Where the pictures of a run are.
+
+    Attributes:
+        sketchy: the unpacked Sketchy Database.
+        photos: folders with one folder of further photos a class.
+    """
+
+    sketchy: Path
+    photos: tuple[Path, ...] = ()
+
+    def save(self, run: Path) -> None:
+        """Writes `sources.json` into a run's folder."""
+        told = {"sketchy": str(self.sketchy.resolve())}
+        photos = [str(folder.resolve()) for folder in self.photos]
+        with replacing(run / SOURCES) as unfinished:
+            unfinished.write_text(json.dumps({**told, "photos": photos}, indent=1) + "\n")
+
+    @classmethod
+    def load(cls, run: Path) -> "Pictures | None":
+        """What `save` has written; None where a run does not tell."""
+        try:
+            told = json.loads((run / SOURCES).read_text(encoding="utf-8"))
+            return cls(Path(told["sketchy"]), tuple(Path(folder) for folder in told["photos"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{run / SOURCES} is damaged. Delete it, and give --sketchy."
+            ) from error
 
 
 def save_best(

@@ -8,16 +8,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from model.backbones import fold_batch_norms
-from model.checkpoint import Checkpoint
-from model.encoder import SiameseNetwork
-from model.preprocess import to_input
 from train import ranks
 from train.data import DataError, Split
 from train.frames import Frames, load_frames, pictures_key
 from train.material import Material, Sources
+from train.networks.backbones import fold_batch_norms
+from train.networks.inputs import to_input
+from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
-from train.runs import BEST, SPLIT, Run, load_run, save_atomically
+from train.runs import SPLIT, Run, is_checkpoint, load_run, save_atomically
 
 BATCH = 128
 """Pictures that are embedded at once."""
@@ -34,12 +33,11 @@ def begin_with(
         DataError: the checkpoint knows other classes, embeds into another space, or has seen what
             is held out here; or a teacher embeds into another space.
     """
-    given = Checkpoint.open(folder)
-    manifest = given.manifest
-    if manifest.classes != material.classes:
+    given = load_run(folder)
+    if given.classes != material.classes:
         raise DataError(f"{folder} knows other classes than this run.")
     _check_split(folder / SPLIT, material)
-    source = given.network()
+    source = given.network
     if teachers and not same_prototypes(source, teachers.of_sketches.network):
         raise DataError(
             f"{folder} embeds into another space than the teacher {teachers.of_sketches.folder}. "
@@ -47,17 +45,22 @@ def begin_with(
         )
     if source.prototypes.shape != network.prototypes.shape:
         raise DataError(
-            f"{folder} has {manifest.prototypes} prototypes of {manifest.projection_size} "
+            f"{folder} has {len(source.prototypes)} prototypes of {source.prototypes.shape[1]} "
             "numbers; give this run the same --embedding-size, and --loss cosface."
         )
-    own = {name: value.shape for name, value in network.state_dict().items()}
-    if own == {name: value.shape for name, value in source.state_dict().items()}:
+    weights = network.state_dict()
+    given_weights = {name: value for name, value in source.state_dict().items() if name in weights}
+    shapes, given_shapes = (
+        {name: value.shape for name, value in state.items() if not name.startswith("pose.")}
+        for state in (weights, given_weights)
+    )
+    if shapes == given_shapes:
         if (source.standardise, source.normalise) != (network.standardise, network.normalise):
             raise DataError(
                 f"{folder} has {_flag('standardise', source.standardise)} and "
                 f"{_flag('normalise', source.normalise)}; give this run the same."
             )
-        network.load_state_dict(source.state_dict())
+        network.load_state_dict({**weights, **given_weights})
     elif not len(source.prototypes):
         raise DataError(f"{folder} has another backbone, and no prototypes to take over.")
     _keep_prototypes(network, source)
@@ -80,7 +83,10 @@ class Teachers:
         if not sources.teacher:
             return None
         teacher = load_run(sources.teacher)
-        other = load_run(sources.photo_teacher) if sources.photo_teacher else teacher
+        given = sources.photo_teacher or sources.teacher
+        # A checkpoint may have another network for photos; a run has one for both.
+        is_other = sources.photo_teacher is not None or is_checkpoint(given)
+        other = load_run(given, photos=True) if is_other else teacher
         if other is not teacher and not same_prototypes(teacher.network, other.network):
             raise DataError(
                 f"{teacher.folder} and {other.folder} embed into different spaces. Train one with "
@@ -194,8 +200,8 @@ def teacher_targets(
     """
     size = teacher.config.input_size
     pictures = frames.pictures
-    changed = (teacher.folder / BEST).stat().st_mtime_ns
-    key = pictures_key(pictures, size, str(teacher.folder.resolve()), changed)
+    changed = teacher.weights.stat().st_mtime_ns
+    key = pictures_key(pictures, size, str(teacher.weights.resolve()), changed)
     path = cache / f"teacher-{kind}-{key}.pt"
     if not ranks.from_first(path.exists()):
         seen = load_frames(pictures, size, sketches=kind == "sketches", cache=cache)

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from model.backbones import BACKBONES, PLAIN_CNN_SIDE, build_backbone, fold_batch_norms
-from model.encoder import SiameseNetwork
+from train.networks.backbones import BACKBONES, PLAIN_CNN_SIDE, build_backbone, fold_batch_norms
+from train.networks.siamese import SiameseNetwork
 
 
 @pytest.mark.parametrize("name", BACKBONES)

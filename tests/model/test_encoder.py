@@ -4,9 +4,10 @@ from PIL import Image
 from torchvision import models
 
 from model.checkpoint import Checkpoint
-from model.encoder import SiameseNetwork
-from model.preprocess import frame_sketch, to_input
+from model.preprocess import frame_sketch
 from tests.drawings import fish
+from train.networks.inputs import to_input
+from train.networks.siamese import SiameseNetwork
 
 
 def photo() -> Image.Image:

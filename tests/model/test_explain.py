@@ -6,11 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from model import Encoder
-from model.encoder import SiameseNetwork
 from model.explain import explain
-from model.preprocess import frame_sketch, to_input
+from model.preprocess import frame_sketch
 from tests.drawings import fish
+from train.networks.encoder import encoder_of
+from train.networks.inputs import to_input
+from train.networks.siamese import SiameseNetwork
 
 
 def network(backbone: str, prototypes: int = 5, **options: bool) -> SiameseNetwork:
@@ -32,10 +33,10 @@ def photo() -> Image.Image:
 
 @pytest.mark.parametrize(
     ("backbone", "size", "side"),
-    [("resnet18", 64, 8), ("vgg11", 64, 8), ("googlenet", 64, 8), ("plain_cnn", 100, 100)],
+    [("resnet18", 64, 2), ("vgg11", 64, 2), ("googlenet", 64, 2), ("plain_cnn", 100, 1)],
 )
 def test_contributions_add_up_to_the_dot_product(backbone: str, size: int, side: int) -> None:
-    encoder = Encoder(network(backbone), size)
+    encoder = encoder_of(network(backbone), size)
     frame = frame_sketch(fish(), size)
     found = explain(encoder, frame, photo())
     expected = float(encoder.embed_frame(frame) @ encoder.embed_photos([photo()])[0])
@@ -43,12 +44,12 @@ def test_contributions_add_up_to_the_dot_product(backbone: str, size: int, side:
     assert found.sketch.shape == found.photo.shape == (side, side)
     assert found.sketch.sum() == pytest.approx(expected, abs=1e-4)
     assert found.photo.sum() == pytest.approx(expected, abs=1e-4)
-    assert found.photo.std() > 0
+    assert found.photo.std() > 0 or side == 1
 
 
 @pytest.mark.parametrize("normalise", [True, False])
 def test_they_do_without_prototypes_too(normalise: bool) -> None:
-    encoder = Encoder(network("resnet18", 0, normalise=normalise), 64)
+    encoder = encoder_of(network("resnet18", 0, normalise=normalise), 64)
     frame = frame_sketch(fish(), 64)
     found = explain(encoder, frame, photo())
     expected = float(encoder.embed_frame(frame) @ encoder.embed_photos([photo()])[0])
@@ -57,7 +58,7 @@ def test_they_do_without_prototypes_too(normalise: bool) -> None:
 
 
 def test_others_search_with_the_same_encoder_meanwhile() -> None:
-    encoder = Encoder(network("resnet18"), 64)
+    encoder = encoder_of(network("resnet18"), 64)
     frame, others = frame_sketch(fish(), 64), frame_sketch(fish().rotate(90), 64)
     alone, theirs = explain(encoder, frame, photo()), encoder.embed_frame(others)
     over = threading.Event()
@@ -85,7 +86,7 @@ def test_without_biases_the_parts_are_the_class_activation_map() -> None:
     """On the last feature map the contributions are known in closed form."""
     made = network("resnet18", 0)
     made.projection.bias.data.zero_()
-    encoder = Encoder(made, 256)  # the last maps are 8 x 8 then
+    encoder = encoder_of(made, 256)  # the last maps are 8 x 8 then
     frame = frame_sketch(fish(), 256)
     found = explain(encoder, frame, photo())
     with torch.no_grad():
@@ -98,10 +99,10 @@ def test_without_biases_the_parts_are_the_class_activation_map() -> None:
 
 
 def test_the_photo_encoder_is_explained_where_there_is_one() -> None:
-    other = Encoder(network("vgg11"), 128)
-    encoder = Encoder(network("resnet18"), 64, photo_encoder=lambda: other)
+    other = encoder_of(network("vgg11"), 128)
+    encoder = encoder_of(network("resnet18"), 64, other)
     frame = frame_sketch(fish(), 64)
     found = explain(encoder, frame, photo())
     expected = float(encoder.embed_frame(frame) @ other.embed_photos([photo()])[0])
     assert found.photo.sum() == pytest.approx(expected, abs=1e-4)
-    assert found.photo.shape == (8, 8)
+    assert found.photo.shape == (4, 4)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from model.checkpoint import Checkpoint, save_checkpoint
-from model.encoder import SiameseNetwork
+from model.checkpoint import Checkpoint
 from model.errors import CheckpointError, GalleryError
 from model.gallery import Built, build_gallery, gallery_is_current, photos_in
 from model.manifest import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS, Calibration, Photo
@@ -18,6 +17,8 @@ from model.progress import FILES
 from model.search import SketchSearch
 from model.starter import starter_photos
 from tests.drawings import fish
+from train.checkpoints import save_checkpoint
+from train.networks.siamese import SiameseNetwork
 
 
 def test_labels_come_from_folders_and_file_names(photo_folder: Path) -> None:

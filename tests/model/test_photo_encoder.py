@@ -7,13 +7,15 @@ import pytest
 import torch
 from PIL import Image
 
-from model.checkpoint import Checkpoint, save_checkpoint
-from model.encoder import Encoder, SiameseNetwork
+from model.checkpoint import Checkpoint
 from model.errors import CheckpointError
 from model.gallery import build_gallery, gallery_is_current, photos_in
-from model.manifest import PHOTO_WEIGHTS, PhotoEncoderInfo
+from model.manifest import PHOTO_ENCODER, PhotoEncoderInfo
 from model.search import SketchSearch
 from tests.drawings import fish
+from train.checkpoints import save_checkpoint
+from train.networks.encoder import encoder_of
+from train.networks.siamese import SiameseNetwork
 
 
 @pytest.fixture
@@ -45,13 +47,13 @@ def test_photos_go_through_their_own_network_unless_the_shared_one_is_asked_for(
 ) -> None:
     photos = [Image.open(photo.path) for photo in photos_in(photo_folder)][:3]
     encoder = checkpoint.encoder()
-    own, shared = Encoder(networks[1], 48), Encoder(networks[0], 32)
+    own, shared = encoder_of(networks[1], 48), encoder_of(networks[0], 32)
     for found, expected in (
         (encoder.embed_photos(photos), own.embed_photos(photos)),
         (encoder.embed_photos(photos, shared=True), shared.embed_photos(photos)),
         (encoder.embed_sketches([fish()]), shared.embed_sketches([fish()])),
     ):
-        assert np.abs(found - expected).max() < 2e-3, "fp16 rounds the weights"
+        assert np.abs(found - expected).max() < 1e-5
     apart = np.abs(own.embed_photos(photos) - shared.embed_photos(photos)).max()
     assert apart > 0.05, "both networks say different things, or this test shows nothing"
 
@@ -63,7 +65,7 @@ def test_a_query_never_loads_the_network_for_photos(
     built = build_gallery(checkpoint, photos, tmp_path / "gallery").checkpoint
     assert gallery_is_current(built.folder, checkpoint, photos)
     search = SketchSearch.load(built.folder)
-    (built.folder / PHOTO_WEIGHTS).unlink()
+    (built.folder / PHOTO_ENCODER).unlink()
     found = search.query(fish(), k=2)
     own = checkpoint.encoder().embed_photos([Image.open(found[0].photo)])[0]
     query = search.encoder.embed_sketches([fish()])[0]
@@ -71,6 +73,6 @@ def test_a_query_never_loads_the_network_for_photos(
 
 
 def test_a_missing_network_for_photos_is_named(checkpoint: Checkpoint) -> None:
-    (checkpoint.folder / PHOTO_WEIGHTS).unlink()
-    with pytest.raises(CheckpointError, match=f"{PHOTO_WEIGHTS} is missing"):
+    (checkpoint.folder / PHOTO_ENCODER).unlink()
+    with pytest.raises(CheckpointError, match=f"{PHOTO_ENCODER} is missing"):
         Checkpoint.open(checkpoint.folder)

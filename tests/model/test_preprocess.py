@@ -14,9 +14,9 @@ from model.preprocess import (
     frame_ink,
     frame_photo,
     frame_sketch,
-    to_input,
 )
 from tests.drawings import fish
+from train.networks.inputs import to_input
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:

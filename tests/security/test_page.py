@@ -9,10 +9,10 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.running import running_app
-from model.checkpoint import save_checkpoint
-from model.encoder import SiameseNetwork
 from model.gallery import build_gallery
 from model.manifest import Photo
+from train.checkpoints import save_checkpoint
+from train.networks.siamese import SiameseNetwork
 
 IMG = "<img src=x onerror=window.owned=1>"
 SCRIPT = '"><script>window.owned=2</script>'

@@ -13,7 +13,8 @@ import torch
 
 from model import CheckpointError, SketchSearch
 from model.checkpoint import Checkpoint
-from model.manifest import LAYOUT, MANIFEST, WEIGHTS, sha256
+from model.manifest import ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS, sha256
+from train.checkpoints import trained_network
 from train.data import DataError
 from train.frames import StoredFrames
 from train.runs import read
@@ -52,10 +53,17 @@ def test_weights_that_are_a_pickle_are_refused(
     tiny_checkpoint: Checkpoint, tmp_path: Path, sign: Path
 ) -> None:
     torch.save({"weight": Evil(sign)}, tmp_path / "evil.pt")
+    folder = tiny_checkpoint.folder
     for data in ((tmp_path / "evil.pt").read_bytes(), pickle.dumps(Evil(sign))):
-        put(tiny_checkpoint.folder, WEIGHTS, data)
+        put(folder, WEIGHTS, data)
         with pytest.raises(CheckpointError, match="does not fit"):
-            Checkpoint.open(tiny_checkpoint.folder).encoder()
+            trained_network(folder)
+        for name, said in ((HEADS, "lacks the heads"), (ENCODER, "cannot be run by OpenVINO")):
+            before = (folder / name).read_bytes()
+            put(folder, name, data)
+            with pytest.raises(CheckpointError, match=said):
+                Checkpoint.open(folder).encoder()
+            put(folder, name, before)
     assert not sign.exists()
 
 

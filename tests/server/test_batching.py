@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-import torch
 
 from model.checkpoint import Checkpoint
-from model.encoder import Embeddings
+from model.encoder import Embeddings, Encoder
 from model.preprocess import Pixels
-from server.batching import CORES, Batcher, BusyError
+from server.batching import Batcher, BusyError
 from server.metrics import Metrics
 
 SIDE = 32
@@ -44,13 +43,15 @@ Make = Callable[..., Batcher]
 
 @pytest.fixture
 def make(held: Held) -> Iterator[Make]:
-    """Makes a batcher of one worker that is busy with a frame numbered 99."""
+    """Makes a batcher that is busy with a frame numbered 99."""
     made: list[Batcher] = []
 
     def batcher(**options: int) -> Batcher:
-        held.go.release()  # for the pass that warms the encoder up
-        made.append(Batcher(held.embed, SIDE, Metrics(), workers=1, **options))
-        assert held.begun.acquire(timeout=20)
+        passes = options.get("batch", Encoder.BATCH).bit_length()
+        held.go.release(passes)  # those that warm the encoder up
+        made.append(Batcher(held.embed, SIDE, Metrics(), **options))
+        for _ in range(passes):
+            assert held.begun.acquire(timeout=20)
         made[-1].submit(frame(99), "first")
         assert held.begun.acquire(timeout=20)
         held.batches.clear()
@@ -69,9 +70,9 @@ def test_answers_are_those_of_single_frames_whatever_the_batches(
     random = np.random.default_rng(0)
     frames = random.integers(0, 256, (75, SIDE, SIDE)).astype(np.uint8)
     single = [encoder.embed_frame(each) for each in frames]
-    for batch, workers in ((1, 1), (7, 1), (32, 2)):
+    for batch in (1, 7, 32):
         metrics = Metrics()
-        batcher = Batcher(encoder.embed_frames, SIDE, metrics, batch=batch, workers=workers)
+        batcher = Batcher(encoder.embed_frames, SIDE, metrics, batch=batch)
         futures = [batcher.submit(each, str(i % 5)) for i, each in enumerate(frames)]
         for future, expected in zip(futures, single, strict=True):
             np.testing.assert_allclose(future.result(20), expected, atol=1e-5)
@@ -129,7 +130,7 @@ def test_an_encoder_that_never_works_fails_each_search() -> None:
     def embed(frames: Pixels) -> Embeddings:
         raise RuntimeError("no such kernel")
 
-    batcher = Batcher(embed, SIDE, Metrics(), workers=1)
+    batcher = Batcher(embed, SIDE, Metrics())
     for _ in range(2):
         with pytest.raises(RuntimeError, match="no such kernel"):
             batcher.submit(frame(1), "one").result(20)
@@ -159,22 +160,22 @@ def test_who_has_gone_is_not_embedded_and_the_worker_goes_on(make: Make, held: H
     assert held.batches == [[2]]
 
 
-def test_a_worker_that_is_alone_uses_all_cores_whatever_other_threads_use() -> None:
-    used: list[int] = []
+def test_batches_are_powers_of_two_and_each_size_is_prepared_before(make: Make, held: Held) -> None:
+    sizes: list[int] = []
 
     def embed(frames: Pixels) -> Embeddings:
-        used.append(torch.get_num_threads())
+        sizes.append(len(frames))
         return frames[:, 0, :1].astype(np.float32)
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(CORES + 1)
-    try:
-        batcher = Batcher(embed, SIDE, Metrics(), workers=1)
-        batcher.submit(frame(1), "one").result(20)
-        batcher.close()
-    finally:
-        torch.set_num_threads(threads)
-    assert used == [CORES, CORES]
+    batcher = Batcher(embed, SIDE, Metrics(), batch=12)
+    batcher.submit(frame(1), "one").result(20)
+    batcher.close()
+    assert sizes == [8, 4, 2, 1, 1]
+    busy = make(batch=12)
+    futures = [busy.submit(frame(number), str(number)) for number in range(13)]
+    held.go.release(4)
+    assert [float(future.result(20)[0]) for future in futures] == list(range(13))
+    assert [len(batch) for batch in held.batches] == [8, 4, 1]
 
 
 def test_a_fault_of_the_encoder_is_told_and_the_worker_goes_on(held: Held) -> None:
@@ -183,7 +184,7 @@ def test_a_fault_of_the_encoder_is_told_and_the_worker_goes_on(held: Held) -> No
             raise RuntimeError("out of memory")
         return frames[:, 0, :1].astype(np.float32)
 
-    batcher = Batcher(embed, SIDE, Metrics(), workers=1)
+    batcher = Batcher(embed, SIDE, Metrics())
     with pytest.raises(RuntimeError, match="out of memory"):
         batcher.submit(frame(7), "one").result(20)
     assert batcher.submit(frame(8), "one").result(20)[0] == 8

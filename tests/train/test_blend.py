@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from model import Checkpoint
-from model.backbones import build_backbone
 from train import batches
 from train import fit as fitting
 from train.__main__ import main
 from train.config import FitConfig
 from train.material import Sources, load_material
+from train.networks.backbones import build_backbone
 from train.runs import Run, load_run, save_best
 from train.teacher import Teachers, mix
 
@@ -148,7 +148,17 @@ def test_a_student_of_both_indexes_photos_with_the_second(
         == 0
     )
     assert json.loads((run / "log.jsonl").read_text().splitlines()[-1])["distil"] > 0
-    command = ["export", "--run", str(run), "--photo-encoder", str(half), "--out", str(out)]
+    command = [
+        "export",
+        "--precision",
+        "fp32",
+        "--run",
+        str(run),
+        "--photo-encoder",
+        str(half),
+        "--out",
+        str(out),
+    ]
     assert main(command) == 0
     photos = Checkpoint.open(out).manifest.photo_encoder
     assert photos is not None

@@ -61,7 +61,22 @@ def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
     cache = ["--cache", str(tmp_path / "cache")]
     assert main(["fit", *common, "--run", str(run), *cache, *settings.split()]) == 0
     photos = sketchy / "256x256" / "photo" / "tx_000000000000"
-    assert main(["export", "--run", str(run), "--out", str(out), "--photos", str(photos)]) == 0
+    assert (
+        main(
+            [
+                "export",
+                "--precision",
+                "fp32",
+                "--run",
+                str(run),
+                "--out",
+                str(out),
+                "--photos",
+                str(photos),
+            ]
+        )
+        == 0
+    )
     manifest = Checkpoint.open(out).folder / "manifest.json"
     before = json.loads(manifest.read_text())
     search = SketchSearch.load(out)
@@ -97,6 +112,6 @@ def test_without_prototypes_there_is_nothing_to_calibrate(
     settings += " --validation 0.5 --steps 1 --eval-every 1 --embedding-size 4 --loss supcon"
     folders = ["--sketchy", str(sketchy), "--run", str(run), "--cache", str(tmp_path / "cache")]
     assert main(["fit", *folders, *settings.split()]) == 0
-    assert main(["export", "--run", str(run), "--out", str(out)]) == 0
+    assert main(["export", "--precision", "fp32", "--run", str(run), "--out", str(out)]) == 0
     assert main(["calibrate", "--checkpoint", str(out), "--sketchy", str(sketchy)]) == 1
     assert "without prototypes" in capsys.readouterr().err

@@ -6,7 +6,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from model.encoder import SiameseNetwork
 from train import convolutions
 from train.convolutions import (
     DepthwiseConv2d,
@@ -14,6 +13,7 @@ from train.convolutions import (
     speed_up_convolutions,
     winograd,
 )
+from train.networks.siamese import SiameseNetwork
 
 
 def compare(plain: nn.Conv2d, other: nn.Module, batch: torch.Tensor, *, within: float) -> None:

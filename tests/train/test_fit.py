@@ -11,8 +11,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from model import Checkpoint, SketchSearch
+from model import SketchSearch
 from train.__main__ import main
+from train.checkpoints import trained_network
 from train.config import FitConfig
 from train.objective import Batch, loss_terms
 from train.precision import autocast, bf16_is_fast
@@ -231,10 +232,10 @@ def test_a_run_that_goes_on_from_a_checkpoint_stays_in_its_space(
     sketchy: Path, run: Path, tmp_path: Path
 ) -> None:
     start, further = tmp_path / "start", tmp_path / "further"
-    assert main(["export", "--run", str(run), "--out", str(start)]) == 0
+    assert main(["export", "--precision", "fp32", "--run", str(run), "--out", str(start)]) == 0
     split = ["--split", str(run / "split.json")]
     assert run_fit(sketchy, further, "--start", str(start), *split, "--steps", "10") == 0
-    before, after = Checkpoint.open(start).network(), load_run(further).network
+    before, after = trained_network(start), load_run(further).network
     assert torch.equal(after.prototypes, before.prototypes)
     assert not torch.equal(after.projection.weight, before.projection.weight)
 
@@ -252,7 +253,16 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(
     assert "last.pt is not there yet: this run begins anew" in "".join(capsys.readouterr())
     assert torch.load(stopped / "last.pt", weights_only=True)["step"] == 2
     (stopped / "last.pt").unlink()
-    command = ["export", "--run", str(stopped), "--last", "--out", str(tmp_path / "out")]
+    command = [
+        "export",
+        "--precision",
+        "fp32",
+        "--run",
+        str(stopped),
+        "--last",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(command) == 1
     assert "last.pt is missing" in capsys.readouterr().err
 
@@ -263,7 +273,7 @@ def test_a_start_and_a_teacher_of_different_spaces_are_refused(
     other, start = tmp_path / "other", tmp_path / "start"
     split = ["--split", str(run / "split.json")]
     assert run_fit(sketchy, other, *split, "--steps", "2", "--seed", "5") == 0
-    assert main(["export", "--run", str(run), "--out", str(start)]) == 0
+    assert main(["export", "--precision", "fp32", "--run", str(run), "--out", str(start)]) == 0
     both = ["--start", str(start), *split, "--steps", "2"]
     assert run_fit(sketchy, tmp_path / "r", *both, "--teacher", str(other)) == 1
     assert "embeds into another space than the teacher" in capsys.readouterr().err
@@ -275,11 +285,31 @@ def test_a_checkpoint_with_photos_is_exported_again_and_gone_on_from(
 ) -> None:
     out, mean = tmp_path / "out", tmp_path / "mean"
     photos = sketchy / "256x256" / "photo" / "tx_000000000000"
-    command = ["export", "--run", str(run), "--out", str(out), "--photos", str(photos)]
+    command = [
+        "export",
+        "--precision",
+        "fp32",
+        "--run",
+        str(run),
+        "--out",
+        str(out),
+        "--photos",
+        str(photos),
+    ]
     for _ in range(2):
         assert main(command) == 0
         assert len(SketchSearch.load(out).photos) == 30
-    export = ["export", "--run", str(run), "--mean-with", str(out), "--out", str(mean)]
+    export = [
+        "export",
+        "--precision",
+        "fp32",
+        "--run",
+        str(run),
+        "--mean-with",
+        str(out),
+        "--out",
+        str(mean),
+    ]
     assert main(export) == 0
     split = ["--split", str(run / "split.json")]
     assert run_fit(sketchy, tmp_path / "on", "--start", str(out), *split, "--steps", "2") == 0
@@ -304,15 +334,27 @@ def test_the_mean_of_a_run_and_where_it_started_is_exported(
             other.network.projection.weight.mul_(3)
             other.network.prototypes.mul_(prototypes)
         save_best(begun, other.network, other.config, other.classes, {}, other.step)
-        assert main(["export", "--run", str(begun), "--out", str(start)]) == 0
+        assert (
+            main(["export", "--precision", "fp32", "--run", str(begun), "--out", str(start)]) == 0
+        )
 
     export_start(prototypes=1)
-    command = ["export", "--run", str(run), "--mean-with", str(start), "--out", str(out)]
+    command = [
+        "export",
+        "--precision",
+        "fp32",
+        "--run",
+        str(run),
+        "--mean-with",
+        str(start),
+        "--out",
+        str(out),
+    ]
     assert main(command) == 0
-    mean = Checkpoint.open(out).network()
+    mean = trained_network(out)
     assert torch.allclose(mean.projection.weight, 2 * before, rtol=2e-3, atol=1e-5)
-    assert main([*command[:5], str(start), *command[5:]]) == 0  # once more, a third each
-    mean_of_three = Checkpoint.open(out).network().projection.weight
+    assert main([*command[:7], str(start), *command[7:]]) == 0  # once more, a third each
+    mean_of_three = trained_network(out).projection.weight
     assert torch.allclose(mean_of_three, (1 + 3 + 3) / 3 * before, rtol=2e-3, atol=1e-5)
     for name, value in trained.network.backbone.state_dict().items():
         assert torch.allclose(mean.backbone.state_dict()[name], value, rtol=2e-3, atol=1e-4), name
@@ -326,7 +368,17 @@ def test_export_and_evaluate(
 ) -> None:
     out = tmp_path / "checkpoint"
     photos = sketchy / "256x256" / "photo" / "tx_000000000000"
-    command = ["export", "--run", str(run), "--out", str(out), "--photos", str(photos)]
+    command = [
+        "export",
+        "--precision",
+        "fp32",
+        "--run",
+        str(run),
+        "--out",
+        str(out),
+        "--photos",
+        str(photos),
+    ]
     assert main(command) == 0
     search = SketchSearch.load(out)
     assert len(search.photos) == 30
@@ -354,7 +406,10 @@ def test_export_and_evaluate(
     ("command", "said"),
     [
         (["fit", "--sketchy", "{tmp}", "--run", "{tmp}/r"], "does not look like the Sketchy"),
-        (["export", "--run", "{tmp}", "--out", "{tmp}/o"], "has not been evaluated yet"),
+        (
+            ["export", "--precision", "fp32", "--run", "{tmp}", "--out", "{tmp}/o"],
+            "has not been evaluated yet",
+        ),
         (["evaluate", "--photos", "{tmp}", "--sketches", "{tmp}"], "no pictures"),
         (
             ["evaluate", "--photos", "{tmp}", "--sketches", "{tmp}", "--checkpoint", "{tmp}"],

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from model import Checkpoint, SketchSearch
-from model.encoder import Encoder
 from train.__main__ import main
+from train.networks.encoder import encoder_of
 from train.runs import load_run
 
 COMMON = [
@@ -49,7 +49,10 @@ def test_an_evaluation_as_table_json_and_one_html_file(
     runs: tuple[Path, Path], sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = tmp_path / "checkpoint"
-    assert main(["export", "--run", str(runs[1]), "--out", str(checkpoint)]) == 0
+    assert (
+        main(["export", "--precision", "fp32", "--run", str(runs[1]), "--out", str(checkpoint)])
+        == 0
+    )
     capsys.readouterr()
     files = tmp_path / "figures.json", tmp_path / "report.html"
     command = ["evaluate", "--checkpoint", str(checkpoint), "--sketchy", str(sketchy)]
@@ -89,7 +92,10 @@ def test_the_checkpoints_own_split_is_used_unless_all_pictures_are_asked_for(
     runs: tuple[Path, Path], sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = tmp_path / "checkpoint"
-    assert main(["export", "--run", str(runs[1]), "--out", str(checkpoint)]) == 0
+    assert (
+        main(["export", "--precision", "fp32", "--run", str(runs[1]), "--out", str(checkpoint)])
+        == 0
+    )
     command = ["evaluate", "--checkpoint", str(checkpoint), "--sketchy", str(sketchy)]
     assert main(command) == 0
     assert "holds out were used" in capsys.readouterr().out
@@ -135,7 +141,17 @@ def test_points_anywhere_are_searched_by_their_euclidean_distance(
     photos = sketchy / "256x256" / "photo" / "tx_000000000000"
     sketch = next((sketchy / "256x256" / "sketch" / "tx_000000000000" / "cow").iterdir())
     out = tmp_path / "checkpoint"
-    command = ["export", "--run", str(runs[0]), "--out", str(out), "--photos", str(photos)]
+    command = [
+        "export",
+        "--precision",
+        "fp32",
+        "--run",
+        str(runs[0]),
+        "--out",
+        str(out),
+        "--photos",
+        str(photos),
+    ]
     assert main(command) == 0
     search = SketchSearch.load(out)
     rows = search.encoder.embed_photos([Image.open(photo.path) for photo in search.photos])
@@ -151,14 +167,23 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
     runs: tuple[Path, Path], sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone, both = tmp_path / "alone", tmp_path / "both"
-    assert main(["export", "--run", str(runs[1]), "--out", str(alone)]) == 0
+    assert main(["export", "--precision", "fp32", "--run", str(runs[1]), "--out", str(alone)]) == 0
     other = ["--backbone", "resnet18", "--embedding-size", "16", "--start", str(alone)]
     fit(sketchy, tmp_path / "other", *other)
-    command = ["export", "--run", str(runs[1]), "--out", str(both), "--photo-encoder"]
+    command = [
+        "export",
+        "--precision",
+        "fp32",
+        "--run",
+        str(runs[1]),
+        "--out",
+        str(both),
+        "--photo-encoder",
+    ]
     assert main([*command, str(tmp_path / "other")]) == 0
     encoder, second = SketchSearch.load(both).encoder, load_run(tmp_path / "other").network
     photo = Image.new("RGB", (64, 64), "darkgreen")
-    expected = Encoder(second, 32).embed_photos([photo])
+    expected = encoder_of(second, 32).embed_photos([photo])
     assert np.abs(encoder.embed_photos([photo]) - expected).max() < 2e-3
     figures = tmp_path / "figures.json"
     evaluate = ["evaluate", "--sketchy", str(sketchy), "--json", str(figures), "--checkpoint"]
@@ -173,7 +198,7 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
     assert found["shared"] == found["alone"] != found["both"]
     assert main([*command, str(tmp_path / "other"), "--photo-size", "48"]) == 0
     larger = Checkpoint.open(both).encoder().embed_photos([photo])
-    expected = Encoder(second, 48).embed_photos([photo])
+    expected = encoder_of(second, 48).embed_photos([photo])
     assert np.abs(larger - expected).max() < 2e-3
     capsys.readouterr()
     assert main([*command, str(tmp_path / "other"), "--photo-size", "7"]) == 1
@@ -202,7 +227,10 @@ def test_the_last_weights_are_exported_when_they_are_asked_for(
     biases = {}
     for option in ([], ["--last"]):
         out = tmp_path / f"checkpoint{len(option)}"
-        assert main(["export", "--run", str(run), "--out", str(out), *option]) == 0
+        assert (
+            main(["export", "--precision", "fp32", "--run", str(run), "--out", str(out), *option])
+            == 0
+        )
         opened = Checkpoint.open(out)
-        biases[opened.manifest.training["steps_done"]] = opened.encoder().network.projection.bias
+        biases[opened.manifest.training["steps_done"]] = opened.encoder().head.bias
     torch.testing.assert_close(biases[9], biases[8] + 1, rtol=0, atol=2e-3)

@@ -1,6 +1,6 @@
 """The convolutional part of an encoder, without its classifier, by name."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -63,12 +63,6 @@ def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, i
     raise ValueError(f"There is no backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
 
 
-def stages(backbone: nn.Module) -> list[nn.Module]:
-    """The modules of a backbone through which everything passes, first to last."""
-    own: Iterable[nn.Module] = getattr(backbone, "stages", None) or backbone.children()
-    return list(own)
-
-
 def fold_batch_norms(backbone: nn.Module) -> None:
     """Puts batch norms into the weights and biases of the convolutions before them.
 
@@ -98,10 +92,6 @@ class _GoogLeNet(nn.Module):
         for head in ("aux1", "aux2", "avgpool", "dropout", "fc"):
             delattr(self.network, head)
 
-    @property
-    def stages(self) -> list[nn.Module]:
-        return list(self.network.children())
-
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         # Its ImageNet weights were trained on inputs scaled to -1 to 1, not by mean and deviation.
         maps: torch.Tensor = self.network._transform_input(batch)
@@ -127,10 +117,6 @@ class _PlainCNN(nn.Module):
             nn.Linear(channels[-1] * PLAIN_CNN_SIDE**2, 500), nn.ReLU(), nn.Linear(500, 500)
         )
 
-    @property
-    def stages(self) -> list[nn.Module]:
-        return list(self.maps)
-
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         maps = self.maps(batch.mean(dim=1, keepdim=True))
         hidden: torch.Tensor = self.hidden(maps.flatten(1)).relu()
@@ -150,10 +136,6 @@ class _EfficientNetLite(nn.Module):
         else:
             self.network = EfficientNet.from_name(dashed)
         del self.network._fc
-
-    @property
-    def stages(self) -> list[nn.Module]:
-        return list(self.network._blocks)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         maps: torch.Tensor = self.network.extract_features(batch)

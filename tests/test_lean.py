@@ -1,0 +1,73 @@
+"""The app does without PyTorch, and tells nobody of what it does."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from model.checkpoint import Checkpoint
+
+ROOT = Path(__file__).parent.parent
+
+WATCHED = """
+import json, sys
+reached = []
+def watch(event, given):
+    if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.posix_spawn"):
+        if event != "socket.connect" or not isinstance(given[1], (str, bytes)):
+            reached.append([event, repr(given[1:])])
+sys.addaudithook(watch)
+"""
+
+SERVE = (
+    WATCHED
+    + """
+import app
+from pathlib import Path
+from PIL import Image, ImageDraw
+galleries = app.open_galleries(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+app.build_app(galleries)
+drawing = Image.new("L", (90, 90), 255)
+ImageDraw.Draw(drawing).ellipse((10, 20, 80, 70), outline=0, width=3)
+found = galleries.search().query(drawing, k=2)
+"""
+)
+
+EXPORT = (
+    WATCHED
+    + """
+import torch
+import numpy as np
+from pathlib import Path
+from train.networks.onnx import write_backbone
+from train.networks.siamese import SiameseNetwork
+frames = np.random.default_rng(0).integers(0, 256, (8, 32, 32), dtype=np.uint8)
+write_backbone(SiameseNetwork("resnet18", 8, 3), 32, Path(sys.argv[1]) / "encoder.onnx", frames)
+found = [Path(sys.argv[1]) / "encoder.onnx"]
+"""
+)
+
+TELL = """
+loaded = [name for name, module in sys.modules.items() if module is not None]
+names = {name.partition(".")[0] for name in loaded}
+print(json.dumps([len(found), sorted(names & {"torch", "openvino_telemetry", "train"}), reached]))
+"""
+
+
+def run(program: str, *arguments: Path) -> list[object]:
+    command = [sys.executable, "-c", program + TELL, *map(str, arguments)]
+    ended = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    told: list[object] = json.loads(ended.stdout.splitlines()[-1])
+    return told
+
+
+def test_the_app_never_imports_torch_and_reaches_no_host(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    assert run(SERVE, tiny_checkpoint.folder, photo_folder, tmp_path / "g") == [2, [], []]
+
+
+def test_an_export_reaches_no_host(tmp_path: Path) -> None:
+    _, loaded, reached = run(EXPORT, tmp_path)
+    assert loaded == ["torch", "train"]
+    assert reached == []

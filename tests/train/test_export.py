@@ -1,0 +1,102 @@
+"""Networks as ONNX, beside the same ones in PyTorch."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+from model.checkpoint import Checkpoint
+from model.manifest import ENCODER, MANIFEST
+from model.runtime import OnnxBackbone
+from tests.conftest import make_checkpoint
+from train.__main__ import main
+from train.data import DataError
+from train.export import _check_loss
+from train.networks.backbones import BACKBONES, PLAIN_CNN_SIDE
+from train.networks.encoder import TorchBackbone
+from train.networks.onnx import write_backbone
+from train.networks.siamese import SiameseNetwork
+from train.runs import load_run
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_a_backbone_gives_the_maps_that_it_gives_in_pytorch(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = SiameseNetwork(name, 8, 3, standardise=name == "resnet18")
+    side = PLAIN_CNN_SIDE if name == "plain_cnn" else 64
+    frames = np.random.default_rng(0).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
+    expected = TorchBackbone(network)(frames)
+    write_backbone(network, side, tmp_path / "network.onnx")
+    found = OnnxBackbone(tmp_path / "network.onnx")(frames)
+    np.testing.assert_allclose(found, expected, atol=2e-3 * float(np.abs(expected).max()))
+
+
+def test_an_export_has_weights_of_7_bits_and_says_what_they_cost(
+    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out, cache = tmp_path / "run", tmp_path / "out", ["--cache", str(tmp_path / "cache")]
+    settings = "--backbone resnet18 --input-size 32 --classes all --sketch-batch 8 --photo-batch 8"
+    settings += " --validation 0.5 --steps 40 --eval-every 40 --embedding-size 8 --lr 0.002"
+    assert (
+        main(["fit", "--sketchy", str(sketchy), "--run", str(run), *cache, *settings.split()]) == 0
+    )
+    assert json.loads((run / "sources.json").read_text())["sketchy"] == str(sketchy)
+    capsys.readouterr()
+    assert main(["export", "--run", str(run), "--out", str(out), *cache]) == 0
+    assert "P@12 on held-out pictures: " in capsys.readouterr().out
+    arrays = map(numpy_helper.to_array, onnx.load(out / ENCODER).graph.initializer)
+    kernels = [array for array in arrays if array.ndim == 4 and array.size > 3]
+    assert len(kernels) == 20, "the convolutions of a ResNet18"
+    assert all(kernel.dtype == np.int8 and np.abs(kernel).max() <= 64 for kernel in kernels)
+    frames = np.random.default_rng(0).integers(0, 256, (8, 32, 32), dtype=np.uint8)
+    coloured = np.repeat(frames[..., None], 3, axis=3)
+    exact = TorchBackbone(load_run(run).network)(coloured).mean(axis=(2, 3))
+    found = Checkpoint.open(out).encoder().maps(frames).mean(axis=(2, 3))
+    cosines = (exact * found).sum(axis=1) / np.linalg.norm(exact, axis=1)
+    assert (cosines / np.linalg.norm(found, axis=1)).min() > 0.98
+
+
+def test_8_bits_that_cost_too_much_are_refused() -> None:
+    _check_loss(0.6, 0.5951)
+    with pytest.raises(DataError, match="from 0.6000 to 0.5940.*Nothing was written.*fp32"):
+        _check_loss(0.6, 0.594)
+
+
+def test_a_run_that_does_not_know_its_pictures_asks_for_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = make_checkpoint(tmp_path / "checkpoint").folder
+    (checkpoint / "split.json").write_text('{"validation_ids": []}')
+    assert main(["export", "--run", str(checkpoint), "--out", str(tmp_path / "out")]) == 1
+    assert "Add --sketchy DIR" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_older_checkpoint_is_converted_with_its_network_for_photos(tmp_path: Path) -> None:
+    older, out = make_checkpoint(tmp_path / "older", own_for_photos=True), tmp_path / "new"
+    photo = np.full((1, 48, 48, 3), 90, np.uint8)
+    expected = older.encoder().photo_encoder.maps(photo)
+    folder = older.folder
+    (folder / "split.json").write_text('{"validation_ids": []}')
+    manifest = json.loads((folder / MANIFEST).read_text())
+    calibration = {"temperature": 1.5, "error": 0.1, "least_similarity": 0.5}
+    for name in ("encoder.onnx", "photos.onnx", "heads.safetensors"):
+        (folder / name).unlink()
+        del manifest["sha256"][name]
+    del manifest["pose"]
+    manifest |= {"format": 1, "calibration": calibration}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    command = ["export", "--precision", "fp32", "--run", str(folder), "--out"]
+    assert main([*command, str(out)]) == 0
+    converted = Checkpoint.open(out)
+    assert converted.manifest.name == "tiny"
+    assert converted.manifest.calibration is not None
+    assert converted.manifest.calibration.temperature == 1.5
+    found = converted.encoder().photo_encoder.maps(photo)
+    np.testing.assert_allclose(found, expected, atol=2e-2 * float(np.abs(expected).max()))
+    shutil.rmtree(folder)

@@ -1,0 +1,215 @@
+"""Writes checkpoint folders, and reads networks from them to go on with."""
+
+import shutil
+from collections.abc import Collection, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+
+from model.checkpoint import Checkpoint
+from model.errors import CheckpointError
+from model.files import replacing
+from model.head import Floats, Head
+from model.manifest import (
+    CHECKPOINT_FILES,
+    ENCODER,
+    GALLERY_FILES,
+    HEADS,
+    MANIFEST,
+    PHOTO_ENCODER,
+    PHOTO_WEIGHTS,
+    RESTORE,
+    THUMBNAILS,
+    WEIGHTS,
+    Calibration,
+    Manifest,
+    PhotoEncoderInfo,
+    PoseInfo,
+    sha256,
+)
+from model.preprocess import Pixels
+from model.versions import CURRENT, clean, hold_current
+from train.networks.encoder import head_of_network
+from train.networks.onnx import write_backbone
+from train.networks.siamese import SiameseNetwork
+
+
+@dataclass(frozen=True)
+class CalibrationFrames:
+    """Frames of training pictures, of which the ranges of activations are learned.
+
+    Attributes:
+        shared: sketches, and some photos, as the shared network sees them.
+        photos: photos as a network of their own sees them.
+    """
+
+    shared: Sequence[Pixels]
+    photos: Sequence[Pixels] = ()
+
+
+def save_checkpoint(
+    folder: Path,
+    network: SiameseNetwork,
+    *,
+    name: str,
+    backbone: str,
+    input_size: int,
+    classes: Sequence[str],
+    training: dict[str, Any],
+    metrics: dict[str, Any],
+    photo_network: SiameseNetwork | None = None,
+    photo_encoder: PhotoEncoderInfo | None = None,
+    frames: CalibrationFrames | None = None,
+    calibration: Calibration | None = None,
+) -> Checkpoint:
+    """Writes networks, weights in fp16 and a manifest without photos.
+
+    Args:
+        photo_network: a stronger network for photos, with the same prototypes, and
+        photo_encoder: what it is.
+        frames: to quantise the networks by; without them they are written in fp32.
+        calibration: of guesses, where it is known already.
+
+    Raises:
+        CheckpointError: a weight does not fit into fp16.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes = {WEIGHTS: _save_weights(network, folder / WEIGHTS)}
+    hashes[ENCODER] = _save_backbone(
+        network, input_size, folder / ENCODER, frames.shared if frames else None
+    )
+    heads = {"sketches": head_of_network(network)}
+    if photo_network is not None and photo_encoder is not None:
+        hashes[PHOTO_WEIGHTS] = _save_weights(photo_network, folder / PHOTO_WEIGHTS)
+        hashes[PHOTO_ENCODER] = _save_backbone(
+            photo_network,
+            photo_encoder.input_size,
+            folder / PHOTO_ENCODER,
+            frames.photos if frames else None,
+        )
+        heads["photos"] = head_of_network(photo_network)
+    hashes[HEADS] = _save_heads(heads, folder / HEADS)
+    pose = heads["sketches"].pose
+    manifest = Manifest(
+        name=name,
+        backbone=backbone,
+        projection_size=network.projection.out_features,
+        embedding_size=heads["sketches"].size,
+        input_size=input_size,
+        scale=network.scale,
+        normalise=network.normalise,
+        standardise=network.standardise,
+        classes=list(classes),
+        training=training,
+        metrics=metrics,
+        sha256=hashes,
+        photo_encoder=photo_encoder,
+        calibration=calibration,
+        pose=PoseInfo(pose.cells, len(pose.bias), pose.weight) if pose else None,
+    )
+    manifest.save(folder)
+    clear_others(folder, hashes)
+    return Checkpoint.open(folder)
+
+
+def clear_others(folder: Path, kept: Collection[str]) -> None:
+    """Deletes what an older checkpoint or gallery in a folder had, but the files to keep."""
+    for stale in {*CHECKPOINT_FILES, CURRENT, *GALLERY_FILES}.difference(kept):
+        (folder / stale).unlink(missing_ok=True)
+    shutil.rmtree(folder / THUMBNAILS, ignore_errors=True)
+    clean(folder)
+
+
+def trained_network(folder: Path, *, photos: bool = False) -> SiameseNetwork:
+    """The network of a checkpoint as it was trained, with its weights as fp32.
+
+    Args:
+        folder: a checkpoint folder, of the format before, too.
+        photos: the network for photos, where there is one; else the shared one.
+
+    Raises:
+        CheckpointError: the folder has no weights, or not those of the network in its manifest.
+    """
+    folder, lock = hold_current(folder)
+    manifest = Manifest.read(folder / MANIFEST, older=True)
+    other = manifest.photo_encoder if photos else None
+    path = folder / (PHOTO_WEIGHTS if other else WEIGHTS)
+    backbone = other.backbone if other else manifest.backbone
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path} is missing, which training goes on from. Name the checkpoint that "
+            "'python -m train export' has written."
+        )
+    try:
+        network = SiameseNetwork(
+            backbone,
+            manifest.projection_size,
+            manifest.prototypes,
+            scale=manifest.scale,
+            normalise=manifest.normalise,
+            standardise=other.standardise if other else manifest.standardise,
+            **pose_options(manifest.pose),
+        )
+        if sha256(path) != manifest.sha256.get(path.name):
+            raise ValueError("its sha256 differs")
+        network.load_state_dict(load_file(path))
+    except ImportError as error:
+        raise CheckpointError(
+            f"The {backbone} of {folder} needs a package: pip install {error.name}."
+        ) from error
+    except (SafetensorError, RuntimeError, ValueError, OSError) as error:
+        raise CheckpointError(
+            f"{path} does not fit the {backbone} that {MANIFEST} describes. {RESTORE}"
+        ) from error
+    del lock  # Until now it kept the version from being deleted.
+    return network
+
+
+def pose_options(pose: PoseInfo | None) -> dict[str, Any]:
+    """What `SiameseNetwork` is told of a pose."""
+    if pose is None:
+        return {}
+    return {"pose": pose.size, "pose_cells": pose.cells, "pose_weight": pose.weight}
+
+
+def _save_backbone(
+    network: SiameseNetwork, input_size: int, path: Path, frames: Sequence[Pixels] | None
+) -> str:
+    with replacing(path) as unfinished:
+        write_backbone(deepcopy(network).cpu(), input_size, unfinished, frames)
+        unfinished.chmod(0o644)
+    return sha256(path)
+
+
+def _save_heads(heads: dict[str, Head], path: Path) -> str:
+    arrays: dict[str, Floats] = {"prototypes": heads["sketches"].prototypes}
+    for part, head in heads.items():
+        arrays |= {f"{part}.matrix": head.matrix, f"{part}.bias": head.bias}
+        if head.pose:
+            arrays[f"{part}.pose.matrix"] = head.pose.matrix
+            arrays[f"{part}.pose.bias"] = head.pose.bias
+    with replacing(path) as unfinished:
+        save_arrays(arrays, unfinished)
+        unfinished.chmod(0o644)
+    return sha256(path)
+
+
+def _save_weights(network: SiameseNetwork, path: Path) -> str:
+    """Writes weights in fp16 under a temporary name first; returns the sha256 of the file."""
+    weights = {
+        key: value.half().contiguous() if value.is_floating_point() else value
+        for key, value in network.state_dict().items()
+    }
+    for key, value in weights.items():
+        if not bool(torch.isfinite(value).all()):
+            raise CheckpointError(f"{key} is not finite in fp16; the training has diverged.")
+    with replacing(path) as unfinished:
+        save_file(weights, unfinished)
+        unfinished.chmod(0o644)
+    return sha256(path)

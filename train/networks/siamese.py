@@ -1,0 +1,147 @@
+"""The Siamese network: one backbone and one projection for sketches and photos."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from train.networks.backbones import build_backbone
+
+LEAST_SPREAD = 1e-3
+"""Added to the deviation of an image, so that blank paper does not divide by zero."""
+
+
+class SiameseNetwork(nn.Module):
+    """Backbone, average pooling, and a linear layer to a point, as a rule on the unit sphere.
+
+    `prototypes` hold one such point a class. They are what the cosine softmax of the training
+    pulls sketches and photos of a class to, and they let `embed` append what the network thinks
+    of the class. A network that was trained without them has none, and appends nothing.
+
+    Args:
+        backbone: one of `train.networks.backbones.BACKBONES`.
+        projection_size: numbers in the projection.
+        num_classes: number of prototypes; 0 for none.
+        scale: inverse temperature of the class posterior.
+        normalise: put projections on the unit sphere; without it they are points anywhere,
+            compared by Euclidean distance, and there are no prototypes.
+        standardise: shift and scale every image to zero mean and unit variance first. Dark lines
+            on white paper and photos then differ less before the first layer, so that training
+            from random weights finds what they share sooner.
+        pretrained: start from ImageNet weights.
+        pose: numbers for each cell of the pose, the part of an embedding that tells the layout;
+            0 for an encoder without (see `model.head.PoseHead`).
+        pose_cells: cells of the pose, a side.
+        pose_weight: what a cosine of poses counts beside that of the other part.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        projection_size: int,
+        num_classes: int,
+        *,
+        scale: float = 16.0,
+        normalise: bool = True,
+        standardise: bool = False,
+        pretrained: bool = False,
+        pose: int = 0,
+        pose_cells: int = 2,
+        pose_weight: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if num_classes and not normalise:
+            raise ValueError("Prototypes are points on the unit sphere: normalise, or have none.")
+        self.backbone, channels = build_backbone(backbone, pretrained=pretrained)
+        self.projection = nn.Linear(channels, projection_size)
+        prototypes = torch.randn(num_classes, projection_size)
+        self.prototypes = nn.Parameter(prototypes, requires_grad=num_classes > 0)
+        self.scale, self.normalise, self.standardise = scale, normalise, standardise
+        self.pose = nn.Linear(channels, pose) if pose else None
+        self.pose_cells, self.pose_weight = pose_cells, pose_weight
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """`(n, 3, h, w)` images to `(n, projection_size)` rows, in the type of the weights."""
+        return self.place(self.points(batch))
+
+    def points(self, batch: torch.Tensor) -> torch.Tensor:
+        """What `forward` returns, before it is put on the unit sphere."""
+        pooled = self.pooled(batch)
+        with torch.autocast(batch.device.type, enabled=False):
+            points: torch.Tensor = self.projection(pooled)
+        return points
+
+    def pooled(self, batch: torch.Tensor) -> torch.Tensor:
+        """The backbone's maps, each its mean: `(n, channels)`, in the type of the projection."""
+        return self.maps(batch).mean(dim=(2, 3))
+
+    def maps(self, batch: torch.Tensor) -> torch.Tensor:
+        """The backbone's maps: `(n, channels, h', w')`, in the type of the projection."""
+        if self.standardise:
+            spread, mean = torch.std_mean(batch, dim=(1, 2, 3), keepdim=True)
+            batch = (batch - mean) / (spread + LEAST_SPREAD)
+        maps: torch.Tensor = self.backbone(batch)
+        return maps.to(self.projection.weight.dtype)
+
+    def poses(self, maps: torch.Tensor) -> torch.Tensor:
+        """Maps to poses, `(n, cells * cells * pose)` rows of length 1; see `PoseHead`."""
+        assert self.pose is not None
+        cells = functional.adaptive_avg_pool2d(maps, self.pose_cells).flatten(2).transpose(1, 2)
+        return functional.normalize(self.pose(cells).flatten(1), dim=1)
+
+    def place(self, points: torch.Tensor) -> torch.Tensor:
+        """`(n, projection_size)` points to where projections lie."""
+        return functional.normalize(points, dim=1) if self.normalise else points
+
+    def cosines(self, projected: torch.Tensor) -> torch.Tensor:
+        """`(n, projection_size)` to `(n, num_classes)` cosines with the prototypes."""
+        return projected @ functional.normalize(self.prototypes, dim=1).T
+
+    def extend(self, projected: torch.Tensor) -> torch.Tensor:
+        """Projection and class posterior as one embedding of length 1.
+
+        `[e, sqrt(softmax(scale * e . W))] / sqrt(2)`: the square roots of two distributions
+        have their Bhattacharyya coefficient (1943) as dot product, so two images are near when
+        they look alike and when they are thought to be of the same class.
+
+        Args:
+            projected: `(n, projection_size)` rows of length 1.
+
+        Returns:
+            `(n, projection_size + num_classes)` rows of length 1; without prototypes the
+            projections as they are.
+        """
+        if not len(self.prototypes):
+            return projected
+        posterior = torch.softmax(self.scale * self.cosines(projected), dim=1)
+        return torch.cat([projected, posterior.sqrt()], dim=1) / 2**0.5
+
+    @torch.inference_mode()
+    def embed(self, batch: torch.Tensor, *, mirror: bool = False) -> torch.Tensor:
+        """Embeddings of a batch from `train.networks.inputs.to_input`.
+
+        Args:
+            batch: `(n, 3, h, w)`.
+            mirror: take the mean of each image and its mirror image, for twice the time; used
+                for photos, which are embedded once.
+
+        Returns:
+            `(n, size)` float32 rows: projection, posterior, and the pose of the unmirrored image
+            where the network has one.
+        """
+        maps = self.maps(batch)
+        embedded = self.extend(self._project(maps, batch, mirror=mirror))
+        if self.pose is not None:
+            poses = self.pose_weight**0.5 * self.poses(maps)
+            embedded = torch.cat([embedded, poses], dim=1) / (1 + self.pose_weight) ** 0.5
+        return embedded
+
+    def project(self, batch: torch.Tensor, *, mirror: bool = False) -> torch.Tensor:
+        """Projections of a batch; with `mirror`, the mean of each image and its mirror image."""
+        return self._project(self.maps(batch), batch, mirror=mirror)
+
+    def _project(self, maps: torch.Tensor, batch: torch.Tensor, *, mirror: bool) -> torch.Tensor:
+        with torch.autocast(batch.device.type, enabled=False):
+            projected: torch.Tensor = self.place(self.projection(maps.mean(dim=(2, 3))))
+        if mirror:
+            projected = self.place((projected + self(batch.flip(3))) / 2)
+        return projected
