@@ -8,11 +8,14 @@ from pathlib import Path
 
 from model.checkpoint import Checkpoint, save_checkpoint
 from model.files import replacing
-from model.gallery import build_gallery, photos_in
+from model.gallery import build_gallery
 from model.manifest import WEIGHTS, PhotoEncoderInfo
+from model.photos import find_photos
 from model.versions import versions_in
+from model.walk import named
 from train.config import MAX_SIZE
 from train.data import DataError, Split
+from train.journal import say
 from train.runs import SPLIT, Run, load_run, mean_weights
 from train.teacher import same_prototypes
 
@@ -64,7 +67,7 @@ def export(
         _check_split(run, other.folder)
     if out.is_dir() and any(out.iterdir()) and not _is_exported(out):
         raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
-    gallery = [photo for folder in photos for photo in photos_in(folder)]
+    found = find_photos(photos, [out])
     checkpoint = save_checkpoint(
         out,
         trained.network,
@@ -87,7 +90,12 @@ def export(
     )
     with replacing(out / SPLIT) as unfinished:
         shutil.copyfile(run / SPLIT, unfinished)
-    return build_gallery(checkpoint, gallery, out).checkpoint if gallery else checkpoint
+    if not photos:
+        return checkpoint
+    built = build_gallery(checkpoint, found.photos, out)
+    for line in named([*found.left_out, *built.left_out]):
+        say(line)
+    return built.checkpoint
 
 
 def _is_exported(folder: Path) -> bool:
