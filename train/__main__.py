@@ -490,8 +490,8 @@ def _index(commands: Commands) -> None:
         "the folder it is in. What is left out is named, with the remedy: files with the same "
         "content, raw files of cameras, what cannot be read. Hidden files are passed over. Given "
         "again, the command brings the gallery up to date, and reads only photos that are new or "
-        "have changed; after a stop or a kill it goes on where it was. An app that serves the gallery goes on meanwhile, and "
-        "takes the new one over within a second of the next search.",
+        "have changed; after a stop or a kill it goes on where it was. An app that serves the "
+        "gallery goes on meanwhile, and takes the new one over within a second of the next search.",
     )
     parser.add_argument(
         "--photos",
