@@ -1,6 +1,7 @@
 """ICC profiles that tests make themselves, after the ICC specification, version 2.4."""
 
 import struct
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,7 +59,9 @@ def grey_profile(gamma: float) -> bytes:
     return _profile(b"GRAY", b"XYZ ", b"mntr", {b"kTRC": _curve(gamma)})
 
 
-def cmyk_profile(corners: dict[tuple[int, int, int, int], tuple[float, float, float]]) -> bytes:
+def cmyk_profile(
+    corners: Mapping[tuple[int, int, int, int], tuple[float, float, float]],
+) -> bytes:
     """A profile of a press, by the L*, a*, b* of inks of 0 or 1 each; others are black."""
     grid = b""
     for number in range(16):

@@ -286,7 +286,7 @@ def test_names_that_cannot_be_printed_are_named_all_the_same(
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_names_are_the_same_composed_or_decomposed(index: Index, tmp_path: Path, form: Any) -> None:
     """Apple decomposes names; tables are typed elsewhere, and the other way round."""
-    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    other: Any = {"NFC": "NFD", "NFD": "NFC"}[form]
     labels = tmp_path / "labels.csv"
     rows = ["file,label"]
     for number in range(3):
