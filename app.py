@@ -25,9 +25,11 @@ import uvicorn
 
 from model import Checkpoint, GalleryError, SketchZooError
 from model.checkpoint import SHIPPED
-from model.gallery import build_gallery, gallery_is_current, photos_in
+from model.gallery import build_gallery, gallery_is_current
 from model.manifest import EngineName
+from model.photos import FoundPhotos, find_photos
 from model.starter import starter_photos
+from model.walk import named
 from server.galleries import Galleries
 from server.limits import RATE, default_proxies, read_proxies
 from server.requests import start_log
@@ -244,10 +246,10 @@ def prepare_photos(
     places = [place for place in [checkpoint_folder.resolve()] if place != SHIPPED.resolve()]
     if photos is not None:
         places.append(photos.resolve())
-        chosen, name = photos_in(photos), name_of(photos)
+        found, name = find_photos([photos], [galleries]), name_of(photos)
     else:
         try:
-            chosen, name = starter_photos(), "starter"
+            found, name = FoundPhotos(starter_photos(), []), "starter"
         except SketchZooError as error:
             print(f"note: {error}", file=sys.stderr)
             return checkpoint_folder
@@ -255,10 +257,12 @@ def prepare_photos(
         together = os.fsencode(os.pathsep.join(map(str, places)))
         name += f"-{hashlib.sha256(together).hexdigest()[:8]}"
     folder = galleries / name
-    if not gallery_is_current(folder, checkpoint, chosen, engine):
-        built = build_gallery(checkpoint, chosen, folder, engine, wait=True)
-        for path, reason in built.unreadable:
-            print(f"left out: {path}: {reason}", file=sys.stderr)
+    left_out = found.left_out
+    if not gallery_is_current(folder, checkpoint, found.photos, engine):
+        built = build_gallery(checkpoint, found.photos, folder, engine, wait=True)
+        left_out = [*left_out, *built.left_out]
+    for line in named(left_out):
+        print(line, file=sys.stderr)
     return folder
 
 

@@ -1,6 +1,7 @@
 """What is known of photos: labels, makers and terms, from tables and from the photos themselves."""
 
-import csv
+import os
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,12 +11,14 @@ from PIL import Image
 
 from model.errors import GalleryError
 from model.manifest import Photo
-
-LONGEST = 300
-"""Letters that are kept of a label, a credit or a licence."""
+from model.tables import Row, read_table
+from model.text import composed, one_line
 
 ARTIST, COPYRIGHT = 0x013B, 0x8298
 """Tags of EXIF."""
+
+WANTED = {"labels": ("label",), "credits": ("credit", "licence")}
+"""Columns that are used of each table."""
 
 
 def caption(
@@ -26,64 +29,93 @@ def caption(
 ) -> tuple[list[Photo], list[str]]:
     """Photos with what tables say of them; what they leave blank stays as it is.
 
-    A table is a CSV file in UTF-8 with a header. Its column `file` holds paths, whole ones or below
-    one of the folders.
+    See `model.tables` for the form of tables. The column `file` holds paths: whole ones, those
+    below a folder, or those with the folder's own name in front. A path that is below several
+    folders means each of the photos there.
 
     Args:
+        photos: what to label and credit.
         folders: where the photos were found.
         labels: a table with the column `label`.
         credits: a table with the columns `credit` and `licence`, or one of them.
 
     Returns:
-        The photos, and a note about each table that has rows for photos that were not found.
+        The photos, and notes about what is not used of the tables.
 
     Raises:
         GalleryError: a table cannot be read, lacks a column, or knows none of the photos.
     """
-    known = {photo.path: number for number, photo in enumerate(photos)}
-    captioned, notes = list(photos), []
-    for table, columns in ((labels, ("label",)), (credits, ("credit", "licence"))):
-        if table is None:
-            continue
-        lost = []
-        rows = _rows(table, columns)
-        for row in rows:
-            numbers = [
-                known[path]
-                for path in (str((folder / row["file"]).resolve()) for folder in folders)
-                if path in known
-            ]
-            if not numbers:
-                lost.append(row["file"])
-                continue
-            given = {name: one_line(row.get(name) or "") for name in columns}
-            filled = {name: text for name, text in given.items() if text}
-            captioned[numbers[0]] = replace(captioned[numbers[0]], **filled)
-        if rows and len(lost) == len(rows):
-            raise GalleryError(
-                f"{table} names none of the photos. Its column 'file' holds paths below the folder "
-                f"of photos, such as cats/1.jpg; the first row has {lost[0]}."
-            )
-        if lost:
-            notes.append(f"{table}: {len(lost)} rows name no photo, such as {lost[0]}")
+    tables = {kind: path for kind, path in (("labels", labels), ("credits", credits)) if path}
+    captioned, notes, names = list(photos), [], _Names(photos, folders)
+    for kind, path in tables.items():
+        known = [key for other, its in tables.items() if its == path for key in WANTED[other]]
+        table = read_table(path, WANTED[kind], known)
+        notes += [*table.notes, *_apply(path, table.rows, captioned, names)]
     return captioned, notes
 
 
-def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or []
-            if "file" not in header or not set(columns) & set(header):
-                raise GalleryError(
-                    f"{table} needs a header with the column 'file' and "
-                    f"{' or '.join(repr(name) for name in columns)}; it has: {', '.join(header)}."
-                )
-            return [row for row in reader if row["file"]]
-    except OSError as error:
-        raise GalleryError(f"{table} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise GalleryError(f"{table} is no CSV file in UTF-8. Save it as one.") from error
+def _apply(path: Path, rows: Sequence[Row], photos: list[Photo], names: "_Names") -> list[str]:
+    """Changes photos as the rows of a table say; returns notes about rows."""
+    lost, several, again = [], [], []
+    told: dict[int, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        numbers = names.meant_by(row.file)
+        if not numbers:
+            lost.append(row.file)
+        elif len(numbers) > 1:
+            several.append(row.file)
+        for number in numbers:
+            if any(told[number].get(key, text) != text for key, text in row.values.items()):
+                again.append(row.file)
+            told[number].update(row.values)
+    if rows and len(lost) == len(rows):
+        raise GalleryError(
+            f"{path} names none of the photos. Its column 'file' holds paths below the folder "
+            f"of photos, such as cats/1.jpg; the first row has {lost[0]}."
+        )
+    for number, values in told.items():
+        photos[number] = replace(photos[number], **values)
+    notes = []
+    if lost:
+        notes.append(f"{path}: {len(lost)} rows name no photo, such as {lost[0]}")
+    if several:
+        notes.append(
+            f"{path}: {len(several)} rows name a photo in several folders, such as {several[0]}. "
+            "All of them get it; put the folder's name in front to name one"
+        )
+    if again:
+        notes.append(
+            f"{path}: {len(again)} rows contradict one above, such as {again[0]}. The last counts"
+        )
+    return notes
+
+
+class _Names:
+    """Photos by the paths that people may give them."""
+
+    def __init__(self, photos: Sequence[Photo], folders: Sequence[Path]) -> None:
+        own = [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
+        self.places = [own, [folder.parent for folder in own]]
+        self.exact = {photo.path: number for number, photo in enumerate(photos)}
+        self.composed: dict[str, list[int]] = defaultdict(list)
+        for path, number in self.exact.items():
+            self.composed[composed(path)].append(number)
+
+    def meant_by(self, file: str) -> list[int]:
+        """The numbers of the photos that a table means by this path."""
+        for spelling in dict.fromkeys((file, file.strip(), file.strip().replace("\\", "/"))):
+            for places in self.places:
+                numbers = {n for place in places for n in self._at(place / spelling)}
+                if numbers:
+                    return sorted(numbers)
+        return []
+
+    def _at(self, path: Path) -> list[int]:
+        try:
+            real = os.path.realpath(path)
+        except ValueError:  # It holds a null character.
+            return []
+        return [self.exact[real]] if real in self.exact else self.composed.get(composed(real), [])
 
 
 def exif_terms(image: Image.Image) -> tuple[str, str]:
@@ -104,9 +136,3 @@ def _text(value: object) -> str:
     with suppress(UnicodeError):
         value = value.encode("latin-1").decode("utf-8")
     return one_line(value)
-
-
-def one_line(text: str) -> str:
-    """A text for a label or a credit: one line of what can be shown, not too long."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join(shown.split())[:LONGEST]

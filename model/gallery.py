@@ -20,12 +20,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from model import versions
-from model.captions import exif_terms, one_line
+from model.captions import exif_terms
 from model.checkpoint import Checkpoint
 from model.encoder import Encoder
 from model.engines import build_index, choose_engine, number_labels, read_embeddings
 from model.errors import CheckpointError, GalleryError, ImageError
-from model.images import ENDINGS, flatten, open_image, read_picture
+from model.images import OWN, check_bytes, flatten, open_image
 from model.layout import lay_out
 from model.manifest import (
     CHECKPOINT_FILES,
@@ -40,8 +40,13 @@ from model.manifest import (
     Metric,
     Photo,
 )
+from model.photos import find_photos
 from model.preprocess import Pixels
 from model.progress import UNFINISHED, File, Progress, read_files, write_files
+from model.walk import SAME, UNUSABLE, LeftOut
+
+READER = 2
+"""Version of how photos are read. Those that another version has read are read again."""
 
 
 @dataclass(frozen=True)
@@ -67,48 +72,16 @@ class Built:
     duplicates: list[tuple[str, str]]
     unreadable: list[tuple[str, str]]
 
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """Duplicates and unreadable files, for `model.walk.named`."""
+        same = [LeftOut(SAME, path, f" = {first}") for path, first in self.duplicates]
+        return same + [LeftOut(UNUSABLE, path, f": {why}") for path, why in self.unreadable]
+
 
 def photos_in(folder: Path) -> list[Photo]:
-    """All pictures below `folder`, labelled with the folder that each is in, in a fixed order.
-
-    Raises:
-        GalleryError: there is no such folder, or no picture in it.
-    """
-    try:
-        if not folder.is_dir():
-            raise GalleryError(f"{folder} is not a folder. Name a folder of photos.")
-        files = sorted(p for p in folder.rglob("*") if _is_photo(p, folder))
-    except OSError as error:
-        raise GalleryError(f"{folder} cannot be read: {error.strerror}.") from error
-    if not files:
-        raise GalleryError(
-            f"{folder} holds no photos. Put {', '.join(sorted(ENDINGS))} files in it or in "
-            "folders below it, one a label."
-        )
-    return [
-        Photo(
-            path=str(file.resolve()),
-            label=_label(file.parent.name if file.parent != folder else file.stem),
-            credit="",
-            licence="",
-        )
-        for file in files
-    ]
-
-
-def _label(name: str) -> str:
-    """A file name as a label; bytes in it that are no UTF-8 become question marks."""
-    return one_line(name.replace("_", " ").encode("utf-8", "replace").decode())
-
-
-def _is_photo(path: Path, folder: Path) -> bool:
-    """Whether it is a picture by its name; hidden ones are of programs, or thrown away.
-
-    So are those in hidden folders, and the thumbnails that file servers keep in `@eaDir`.
-    """
-    if path.suffix.lower() not in ENDINGS or not path.is_file():
-        return False
-    return not any(name[0] == "." or name == "@eaDir" for name in path.relative_to(folder).parts)
+    """The photos below a folder; `model.photos.find_photos` also tells what is left out."""
+    return find_photos([folder]).photos
 
 
 def build_gallery(
@@ -164,8 +137,10 @@ def _build(
 ) -> Built:
     last = _last_version(folder, checkpoint)
     key = photos_key(photos)
-    encoder = hashlib.sha256(repr(checkpoint.embedding_manifest()).encode()).hexdigest()
-    progress = Progress(folder, last, encoder)
+    made = repr((READER, checkpoint.embedding_manifest())).encode()
+    progress = Progress(
+        folder, last if _is_read_alike(last) else None, hashlib.sha256(made).hexdigest()
+    )
     found = _embed(photos, checkpoint, progress)
     if not found.files:
         progress.delete()
@@ -254,18 +229,19 @@ def _read(path: Path, progress: Progress, found: _Found) -> tuple[File, Image.Im
     """
     try:
         status = path.stat()
+        unchanged = progress.file(str(path), status)
+        if unchanged and (unchanged.digest in found.files or progress.embedded(unchanged.digest)):
+            return unchanged, None
+        check_bytes(status.st_size, path.name, OWN)
+        with path.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()[:32]
     except OSError as error:
         raise ImageError(f"{path.name} cannot be read: {error.strerror}.") from error
-    unchanged = progress.file(str(path), status)
-    if unchanged and (unchanged.digest in found.files or progress.embedded(unchanged.digest)):
-        return unchanged, None
-    data = read_picture(path)
-    digest = hashlib.sha256(data).hexdigest()[:32]
     done = progress.embedded(digest)
     known = found.files.get(digest) or (done.file if done else None)
     if known:
         return replace(known, path=str(path), mtime_ns=status.st_mtime_ns), None
-    image = open_image(data, path.name)
+    image = open_image(path, limits=OWN)
     artist, terms = exif_terms(image)
     file = File(str(path), status.st_size, status.st_mtime_ns, digest, artist, terms)
     return file, flatten(image)
@@ -387,6 +363,12 @@ def _last_version(folder: Path, checkpoint: Checkpoint) -> Checkpoint | None:
     return last if is_same and last.manifest.index else None
 
 
+def _is_read_alike(version: Checkpoint | None) -> bool:
+    """Whether the photos of a version were read as they would be now."""
+    info = version.manifest.index if version else None
+    return info is not None and info.photos_key.startswith(f"{READER}-")
+
+
 def _is_gallery(folder: Path) -> bool:
     """Whether a folder is empty, or a gallery, though perhaps a damaged or unfinished one."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
@@ -413,4 +395,4 @@ def photos_key(photos: Iterable[Photo]) -> str:
         except OSError:
             state = (0, 0)
         digest.update(repr((photo, state)).encode())
-    return digest.hexdigest()
+    return f"{READER}-{digest.hexdigest()}"

@@ -1,16 +1,22 @@
-"""Reading pictures safely: any format, mode or transparency, bounded in size."""
+"""Reading pictures safely: any format, bounded in size, upright.
+
+Uploads of strangers and the owner's own photos have limits of their own, `UPLOADS` and `OWN`.
+"""
 
 import os
 import struct
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 from pillow_heif import register_heif_opener
 
+from model.colours import flatten as flatten
+from model.colours import join_bytes, low_bytes
 from model.errors import ImageError
 
 MAX_PIXELS = 50_000_000
@@ -18,13 +24,39 @@ MAX_BYTES = 30_000_000
 LARGE_PIXELS = 4_000_000
 LONGEST = 1600
 MIN_SIDE = 8
-FORMATS = ("PNG", "JPEG", "WEBP", "HEIF", "GIF", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "WEBP", "HEIF", "GIF", "BMP", "TIFF", "AVIF")
+
+register_heif_opener()
+Image.init()
+_NOT_READ = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
+"""What Pillow recognises, but hands to another program, or cannot decode."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is read: formats, by their names in Pillow, and at most so many pixels and bytes."""
+
+    formats: tuple[str, ...]
+    pixels: int
+    bytes: int
+
+
+UPLOADS = Limits(FORMATS, MAX_PIXELS, MAX_BYTES)
+OWN = Limits(
+    (*FORMATS, *sorted(set(Image.OPEN) - {*FORMATS, *_NOT_READ})), 250_000_000, 2_000_000_000
+)
+"""Decoding one of the owner's photos takes at most 4 bytes a pixel of JPEG, 6 of PNG and TIFF, 10
+of HEIF and AVIF, and 20 of WebP and JPEG 2000: up to 1, 1.5, 2.5 and 5 GB."""
+
 ENDINGS = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".gif", ".bmp", ".tif", ".tiff"}
+    ending
+    for ending, kind in Image.registered_extensions().items()
+    if kind in OWN.formats or kind == "MPO"  # MPO is several JPEGs in one file.
 )
 
-# MAX_PIXELS is the limit here; Pillow's own, larger one would only warn. What it says of damaged
+# The limits here are checked first; Pillow's own allows twice this. What it says of damaged
 # metadata helps nobody, and would let strangers fill the log.
+Image.MAX_IMAGE_PIXELS = OWN.pixels // 2
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -51,34 +83,16 @@ _TURNS = {
 }
 """What makes a picture of each EXIF orientation upright."""
 
-_16_BIT_MODES = ("I;16", "I;16L", "I;16B", "I")
-
 _DAMAGED = (
     *(ArithmeticError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError),
     *(ValueError, struct.error),
 )
 """What decoders raise over damaged pictures."""
 
-register_heif_opener()
 
-
-def read_picture(path: Path) -> bytes:
-    """The bytes of a picture's file, for `open_image`.
-
-    Raises:
-        ImageError: it cannot be read, or is over `MAX_BYTES`.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-            size = os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise ImageError(f"{path.name} cannot be read: {error.strerror}.") from error
-    check_bytes(max(size, len(data)), path.name)
-    return data
-
-
-def open_image(source: Path | bytes, name: str | None = None) -> Image.Image:
+def open_image(
+    source: Path | bytes, name: str | None = None, limits: Limits = UPLOADS
+) -> Image.Image:
     """Decodes the first frame of a picture, turned upright by its EXIF orientation.
 
     Size limits are checked from the header, before any pixel is decoded. A picture of over
@@ -88,33 +102,44 @@ def open_image(source: Path | bytes, name: str | None = None) -> Image.Image:
     Args:
         source: a file, or the bytes of one.
         name: what to call the picture in messages; the file's name if left out.
+        limits: what is read.
 
     Raises:
-        ImageError: not a picture, truncated, over `MAX_BYTES` or `MAX_PIXELS`, or with a side
-            under `MIN_SIDE` pixels.
+        ImageError: not a picture, truncated, over the limits, or with a side under `MIN_SIDE`
+            pixels.
     """
     name = name or (source.name if isinstance(source, Path) else "the picture")
+
+    def opened() -> ImageFile.ImageFile:
+        return Image.open(
+            source if isinstance(source, Path) else BytesIO(source), formats=limits.formats
+        )
+
     try:
         size = source.stat().st_size if isinstance(source, Path) else len(source)
-        check_bytes(size, name)
-        with Image.open(
-            source if isinstance(source, Path) else BytesIO(source), formats=FORMATS
-        ) as image:
-            check_size(image, name)
+        check_bytes(size, name, limits)
+        with opened() as image:
+            check_size(image, name, limits)
             if image.width * image.height > LARGE_PIXELS:
-                return _large_pictures.submit(_decode_small, image, name).result()
-            image.load()
-            check_size(image, name)  # HEIF may turn out larger than its header says.
-            return _upright(image.copy(), image)
+                return _large_pictures.submit(_decode_small, image, opened, name, limits).result()
+            loaded = _load(image, opened)
+            check_size(loaded, name, limits)  # HEIF may turn out larger than its header says.
+            return _upright(loaded.copy(), image)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"{name} is far too large; the limit is {MAX_PIXELS / 1e6:.0f} million pixels. "
+            f"{name} is far too large; the limit is {limits.pixels / 1e6:.0f} million pixels. "
             "Shrink it and try again."
         ) from error
     except FileNotFoundError as error:
         raise ImageError(f"{name} is not there any more. Check the path and try again.") from error
+    except PermissionError as error:
+        raise ImageError(f"{name} cannot be read: {error.strerror}.") from error
+    except MemoryError as error:
+        raise ImageError(
+            f"{name} takes more memory than there is. Save it smaller and try again."
+        ) from error
     except _DAMAGED as error:
         raise ImageError(
             f"{name} cannot be read as a picture; it may be damaged, cut short or of another "
@@ -122,33 +147,66 @@ def open_image(source: Path | bytes, name: str | None = None) -> Image.Image:
         ) from error
 
 
-def check_bytes(size: int, name: str = "the picture") -> None:
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture by its first bytes, whatever its name.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        try:
+            Image.open(file, formats=(*FORMATS, "JPEG2000", "PSD", "QOI")).close()
+        except _DAMAGED:
+            return False
+        except Image.DecompressionBombError:
+            return True
+    return True
+
+
+def check_bytes(size: int, name: str = "the picture", limits: Limits = UPLOADS) -> None:
     """Raises ImageError when a file is too large."""
-    if size > MAX_BYTES:
+    if size > limits.bytes:
         raise ImageError(
-            f"{name} has {size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. "
+            f"{name} has {size / 1e6:.0f} MB; the limit is {limits.bytes / 1e6:.0f} MB. "
             "Save it smaller and try again."
         )
 
 
-def _decode_small(image: Image.Image, name: str) -> Image.Image:
+def _load(image: ImageFile.ImageFile, opened: Callable[[], ImageFile.ImageFile]) -> Image.Image:
+    """Decodes an opened picture; of 16-bit colours both bytes, where the high ones say little."""
+    is_grey = any(tile.args == "LA;16B" for tile in image.tile)
+    tiles = low_bytes(image)
+    image.load()
+    if tiles is None or any(sum(band.histogram()[64:]) for band in image.split()[:3]):
+        return image
+    with opened() as again:
+        again.tile = tiles
+        again.load()
+        return join_bytes(image, again, grey=is_grey)
+
+
+def _decode_small(
+    image: ImageFile.ImageFile,
+    opened: Callable[[], ImageFile.ImageFile],
+    name: str,
+    limits: Limits,
+) -> Image.Image:
     """Decodes a large picture as RGB, upright and at most `LONGEST` pixels a side."""
     width, height = image.size
     image.draft(None, (LONGEST, LONGEST))
-    image.load()
-    check_size(image, name)
-    original = image
-    factor = max(image.size) // (2 * LONGEST)
-    if factor > 1 and image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
-        image = image.reduce(factor)
-    small = flatten(image)
+    loaded = _load(image, opened)
+    check_size(loaded, name, limits)
+    factor = max(loaded.size) // (2 * LONGEST)
+    if factor > 1 and loaded.mode in ("L", "LA", "RGB", "RGBA", "RGBX", "CMYK", "LAB", "I", "F"):
+        loaded = loaded.reduce(factor)
+    small = flatten(loaded)
     small.thumbnail((LONGEST, LONGEST), reducing_gap=2.0)
     if min(small.size) < MIN_SIDE:
         raise ImageError(
             f"{name} is {width} x {height} pixels, which is too long and narrow. Crop it and try "
             "again."
         )
-    return _upright(small, original)
+    return _upright(small, image)
 
 
 def _upright(image: Image.Image, original: Image.Image) -> Image.Image:
@@ -161,12 +219,12 @@ def _upright(image: Image.Image, original: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def check_size(image: Image.Image, name: str = "the picture") -> None:
+def check_size(image: Image.Image, name: str = "the picture", limits: Limits = UPLOADS) -> None:
     """Raises ImageError when a picture has too many pixels, or too few to show anything."""
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    if width * height > limits.pixels:
         raise ImageError(
-            f"{name} is {width} x {height} pixels; the limit is {MAX_PIXELS / 1e6:.0f} million "
+            f"{name} is {width} x {height} pixels; the limit is {limits.pixels / 1e6:.0f} million "
             "pixels. Shrink it and try again."
         )
     if min(width, height) < MIN_SIDE:
@@ -174,23 +232,3 @@ def check_size(image: Image.Image, name: str = "the picture") -> None:
             f"{name} is {width} x {height} pixels; both sides need at least {MIN_SIDE}. "
             "Use a larger picture."
         )
-
-
-def flatten(image: Image.Image) -> Image.Image:
-    """Any mode to RGB; what is transparent becomes white paper, 16 bits become 8.
-
-    Floating-point tones are from 0 to 255, or to 1 where none is above that.
-    """
-    if image.mode == "F":
-        tones = np.asarray(image)
-        image = Image.fromarray(tones * 255) if 0 < tones.max() <= 1 else image
-    if image.mode in _16_BIT_MODES:
-        tones = np.asarray(image.convert("I")).clip(0, 65535)
-        eight_bits = tones // 257 if tones.max() > 255 else tones
-        return Image.fromarray(eight_bits.astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(image, mask=image.getchannel("A"))
-        return paper
-    return image.convert("RGB")

@@ -8,7 +8,7 @@ import gradio as gr
 
 from model.errors import SketchZooError
 from model.explain import explain
-from model.images import flatten, open_image
+from model.images import OWN, flatten, open_image
 from model.preprocess import clean_page, frame_box, frame_ink, frame_sketch
 from model.query import parse_count, parse_query
 from server.answers import Answers, ink_of, uploaded
@@ -36,7 +36,7 @@ def build_page(answers: Answers) -> gr.Blocks:
             search = galleries.search(asked.gallery, asked.version)
             ink = ink_of(asked)
             frame = frame_ink(ink, search.encoder.input_size)
-            photo = open_image(Path(search.photo(asked.photo).path))
+            photo = open_image(Path(search.photo(asked.photo).path), limits=OWN)
             explained = explain(search.encoder, frame, flatten(photo))
             left, top, side = frame_box(ink)
             page = max(ink.size)

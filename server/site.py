@@ -18,7 +18,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from model.errors import GalleryError, SketchZooError
-from model.images import MAX_BYTES, flatten, open_image
+from model.images import MAX_BYTES, OWN, flatten, open_image
 from model.progress import THUMBNAIL_SIDE
 from model.search import SketchSearch
 from server.answers import Answers, rounded
@@ -162,7 +162,7 @@ def shrunk(search: SketchSearch, number: int, side: int) -> bytes:
         HTTPException: 404, where there is no such photo.
     """
     try:
-        image = flatten(open_image(Path(search.photo(number).path)))
+        image = flatten(open_image(Path(search.photo(number).path), limits=OWN))
     except GalleryError as error:
         raise HTTPException(404, "There is no such photo.") from error
     except SketchZooError as error:

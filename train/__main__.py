@@ -519,12 +519,13 @@ def _index(commands: Commands) -> None:
         commands,
         "index",
         "make a gallery of your own photos for the app",
-        "Finds JPEG, PNG, WebP, HEIC, GIF, BMP and TIFF files in any depth below the folders. A "
-        "photo is labelled with the name of the folder it is in. Files with the same content, and "
-        "those that cannot be read, are reported and left out. Given again, the command brings the "
-        "gallery up to date, and reads only photos that are new or have changed; after a stop or "
-        "a kill it goes on where it was. An app that serves the gallery goes on meanwhile, and "
-        "takes the new one over within a second of the next search.",
+        "Finds JPEG, PNG, WebP, HEIC, AVIF, TIFF and other pictures in any depth below the "
+        "folders, whatever their names, and follows links. A photo is labelled with the name of "
+        "the folder it is in. What is left out is named, with the remedy: files with the same "
+        "content, raw files of cameras, what cannot be read. Hidden files are passed over. Given "
+        "again, the command brings the gallery up to date, and reads only photos that are new or "
+        "have changed; after a stop or a kill it goes on where it was. An app that serves the "
+        "gallery goes on meanwhile, and takes the new one over within a second of the next search.",
     )
     parser.add_argument(
         "--photos",
@@ -542,13 +543,14 @@ def _index(commands: Commands) -> None:
         type=Path,
         metavar="CSV",
         help="a table with the columns file and label, for photos whose folder does not name them; "
-        "files as paths below DIR, such as cats/1.jpg",
+        "files as paths below DIR, such as cats/1.jpg, or with DIR's own name in front",
     )
     parser.add_argument(
         "--credits",
         type=Path,
         metavar="CSV",
-        help="a table with the columns file, credit and licence, which the app shows with a photo; "
+        help="a table with the columns file, credit (or creator, author) and licence (or license), "
+        "which the app shows with a photo; "
         "what it leaves blank comes from the photo's EXIF data. It may be the table of --labels",
     )
     parser.add_argument(
@@ -562,8 +564,8 @@ def _index(commands: Commands) -> None:
 
         a = arguments
         tables = {"labels": a.labels, "credits": a.credits}
-        built, notes = index(a.photos, a.out, a.checkpoint, **tables, engine=a.engine)
-        print("\n".join([*notes, *report(built)]))
+        built, left_out, notes = index(a.photos, a.out, a.checkpoint, **tables, engine=a.engine)
+        print("\n".join([*notes, *report(built, left_out)]))
         print(f"Search them: python app.py --gallery {arguments.out}")
 
     parser.set_defaults(run_command=run)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from model.text import composed
 from train.data import DataError
 
 _ANIMALS = """
@@ -33,7 +34,7 @@ def choose_classes(wanted: str, found: Collection[str]) -> list[str]:
     elif wanted in SETS:
         chosen = sorted(set(SETS[wanted]) & set(found))
     else:
-        chosen = sorted(set(wanted.split(",")))
+        chosen = sorted(set(composed(wanted).split(",")))
         missing = [name for name in chosen if name not in found]
         if missing:
             raise DataError(f"There are no photos with sketches of {', '.join(missing)}.")

@@ -6,12 +6,14 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from model.errors import SketchZooError
 from model.files import replacing
-from model.images import ENDINGS
+from model.text import composed
+from model.walk import LeftOut, walk
+from train.errors import DataError as DataError
+from train.journal import say
 
 VARIANT = "tx_000000000000"
 """The variant of the Sketchy Database that keeps sketches placed as they were drawn."""
@@ -20,9 +22,8 @@ VARIANT = "tx_000000000000"
 SKETCH_NAME = re.compile(r"(?P<photo_id>.+)-\d+")
 """A sketch's file name without its ending."""
 
-
-class DataError(SketchZooError):
-    """A data folder lacks what training needs."""
+OUTSIDE = "outside of a class folder: put them into one"
+DEEPER = "folders inside of a class folder: put their pictures into the class folder"
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,56 @@ class Split:
     @classmethod
     def load(cls, path: Path) -> "Split":
         try:
-            return cls(frozenset(json.loads(path.read_text())["validation_ids"]))
+            ids = json.loads(path.read_text())["validation_ids"]
+            return cls(frozenset(composed(name) for name in ids))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(
                 f"{path} is not a split written by 'python -m train fit'. Name the split.json "
                 "of a run or of a checkpoint."
             ) from error
+
+
+@dataclass
+class Classes:
+    """What a folder of one folder a class holds, in a fixed order.
+
+    Attributes:
+        files: by class; empty for folders without pictures.
+        left_out: what is not used, and pictures that lie elsewhere than in a class folder.
+    """
+
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def find_classes(folder: Path) -> Classes:
+    """Finds pictures as galleries do (see `model.walk`), in `<class>/<picture>` alone.
+
+    A class is named as its folder is, with composed letters.
+
+    Raises:
+        DataError: there is no such folder.
+        GalleryError: it cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder. It should hold one folder of pictures a class.")
+    found, classes = walk(folder), Classes()
+    for place in found.folders:
+        if place.parent == folder:
+            classes.files.setdefault(composed(place.name), [])
+        elif place.parent.parent == folder:
+            classes.left_out.append(LeftOut(DEEPER, str(place)))
+    for path in (file.path for file in found.files):
+        if path.parent == folder:
+            classes.left_out.append(LeftOut(OUTSIDE, str(path)))
+        elif path.parent.parent == folder:
+            classes.files[composed(path.parent.name)].append(path)
+    classes.left_out += [
+        one
+        for one in found.left_out
+        if folder in (Path(one.path).parent, Path(one.path).parent.parent)
+    ]
+    return classes
 
 
 def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
@@ -81,35 +126,38 @@ def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
     Raises:
         DataError: there is no such folder, no picture in it, none in one of its classes, or a
             sketch has another name.
+        GalleryError: `folder` cannot be read.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder. It should hold one folder of pictures a class.")
+    classes = find_classes(folder)
     pictures = []
-    for path in sorted(folder.glob("*/*")):
-        if path.suffix.lower() in ENDINGS:
-            photo_id = sketched_photo(path) if sketches else path.stem
+    for label, paths in classes.files.items():
+        for path in paths:
+            photo_id = sketched_photo(path) if sketches else composed(path.stem)
             if photo_id is None:
                 raise DataError(
                     f"{path} is not named <photo id>-<k>, as sketches of a photo are. Rename it."
                 )
-            pictures.append(Picture(path, path.parent.name, photo_id))
+            pictures.append(Picture(path, label, photo_id))
     if not pictures:
         raise DataError(
             f"{folder} holds no pictures in folders of one class each. It should look like "
             f"{folder.name}/<class>/<picture>."
         )
-    filled = {p.label for p in pictures}
-    empty = sorted(d.name for d in folder.iterdir() if d.is_dir() and d.name not in filled)
-    if empty:
+    if empty := sorted(label for label, paths in classes.files.items() if not paths):
         raise DataError(
             f"{folder} has class folders without pictures: {', '.join(empty)}. Fill or remove them."
+        )
+    if left := classes.left_out:
+        say(
+            f"left out of {folder}: {len(left)} files or folders, such as {left[0].path} "
+            f"({left[0].why}). 'python -m train inspect' names them."
         )
     return pictures
 
 
 def sketched_photo(path: Path) -> str | None:
     """The id of the photo that a sketch was drawn from; None where its name tells none."""
-    named = SKETCH_NAME.fullmatch(path.stem)
+    named = SKETCH_NAME.fullmatch(composed(path.stem))
     return named["photo_id"] if named else None
 
 

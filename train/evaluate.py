@@ -15,7 +15,7 @@ from tqdm import tqdm
 from model.checkpoint import Checkpoint
 from model.encoder import Embeddings
 from model.errors import ImageError
-from model.images import open_image
+from model.images import OWN, open_image
 from train.data import DataError, Picture, Split, list_pictures
 from train.metrics import FIRST, Metrics, Ranking, rank_photos, summarise
 
@@ -198,7 +198,7 @@ def _embed(
             images = []
             for picture in pictures[start : start + CHUNK]:
                 try:
-                    images.append(open_image(picture.path))
+                    images.append(open_image(picture.path, limits=OWN))
                     readable.append(picture)
                 except ImageError as error:
                     progress.write(f"left out: {picture.path}: {error}")

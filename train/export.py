@@ -12,10 +12,12 @@ import numpy as np
 
 from model.checkpoint import Checkpoint
 from model.encoder import Encoder
-from model.gallery import build_gallery, photos_in
+from model.gallery import build_gallery
 from model.manifest import CHECKPOINT_FILES, MANIFEST, Calibration, Manifest, PhotoEncoderInfo
+from model.photos import find_photos
 from model.preprocess import Pixels
 from model.versions import versions_in
+from model.walk import named
 from train.checkpoints import CalibrationFrames, clear_others, save_checkpoint
 from train.config import MAX_SIZE, Precision
 from train.data import DataError, Picture, Split, list_pictures, sketchy_folders
@@ -111,7 +113,7 @@ def export(
         raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
     if out.resolve() == run.resolve():
         raise DataError(f"{out} is what is read. Name another folder.")
-    gallery = [photo for folder in photos for photo in photos_in(folder)]
+    found = find_photos(photos, [out])
     size = photo_size or (other.config.input_size if other else 0)
     info = (
         PhotoEncoderInfo(other.config.backbone, size, other.config.standardise) if other else None
@@ -140,8 +142,11 @@ def export(
         shutil.copyfile(run / SPLIT, folder / SPLIT)
         _move(folder, out)
     checkpoint = Checkpoint.open(out)
-    if gallery:
-        checkpoint = build_gallery(checkpoint, gallery, out, "annoy").checkpoint
+    if found.photos:
+        built = build_gallery(checkpoint, found.photos, out, "annoy")
+        checkpoint = built.checkpoint
+        for line in named([*found.left_out, *built.left_out]):
+            say(line)
     return Exported(checkpoint, precisions)
 
 

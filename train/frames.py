@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model.errors import ImageError
-from model.images import open_image
+from model.images import OWN, open_image
 from model.preprocess import MARGIN, MIN_LINE, Pixels, frame_photo, frame_sketch
 from train import ranks
 from train.data import DataError, Picture
@@ -24,7 +24,7 @@ from train.journal import say
 
 Indices = NDArray[np.int64]
 
-FORMAT = 2
+FORMAT = 3
 """Changes when what is in a cache does."""
 
 SPARE = 0.9
@@ -187,7 +187,7 @@ def frame_file(path: Path, *, size: int, sketches: bool) -> Pixels:
     Raises:
         ImageError: it cannot be read.
     """
-    image = open_image(path)
+    image = open_image(path, limits=OWN)
     return frame_sketch(image, size, allow_empty=True) if sketches else frame_photo(image, size)
 
 

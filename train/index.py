@@ -5,11 +5,10 @@ from pathlib import Path
 
 from model.captions import caption
 from model.checkpoint import Checkpoint
-from model.gallery import Built, build_gallery, photos_in
+from model.gallery import Built, build_gallery
 from model.manifest import EngineName
-
-SHOWN = 5
-"""Files that are named of those that were left out."""
+from model.photos import find_photos
+from model.walk import LeftOut, named
 
 
 def index(
@@ -20,7 +19,7 @@ def index(
     labels: Path | None = None,
     credits: Path | None = None,
     engine: EngineName | None = None,
-) -> tuple[Built, list[str]]:
+) -> tuple[Built, list[LeftOut], list[str]]:
     """Builds a gallery, or brings one up to date; see `model.gallery.build_gallery`.
 
     Args:
@@ -31,31 +30,22 @@ def index(
         engine: what searches; by the number of photos if None.
 
     Returns:
-        What was built, and notes for the person.
+        What was built, what is not in it, and notes about the tables.
 
     Raises:
         SketchZooError: a folder or a table cannot be used.
     """
     opened = Checkpoint.open(checkpoint)
-    found = [photo for folder in photos for photo in photos_in(folder)]
-    captioned, notes = caption(found, photos, labels, credits)
-    return build_gallery(opened, captioned, out, engine), notes
+    found = find_photos(photos, [path for path in (out, labels, credits) if path])
+    captioned, notes = caption(found.photos, photos, labels, credits)
+    built = build_gallery(opened, captioned, out, engine)
+    return built, [*found.left_out, *built.left_out], notes
 
 
-def report(built: Built) -> list[str]:
+def report(built: Built, left_out: Sequence[LeftOut]) -> list[str]:
     """What was done, in lines: files that were left out, then the counts."""
-    copies = [f"{path} = {first}" for path, first in built.duplicates]
-    unreadable = [f"{path}: {reason}" for path, reason in built.unreadable]
     return [
-        *_listed("left out, the same picture as another", copies),
-        *_listed("left out, since they cannot be used", unreadable),
+        *named(left_out),
         f"{len(built.checkpoint.manifest.photos)} photos: {built.new} new, {built.changed} "
         f"changed, {built.kept} kept; {built.removed} removed; {built.embedded} embedded",
     ]
-
-
-def _listed(heading: str, lines: Sequence[str]) -> list[str]:
-    if not lines:
-        return []
-    more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return [f"{heading} ({len(lines)}):", *(f"  {line}" for line in lines[:SHOWN]), *more]

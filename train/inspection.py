@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model.errors import ImageError
-from model.images import ENDINGS, flatten, open_image
+from model.images import OWN, flatten, open_image
+from model.text import composed
 from train import charts
 from train.classes import SETS
-from train.data import DataError, Picture, sketched_photo, sketchy_folders
+from train.data import DataError, Picture, find_classes, sketched_photo, sketchy_folders
 
 SHEET_CLASSES, SHEET_COLUMNS = 12, 5
 MOST_NAMED = 5
@@ -56,11 +57,8 @@ def inspect(sketchy: Path, more_photos: Sequence[Path], classes: str, out: Path)
         DataError: `sketchy` has another layout, or no picture of these classes.
     """
     photo_folder, sketch_folder = sketchy_folders(sketchy)
-    wanted = None if classes == "all" else set(SETS.get(classes, classes.split(",")))
+    wanted = None if classes == "all" else set(SETS.get(classes, composed(classes).split(",")))
     findings = Findings()
-    for folder in more_photos:
-        if not folder.is_dir():
-            raise DataError(f"{folder} is not a folder. It should hold one folder a class.")
     photos, sketches = (
         [p for root in roots for p in _pictures(root, drawn, wanted, findings)]
         for roots, drawn in (([photo_folder, *more_photos], False), ([sketch_folder], True))
@@ -96,25 +94,23 @@ def _pictures(
 ) -> Iterator[Picture]:
     """Pictures that lie where they should; whatever does not is written down."""
     problems = findings.problems
-    for entry in sorted(root.iterdir()):
-        if not entry.is_dir():
-            problems["files outside of a class folder: they are not used"].append(str(entry))
+    classes = find_classes(root)
+    for why, name, more in classes.left_out:
+        folder = Path(name) if Path(name).parent == root else Path(name).parent
+        if wanted is None or not folder.is_dir() or composed(folder.name) in wanted:
+            problems[f"left out, {why}"].append(name + more)
+    for label, paths in classes.files.items():
+        if wanted is not None and label not in wanted:
             continue
-        if wanted is not None and entry.name not in wanted:
-            continue
-        found = False
-        for path in sorted(entry.iterdir()):
-            if path.is_dir():
-                problems["folders inside of a class folder: they are not read"].append(str(path))
-            elif path.suffix.lower() not in ENDINGS:
-                problems["files that are no pictures: they are not used"].append(str(path))
-            elif (photo_id := sketched_photo(path) if drawn else path.stem) is None:
+        if not paths:
+            problems["class folders without pictures: fill or remove them"].append(
+                str(root / label)
+            )
+        for path in paths:
+            if (photo_id := sketched_photo(path) if drawn else composed(path.stem)) is None:
                 problems["sketches not named <photo id>-<k>: rename them"].append(str(path))
             else:
-                found = True
-                yield Picture(path, entry.name, photo_id)
-        if not found:
-            problems["class folders without pictures: fill or remove them"].append(str(entry))
+                yield Picture(path, label, photo_id)
 
 
 def _read(pictures: Sequence[Picture], findings: Findings) -> None:
@@ -142,7 +138,7 @@ def _read(pictures: Sequence[Picture], findings: Findings) -> None:
 
 def _digest(path: Path) -> str:
     try:
-        image = flatten(open_image(path))
+        image = flatten(open_image(path, limits=OWN))
     except ImageError as error:
         return f"broken: {error}"
     return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
@@ -166,7 +162,7 @@ def _samples(
             places = np.linspace(0, len(paths) - 1, min(SHEET_COLUMNS, len(paths))).astype(int)
             for path in (paths[i] for i in places):
                 try:
-                    row.append(np.asarray(flatten(open_image(path)).resize((96, 96))))
+                    row.append(np.asarray(flatten(open_image(path, limits=OWN)).resize((96, 96))))
                 except ImageError:
                     continue
         if row:

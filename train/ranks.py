@@ -14,7 +14,7 @@ import torch.distributed as dist
 import torch.distributed.nn.functional as across
 from torch import nn
 
-from train.data import DataError
+from train.errors import DataError
 
 T = TypeVar("T")
 

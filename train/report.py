@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader
 from matplotlib.figure import Figure
 
 from model.files import replacing
-from model.images import flatten, open_image
+from model.images import OWN, flatten, open_image
 from train import charts
 from train.data import Picture
 from train.evaluate import Evaluation
@@ -92,7 +92,7 @@ def _shown(picture: Picture) -> dict[str, str]:
 
 @cache
 def _thumbnail(path: Path) -> str:
-    image = flatten(open_image(path))
+    image = flatten(open_image(path, limits=OWN))
     image.thumbnail((SIDE, SIDE), reducing_gap=3.0)
     data = io.BytesIO()
     image.save(data, "WEBP", quality=80)

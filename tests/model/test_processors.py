@@ -37,7 +37,8 @@ def test_a_haswell_embeds_sketches_like_this_processor(
     frames = np.stack([frame_sketch(image, encoder.input_size) for image in drawn])
     np.save(tmp_path / "frames.npy", frames)
     found = tmp_path / "found.npy"
-    command = [sys.executable, "-c", EMBED, SHIPPED, tmp_path / "frames.npy", found]
-    subprocess.run([emulator, "-cpu", "Haswell-v4", *command], cwd=ROOT, check=True, timeout=300)
+    files = map(str, (SHIPPED, tmp_path / "frames.npy", found))
+    command = [emulator, "-cpu", "Haswell-v4", sys.executable, "-c", EMBED, *files]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=300)
     cosines = (np.load(found) * encoder.embed_frames(frames)).sum(axis=1)
     assert cosines.min() > 0.999

@@ -63,7 +63,7 @@ def test_an_export_has_weights_of_7_bits_and_says_what_they_cost(
 
 def test_8_bits_that_cost_too_much_are_refused() -> None:
     _check_loss(0.6, 0.5951)
-    with pytest.raises(DataError, match="from 0.6000 to 0.5940.*Nothing was written.*fp32"):
+    with pytest.raises(DataError, match=r"from 0\.6000 to 0\.5940.*Nothing was written.*fp32"):
         _check_loss(0.6, 0.594)
 
 

@@ -43,7 +43,7 @@ def test_several_folders_become_one_gallery_with_a_report(
         f"  {sea_star / '2.png'} = {sea_star / '1.png'}",
         "left out, since they cannot be used (1):",
         f"  {sea_star / '3.jpeg'}: 3.jpeg cannot be read as a picture; it may be damaged, cut "
-        "short or of another kind. Use one of PNG, JPEG, WEBP, HEIF, GIF, BMP, TIFF.",
+        "short or of another kind. Use one of PNG, JPEG, WEBP, HEIF, GIF, BMP, TIFF, AVIF.",
         "7 photos: 7 new, 0 changed, 0 kept; 0 removed; 7 embedded",
         f"Search them: python app.py --gallery {out}",
     ]
@@ -119,3 +119,96 @@ def test_a_table_that_cannot_be_used_is_named(
     assert error.startswith(f"error: {table} ")
     assert said in error
     assert not (tmp_path / "gallery").exists()
+
+
+@pytest.fixture
+def two_cameras(tmp_path: Path) -> tuple[Path, Path]:
+    """Two folders that both hold `DCIM/IMG_0001.JPG`."""
+    folders = tmp_path / "A", tmp_path / "B"
+    for folder, hue in zip(folders, ("red", "navy"), strict=True):
+        (folder / "DCIM").mkdir(parents=True)
+        Image.new("RGB", (40, 40), hue).save(folder / "DCIM" / "IMG_0001.JPG")
+    return folders
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels"),
+    [
+        (["DCIM/IMG_0001.JPG,fox"], ["fox", "fox"]),
+        (["A/DCIM/IMG_0001.JPG,fox"], ["fox", "DCIM"]),
+        (["B/DCIM/IMG_0001.JPG,fox", "A/DCIM/IMG_0001.JPG,owl"], ["owl", "fox"]),
+        ([r"DCIM\IMG_0001.JPG,fox"], ["fox", "fox"]),
+        (["./DCIM/IMG_0001.JPG ,fox"], ["fox", "fox"]),
+        (["{B}/DCIM/IMG_0001.JPG,fox"], ["DCIM", "fox"]),
+    ],
+)
+def test_a_name_in_several_folders_labels_each_of_them_or_the_one_that_is_meant(
+    tiny_checkpoint: Checkpoint,
+    two_cameras: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    rows: list[str],
+    labels: list[str],
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["file,label", *rows]).format(B=two_cameras[1]))
+    command = ["--checkpoint", tiny_checkpoint.folder, "--out", tmp_path / "gallery"]
+    assert index(*command, "--photos", *two_cameras, "--labels", table) == 0
+    assert [p.label for p in SketchSearch.load(tmp_path / "gallery").photos] == labels
+    said = capsys.readouterr().out
+    assert ("1 rows name a photo in several folders" in said) == (labels == ["fox", "fox"])
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("file,credit,license", "{},Zoë,CC BY 4.0"),
+        ("File , Creator,LICENCE", "{},Zoë,CC BY 4.0"),
+        ("FILENAME;Author;License", "{};Zoë;CC BY 4.0"),
+        ("path\tPhotographer\tlicense_name", "{}\tZoë\tCC BY 4.0"),
+        ("File Name,Artist,Usage-Terms", "{},Zoë,CC BY 4.0"),
+        ("file_name,credits,licenses,label", "{},Zoë,CC BY 4.0,fox"),
+        ("licence,license,file,credit,author", ",CC BY 4.0,{},Zoë,Zoë"),
+        ("image,by,rights", '"{}","Zoë","CC BY 4.0"'),
+    ],
+)
+def test_columns_of_credits_are_known_as_people_call_them(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path, header: str, row: str
+) -> None:
+    table = tmp_path / "credits.csv"
+    table.write_text(f"{header}\n{row.format('red_panda/0.jpg')}\n", encoding="utf-8")
+    command = ["--checkpoint", tiny_checkpoint.folder, "--out", tmp_path / "gallery"]
+    assert index(*command, "--photos", photo_folder, "--credits", table) == 0
+    photo = SketchSearch.load(tmp_path / "gallery").photos[3]
+    assert (photo.label, photo.credit, photo.licence) == ("red panda", "Zoë", "CC BY 4.0")
+
+
+def test_what_is_not_used_of_a_table_is_named(
+    tiny_checkpoint: Checkpoint,
+    photo_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text(
+        "file,label,class,licence,place\n"
+        "red_panda/0.jpg,cat,mammal,CC0,zoo\n"
+        "red_panda/1.jpg,cat, striped,x,y,z\n"
+        "red_panda/0.jpg,dog,,,\n"
+        "blue_whale/\0.jpg,x,,,\n"
+    )
+    command = ["--checkpoint", tiny_checkpoint.folder, "--out", tmp_path / "gallery"]
+    command += ["--photos", photo_folder, "--labels", table]
+    assert index(*command) == 0
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        f"{table}: columns that are not used: class, licence, place",
+        f"{table}: 1 rows have more values than columns, such as red_panda/1.jpg. Put texts with "
+        "commas into quotes",
+        f"{table}: 1 rows name no photo, such as blue_whale/\0.jpg",
+        f"{table}: 1 rows contradict one above, such as red_panda/0.jpg. The last counts",
+    ]
+    assert SketchSearch.load(tmp_path / "gallery").photos[3].label == "dog"
+    # Columns that the other option uses are no matter.
+    assert index(*command, "--credits", table) == 0
+    assert f"{table}: columns that are not used: class, place" in capsys.readouterr().out
+    assert SketchSearch.load(tmp_path / "gallery").photos[3].licence == "CC0"

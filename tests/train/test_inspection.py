@@ -41,15 +41,17 @@ def test_everything_that_is_wrong_is_named(sketchy: Path, tmp_path: Path) -> Non
     (sketches / "bat" / "nbat_0-1.png").rename(sketches / "bat" / "drawing.png")
     problems = inspect(root, [], "all", tmp_path / "out").problems
     named = {
-        kind.split(":")[0]: sorted(Path(file.split(":")[0].split(" = ")[0]).name for file in files)
+        kind.removeprefix("left out, ").split(":")[0]: sorted(
+            Path(file.split(":")[0].split(" = ")[0]).name for file in files
+        )
         for kind, files in problems.items()
     }
     assert named == {
         "the same picture twice": ["nbat_0.jpg"],
         "the same picture in two classes": ["liar.jpg", "nyak_0.jpg"],
         "broken pictures": ["broken.jpg"],
-        "files that are no pictures": ["notes.txt"],
-        "files outside of a class folder": ["stray.jpg"],
+        "not a known kind of picture": ["notes.txt"],
+        "outside of a class folder": ["stray.jpg"],
         "folders inside of a class folder": ["deeper"],
         "class folders without pictures": ["dodo"],
         "classes without sketches": ["yak"],
