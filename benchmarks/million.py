@@ -37,7 +37,7 @@ from model.files import write_json
 from model.gallery import complete_version, photos_key
 from model.images import flatten, open_image
 from model.manifest import EMBEDDINGS, THUMBNAILS, EngineName
-from model.progress import save_thumbnail
+from model.progress import thumbnail_of
 from model.strokes import parse_strokes, render_strokes
 
 SEARCHES = 50
@@ -79,7 +79,7 @@ def write_gallery(
             if centre in firsts:
                 os.link(firsts[centre], path)
             else:
-                save_thumbnail(flatten(open_image(Path(crowd.photos[centre].path))), path)
+                path.write_bytes(thumbnail_of(flatten(open_image(Path(crowd.photos[centre].path)))))
                 firsts[centre] = path
         photos = [crowd.photos[centre] for centre in centres]
         print("laying out the map, then building the index", flush=True)

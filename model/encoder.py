@@ -98,10 +98,6 @@ class Encoder:
 
         return self._embed(images, frame, mirror=True)
 
-    def frame_photo(self, image: Image.Image) -> Pixels:
-        """What the encoder of photos sees of a photo, for `embed_photo_frames`."""
-        return frame_photo(image, self.photo_encoder.input_size)
-
     def embed_photo_frames(self, frames: Sequence[Pixels]) -> Embeddings:
         """Embeddings of photos, the same to the last bit whatever other photos are there.
 
@@ -109,7 +105,7 @@ class Encoder:
         is filled up.
 
         Args:
-            frames: from `frame_photo`, at least one.
+            frames: from `frame_photo`, of the input size of the encoder of photos; at least one.
 
         Returns:
             `(n, size)` float32.

@@ -16,10 +16,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from model import versions
+from model.ahead import ahead
 from model.captions import exif_terms
 from model.checkpoint import Checkpoint
 from model.encoder import Encoder
@@ -41,8 +41,8 @@ from model.manifest import (
     Photo,
 )
 from model.photos import find_photos
-from model.preprocess import Pixels
-from model.progress import UNFINISHED, File, Progress, read_files, write_files
+from model.preprocess import Pixels, frame_photo
+from model.progress import UNFINISHED, File, Progress, read_files, thumbnail_of, write_files
 from model.walk import SAME, UNUSABLE, LeftOut
 
 READER = 2
@@ -189,7 +189,11 @@ class _Found:
 def _embed(photos: Sequence[Photo], checkpoint: Checkpoint, progress: Progress) -> _Found:
     """Reads photos that have changed, and embeds those with a content that is new."""
     found, encoder = _Found(), cache(checkpoint.encoder)
+    size = checkpoint.manifest.photo_size
     batch: list[tuple[File, Pixels]] = []
+
+    def read(photo: Photo) -> _Read:
+        return _read(Path(photo.path), progress, size)
 
     def embed_batch() -> None:
         if batch:
@@ -198,12 +202,14 @@ def _embed(photos: Sequence[Photo], checkpoint: Checkpoint, progress: Progress) 
             found.embedded += len(batch)
             batch.clear()
 
-    for photo in tqdm(photos, desc="indexing photos", unit="photo"):
+    reads = zip(photos, ahead(read, photos), strict=True)
+    for photo, done in tqdm(reads, "indexing photos", len(photos), unit="photo"):
         try:
-            file, image = _read(Path(photo.path), progress, found)
+            read_photo = done.result()
         except ImageError as error:
             found.unreadable.append((photo.path, str(error)))
             continue
+        file = read_photo.file
         if file.digest in found.files:
             found.copies.append(file)
             found.duplicates.append((photo.path, found.files[file.digest].path))
@@ -212,17 +218,29 @@ def _embed(photos: Sequence[Photo], checkpoint: Checkpoint, progress: Progress) 
         found.photos[file.digest] = replace(
             photo, credit=photo.credit or file.artist, licence=photo.licence or file.terms
         )
-        if image is not None:
-            progress.save_thumbnail(image, file.digest)
-            batch.append((file, encoder().frame_photo(image)))
+        if read_photo.frame is not None:
+            progress.save_thumbnail(read_photo.thumbnail, file.digest)
+            batch.append((file, read_photo.frame))
             if len(batch) == Encoder.BATCH:
                 embed_batch()
     embed_batch()
     return found
 
 
-def _read(path: Path, progress: Progress, found: _Found) -> tuple[File, Image.Image | None]:
-    """A photo's file, and the photo, where it has to be embedded.
+@dataclass(frozen=True)
+class _Read:
+    """A photo's file, and what the photo becomes where it has to be embedded."""
+
+    file: File
+    frame: Pixels | None = None
+    thumbnail: bytes = b""
+
+
+def _read(path: Path, progress: Progress, size: int) -> _Read:
+    """Reads a photo that has changed.
+
+    Args:
+        size: side in pixels of the frame that the encoder sees.
 
     Raises:
         ImageError: it cannot be read.
@@ -230,21 +248,20 @@ def _read(path: Path, progress: Progress, found: _Found) -> tuple[File, Image.Im
     try:
         status = path.stat()
         unchanged = progress.file(str(path), status)
-        if unchanged and (unchanged.digest in found.files or progress.embedded(unchanged.digest)):
-            return unchanged, None
+        if unchanged and progress.embedded(unchanged.digest):
+            return _Read(unchanged)
         check_bytes(status.st_size, path.name, OWN)
         with path.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()[:32]
     except OSError as error:
         raise ImageError(f"{path.name} cannot be read: {error.strerror}.") from error
-    done = progress.embedded(digest)
-    known = found.files.get(digest) or (done.file if done else None)
-    if known:
-        return replace(known, path=str(path), mtime_ns=status.st_mtime_ns), None
+    if done := progress.embedded(digest):
+        return _Read(replace(done.file, path=str(path), mtime_ns=status.st_mtime_ns))
     image = open_image(path, limits=OWN)
     artist, terms = exif_terms(image)
     file = File(str(path), status.st_size, status.st_mtime_ns, digest, artist, terms)
-    return file, flatten(image)
+    flat = flatten(image)
+    return _Read(file, frame_photo(flat, size), thumbnail_of(flat))
 
 
 def _write(

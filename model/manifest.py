@@ -173,6 +173,11 @@ class Manifest:
         return (WEIGHTS, PHOTO_WEIGHTS) if self.photo_encoder else (WEIGHTS,)
 
     @property
+    def photo_size(self) -> int:
+        """Side in pixels of a photo as the encoder of photos sees it."""
+        return self.photo_encoder.input_size if self.photo_encoder else self.input_size
+
+    @property
     def metric(self) -> Metric:
         """Annoy's name for the distance between embeddings.
 

@@ -89,9 +89,9 @@ class Progress:
         found = self._embedded.get(digest)
         return found if found and found.thumbnail.is_file() else None
 
-    def save_thumbnail(self, image: Image.Image, digest: str) -> None:
+    def save_thumbnail(self, thumbnail: bytes, digest: str) -> None:
         """Writes the thumbnail of the photo with this digest."""
-        save_thumbnail(image, self._thumbnail(digest))
+        self._thumbnail(digest).write_bytes(thumbnail)
 
     def add(self, files: Sequence[File], embeddings: Embeddings) -> None:
         """Keeps a batch whose thumbnails are saved; it counts from when it is written whole."""
@@ -134,11 +134,12 @@ class Progress:
         return self.folder / f"{digest}.webp"
 
 
-def save_thumbnail(image: Image.Image, path: Path) -> None:
-    """Writes a WebP file of at most `THUMBNAIL_SIDE` pixels a side, without metadata."""
-    small = image.copy()
+def thumbnail_of(image: Image.Image) -> bytes:
+    """A WebP file of at most `THUMBNAIL_SIDE` pixels a side, without metadata."""
+    small, file = image.copy(), io.BytesIO()
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), reducing_gap=3.0)
-    small.save(path, "WEBP", quality=85, exif=b"", icc_profile=None)
+    small.save(file, "WEBP", quality=85, exif=b"", icc_profile=None)
+    return file.getvalue()
 
 
 def read_files(version: Checkpoint) -> dict[str, File]:
