@@ -11,9 +11,9 @@ from tqdm import tqdm
 from model.backbones import fold_batch_norms
 from model.checkpoint import Checkpoint
 from model.encoder import SiameseNetwork
-from model.preprocess import to_input
 from train import ranks
 from train.data import DataError, Split
+from train.feed import HostFrames, as_input
 from train.frames import Frames, load_frames, pictures_key
 from train.material import Material, Sources
 from train.precision import autocast
@@ -131,7 +131,10 @@ class Teachers:
 
 @torch.no_grad()
 def mix(
-    teacher: Run, views: torch.Tensor, others: torch.Tensor
+    teacher: Run,
+    views: torch.Tensor,
+    others: torch.Tensor,
+    generator: torch.Generator | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mixtures of pictures in random shares, and the teacher's projections of just these.
 
@@ -142,8 +145,9 @@ def mix(
         teacher: a run whose network is on the views' device.
         views: `(n, 3, h, w)`, of the teacher's input size.
         others: `(m, 3, h, w)` to mix them with, one after the other.
+        generator: of the views' device, for the shares; without it, PyTorch's own.
     """
-    share = torch.rand(len(views), 1, 1, 1).to(views)
+    share = torch.rand(len(views), 1, 1, 1, device=views.device, generator=generator)
     partners = others[torch.arange(len(views), device=others.device) % len(others)]
     mixed = share * views + (1 - share) * partners
     mixed = mixed.contiguous(memory_format=torch.channels_last)
@@ -242,10 +246,9 @@ def project(
     count, world = len(frames.pictures), ranks.world()
     mine = np.arange(ranks.rank(), count, world)
     parts = [torch.empty(0, network.projection.out_features)]
-    starts = range(0, len(mine), BATCH)
+    starts, feed = range(0, len(mine), BATCH), HostFrames(frames, device)
     for start in tqdm(starts, name, disable=not name or ranks.rank() > 0):
-        batch = to_input(frames.take(mine[start : start + BATCH])).to(device)
-        batch = batch.contiguous(memory_format=torch.channels_last)
+        batch = as_input(feed.take(mine[start : start + BATCH]))
         with autocast(device, amp=amp):
             parts.append(network.project(batch, mirror=mirror).float().cpu())
     rows = torch.empty(count, network.projection.out_features)
