@@ -149,8 +149,8 @@ def _fit(commands: Commands) -> None:
         commands,
         "fit",
         "train an encoder",
-        "On many GPUs: torchrun --nproc-per-node=8 -m train fit ... After a stop, the same command "
-        "with --resume goes on.",
+        "On many GPUs: torchrun --nproc-per-node=8 -m -- train fit ... (the -- keeps torchrun from "
+        "taking options for its own). After a stop, the same command with --resume goes on.",
     )
     _add_data(parser)
     parser.add_argument("--run", type=Path, required=True, help="folder for the run's files")
@@ -162,6 +162,11 @@ def _fit(commands: Commands) -> None:
         "CNN, or SketchZoo's contrastive ResNet (give --backbone, --loss and --embedding-size)",
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network first, which takes a minute or more for each size of images",
+    )
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
     parser.add_argument(
         "--split", type=Path, help="a split.json to use instead of drawing one by --validation"
@@ -219,7 +224,14 @@ def _run_fit(arguments: argparse.Namespace) -> None:
         arguments.start,
         arguments.cache,
     )
-    best = fit(config, sources, arguments.run, device=arguments.device, resume=arguments.resume)
+    best = fit(
+        config,
+        sources,
+        arguments.run,
+        device=arguments.device,
+        resume=arguments.resume,
+        compiled=arguments.compile,
+    )
     if ranks.first():
         print(f"best P@12 on held-out photos and sketches: {best.precision_at_12:.3f}")
 

