@@ -51,8 +51,10 @@ def main(argv: list[str] | None = None) -> int:
         _calibrate,
         _index,
         _evaluate,
+        _match,
         _compare,
         _plot,
+        _cache,
     ):
         add(commands)
     arguments = parser.parse_args(argv)
@@ -428,6 +430,76 @@ def _plot(commands: Commands) -> None:
 
         given = arguments.sketchy, arguments.photos, arguments.out, arguments.cache
         print(plot_embedding(arguments.run, *given))
+
+    parser.set_defaults(run_command=run)
+
+
+def _cache(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "cache",
+        "list and delete decoded pictures and what teachers said of them",
+        "'fit' keeps them, so that the next run begins at once. Two runs may share a cache. What a "
+        "run uses is never deleted, and what is deleted is made again when a run needs it.",
+    )
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
+    parser.add_argument(
+        "--unused",
+        type=float,
+        metavar="DAYS",
+        help="delete what no run has used for so many days; 0 deletes everything",
+    )
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.cache import entries, prune
+
+        if arguments.unused is not None:
+            if not arguments.unused >= 0:
+                raise DataError("--unused is a number of days, 0 or more.")
+            deleted, busy = prune(arguments.cache, unused=arguments.unused)
+            freed = sum(entry.size for entry in deleted)
+            print(f"deleted {len(deleted)} files, {freed / 1e9:.2f} GB")
+            for entry in busy:
+                print(f"kept, since a run uses it: {entry.path.name}")
+        kept = entries(arguments.cache)
+        print("\n".join(map(str, kept)))
+        print(f"{len(kept)} files, {sum(e.size for e in kept) / 1e9:.2f} GB in {arguments.cache}")
+
+    parser.set_defaults(run_command=run)
+
+
+def _match(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "match",
+        "show sketches with the photos that a checkpoint finds for them",
+        "Writes one picture, and prints the same as text. A photo of the right class has a green "
+        "frame; the very photo that a sketch was drawn from has a thick one.",
+    )
+    _add_pictures(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--sketch", type=Path, metavar="FILE", help="match this sketch")
+    which.add_argument(
+        "--random", type=int, default=10, metavar="N", help="match so many sketches at random"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another one draws other sketches")
+    parser.add_argument("--k", type=int, default=10, help="photos for each sketch, at most")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png or .svg")
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.match import draw, match
+
+        found = match(
+            arguments.checkpoint,
+            *_pictures(arguments),
+            sketch=arguments.sketch,
+            count=arguments.random,
+            seed=arguments.seed,
+            k=arguments.k,
+        )
+        drawn = draw(found, arguments.out)
+        print("\n\n".join(map(str, found)))
+        print(f"\n{drawn}")
 
     parser.set_defaults(run_command=run)
 

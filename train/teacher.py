@@ -1,6 +1,7 @@
 """What a run takes over from another encoder: weights, prototypes, and what it says of pictures."""
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from model.backbones import fold_batch_norms
 from model.checkpoint import Checkpoint
 from model.encoder import SiameseNetwork
 from train import ranks
+from train.cache import making
 from train.data import DataError, Split
 from train.feed import HostFrames, as_input
 from train.frames import Frames, load_frames, pictures_key
@@ -201,6 +203,18 @@ def teacher_targets(
     changed = (teacher.folder / BEST).stat().st_mtime_ns
     key = pictures_key(pictures, size, str(teacher.folder.resolve()), changed)
     path = cache / f"teacher-{kind}-{key}.pt"
+    with making(path) if ranks.rank() == 0 else nullcontext():
+        _ask(teacher, frames, kind, device, cache, path)
+    ranks.wait()
+    targets: torch.Tensor = torch.load(path, weights_only=True)
+    return targets
+
+
+def _ask(
+    teacher: Run, frames: Frames, kind: str, device: torch.device, cache: Path, path: Path
+) -> None:
+    """Writes a teacher's projections to `path`, unless they are there."""
+    size, pictures = teacher.config.input_size, frames.pictures
     if not ranks.from_first(path.exists()):
         seen = load_frames(pictures, size, sketches=kind == "sketches", cache=cache)
         if len(seen.pictures) != len(pictures):
@@ -217,9 +231,6 @@ def teacher_targets(
         )
         if ranks.rank() == 0:
             save_atomically(projected, path)
-        ranks.wait()
-    targets: torch.Tensor = torch.load(path, weights_only=True)
-    return targets
 
 
 @torch.no_grad()

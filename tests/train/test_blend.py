@@ -197,10 +197,13 @@ def test_the_teacher_sees_the_very_mixtures(
     mixers = {kind: teachers.of(kind) for kind in ("unlabelled", "sketches")}
     trainer = Trainer(config, material, half, torch.device("cpu"), sources, mixers)
     teachers.teach(trainer.network, material, torch.device("cpu"), cache, mixed=mixers)
+    trainer.prepare()
     seen = []
 
-    def recorded(teacher: Run, views: torch.Tensor, others: torch.Tensor) -> object:
-        mixed, said = mix(teacher, views, others)
+    def recorded(
+        teacher: Run, views: torch.Tensor, others: torch.Tensor, generator: torch.Generator
+    ) -> object:
+        mixed, said = mix(teacher, views, others, generator)
         seen.append((teacher, views, others, mixed, said))
         return mixed, said
 
