@@ -7,11 +7,13 @@ One CPU or GPU:
 Two GPUs, and two hosts of eight GPUs: the README has the commands, which begin with `torchrun`.
 """
 
+import time
 from pathlib import Path
 
 from train import ranks
 from train.config import FitConfig
 from train.data import DataError
+from train.journal import say
 from train.material import Sources, load_material
 from train.metrics import Metrics
 from train.runs import BEST, LAST, read
@@ -41,6 +43,7 @@ def fit(
     Raises:
         DataError: the data, the run's folder or the device are not as they have to be.
     """
+    began = time.monotonic()
     with ranks.process_group(device) as where:
         evaluated = (run / BEST).exists()
         begun = evaluated or (run / LAST).exists()
@@ -83,6 +86,7 @@ def fit(
         trainer.prepare(compiled=compiled)
         if resume:
             trainer.resume()
+        say(f"ready for the first step after {time.monotonic() - began:.1f} s")
         return trainer.train()
 
 
