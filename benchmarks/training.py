@@ -1,110 +1,281 @@
 """How much of a training step is the training: throughput with the input pipeline and without.
 
-    python -m benchmarks.training --sketchy DIR [--sizes 64 128 224] [--json FILE]
+    python -m benchmarks.training [--device cuda] [--compile] [--sketchy DIR] [--json FILE]
 
-Trains ResNet34 on pictures from the cache, and, in turns in the same process, on one batch that
-stays in memory, with `train.convolutions` and with PyTorch's own. The ratios are what any machine
-can compare. Says what decoding a picture costs, which the cache saves at every step but the first.
-Nothing else should be running.
+Trains on pictures, and, in turns in the same process, on one batch that stays in memory. The ratio
+is what any machine can compare. Frames are random bytes, unless --sketchy names pictures: then it
+also says what decoding costs, which the cache saves at every step but the first. On a GPU it counts
+how often a step waits for the GPU, and tells its memory and where the time goes. On a CPU it
+compares `train.convolutions` with PyTorch's own. Nothing else should be running.
 """
 
 import argparse
-import shutil
 import statistics
 import sys
 import tempfile
 import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 from unittest.mock import patch
 
+import numpy as np
 import torch
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.command import parser, told
 from model.files import write_json
 from train.config import FitConfig
-from train.fit import Trainer
-from train.frames import StoredFrames, frame_file
-from train.material import CACHED_ABOVE, Sources, load_material
+from train.data import Picture, Split
+from train.frames import Indices, StoredFrames, frame_file
+from train.material import CACHED_ABOVE, Domain, Material, Sources, load_material
+from train.trainer import Trainer
 
-BATCHES = {64: (64, 48), 128: (24, 24), 224: (8, 8)}
+
+class Case(NamedTuple):
+    """What is trained: side in pixels, and sketches and photos in a batch."""
+
+    backbone: str
+    pixels: int
+    sketches: int
+    photos: int
+
+
+CASES = {
+    "cpu": [
+        Case("resnet34", 64, 64, 48),
+        Case("resnet34", 128, 24, 24),
+        Case("resnet34", 224, 8, 8),
+    ],
+    "cuda": [
+        Case("resnet34", 128, 192, 192),
+        Case("efficientnet_lite2", 192, 96, 96),
+        Case("resnet34", 64, 192, 192),
+    ],
+}
+
+BLOCK = {"cpu": 1, "cuda": 20}
+"""Steps between two readings of the clock. A GPU is waited for at each."""
+
+WARM_UP = 2
+"""Blocks that do not count."""
+
+SHOWN = 10
+"""Operations in the profile."""
+
+Step = Callable[[], object]
+
+
+@dataclass
+class Figures:
+    """What a case shows; times in milliseconds a step."""
+
+    backbone: str
+    pixels: int
+    images: int
+    images_per_s: float
+    in_memory_images_per_s: float
+    ratio: float
+    gpu_memory_gb: float | None = None
+    waits_a_step: float | None = None
+    convolutions_ratio: float | None = None
+    decode_sketch_ms: float | None = None
+    decode_photo_ms: float | None = None
+    profile: list[tuple[str, float]] | None = None
 
 
 def main() -> int:
-    options = parser("training", __doc__, sketchy=True)
-    options.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 224], metavar="PIXELS")
-    options.add_argument("--classes", default="mini")
-    options.add_argument("--steps", type=int, default=24, help="timed steps of each kind")
+    options = parser("training", __doc__)
+    options.add_argument("--sketchy", type=Path, help="train on the unpacked Sketchy Database")
+    options.add_argument("--classes", default="mini", help="classes of it")
+    options.add_argument("--device", choices=CASES, default="cpu")
+    options.add_argument("--compile", action="store_true", help="as 'fit --compile' does")
+    options.add_argument("--blocks", type=int, default=12, help="timed blocks of steps of a kind")
+    options.add_argument(
+        "--case",
+        action="append",
+        metavar="BACKBONE,PIXELS,SKETCHES,PHOTOS",
+        help="measure this case instead of the usual ones; may be repeated",
+    )
     arguments = options.parse_args()
-    cache = Path(tempfile.mkdtemp(prefix="sketchzoo-benchmark-"))
-    try:
-        rows = [measure(size, arguments, cache) for size in arguments.sizes]
-    finally:
-        shutil.rmtree(cache)
-    print("pixels  images/s  in memory  ratio  of own convolutions  decoding a sketch  a photo")
-    for row in rows:
-        print(
-            f"{row['pixels']:6.0f} {row['images_per_s']:9.1f} {row['in_memory_images_per_s']:10.1f}"
-            f"{row['ratio']:7.3f} {row['convolutions_ratio']:19.2f}"
-            f"{row['decode_sketch_ms']:16.2f} ms"
-            f"{row['decode_photo_ms']:6.2f} ms"
-        )
+    cases = CASES[arguments.device]
+    if arguments.case:
+        given = (case.split(",") for case in arguments.case)
+        cases = [Case(backbone, *map(int, numbers)) for backbone, *numbers in given]
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="sketchzoo-benchmark-") as folder:
+        for case in cases:
+            rows.append(measure(case, arguments, Path(folder)))
+            show(rows[-1])
     if arguments.json:
-        write_json(arguments.json, rows)
+        write_json(arguments.json, [asdict(row) for row in rows])
     return 0
 
 
-def measure(size: int, arguments: argparse.Namespace, cache: Path) -> dict[str, float]:
-    """Seconds a step with and without the input pipeline, in turns, as images a second."""
-    sketches, photos = BATCHES.get(size, (16, 16))
-    config = FitConfig(
-        input_size=size, classes=arguments.classes, sketch_batch=sketches, photo_batch=photos
+def show(row: Figures) -> None:
+    """Prints a case as soon as it is measured: the machine may be lent for minutes."""
+    print(
+        f"{row.backbone} {row.pixels} px, {row.images} images a step: {row.images_per_s:.0f} "
+        f"images/s, in memory {row.in_memory_images_per_s:.0f}, ratio {row.ratio:.3f}"
     )
-    sources = Sources(arguments.sketchy, cache=cache)
-    material = load_material(config, sources)
-    if not isinstance(material.photos.frames, StoredFrames):
-        raise SystemExit("The frames do not fit on the disk, so the cache cannot be measured.")
-    trainer = Trainer(config, material, cache / "run", torch.device("cpu"), sources)
-    trainer.prepare()
-    plain = Trainer(config, material, cache / "run", torch.device("cpu"), sources)
-    with patch("train.fit.speed_up_convolutions"):
-        plain.prepare()
+    for name, value in asdict(row).items():
+        if isinstance(value, float) and name not in ("images_per_s", "ratio"):
+            print(f"  {name} {value:.3f}")
+    for operation, milliseconds in row.profile or []:
+        print(f"  {milliseconds:8.2f} ms  {operation}")
+    sys.stdout.flush()
+
+
+def measure(case: Case, arguments: argparse.Namespace, cache: Path) -> Figures:
+    """Images a second with and without the input pipeline, in turns."""
+    config = FitConfig(
+        backbone=case.backbone,
+        input_size=case.pixels,
+        classes=arguments.classes,
+        sketch_batch=case.sketches,
+        photo_batch=case.photos,
+    )
+    device = torch.device(arguments.device)
+    sources = Sources(arguments.sketchy or cache, cache=cache)
+    material = load_material(config, sources) if arguments.sketchy else invented(config, cache)
+    trainer = Trainer(config, material, cache / "run", device, sources)
+    trainer.prepare(compiled=arguments.compile)
     held = trainer.draw()
-    fed, in_memory, with_plain = [], [], []
-    for turn in range(arguments.steps + 3):
-        began = time.perf_counter()
+
+    def learn_next() -> None:
         trainer.learn(trainer.draw())
-        middle = time.perf_counter()
-        trainer.learn(held)
-        after = time.perf_counter()
-        plain.learn(held)
         trainer.step += 1
-        if turn >= 3:
-            fed.append(middle - began)
-            in_memory.append(after - middle)
-            with_plain.append(time.perf_counter() - after)
-    images = sketches + photos
-    decoded = {
-        name: statistics.median(
-            _seconds(domain.frames.pictures[i].path, round(size * CACHED_ABOVE), name == "sketches")
-            for i in range(0, len(domain.labels), max(1, len(domain.labels) // 40))
-        )
-        for name, domain in material.domains().items()
+
+    kinds: dict[str, Callable[[], object]] = {
+        "fed": learn_next,
+        "held": lambda: trainer.learn(held),
     }
-    return {
-        "pixels": size,
-        "images_per_s": images / statistics.median(fed),
-        "in_memory_images_per_s": images / statistics.median(in_memory),
-        "ratio": statistics.median(in_memory) / statistics.median(fed),
-        "convolutions_ratio": statistics.median(with_plain) / statistics.median(in_memory),
-        "decode_sketch_ms": 1000 * decoded["sketches"],
-        "decode_photo_ms": 1000 * decoded["photos"],
-    }
+    if device.type == "cpu" and not arguments.compile:
+        plain = Trainer(config, material, cache / "run", device, sources)
+        with patch("train.trainer.speed_up_convolutions"):
+            plain.prepare()
+        kinds["plain"] = lambda: plain.learn(held)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    spent = in_turns(kinds, trainer, arguments.blocks)
+    figures = Figures(
+        case.backbone,
+        case.pixels,
+        config.images,
+        config.images / spent["fed"],
+        config.images / spent["held"],
+        spent["held"] / spent["fed"],
+    )
+    if "plain" in spent:
+        figures.convolutions_ratio = spent["plain"] / spent["held"]
+    if device.type == "cuda":
+        figures.gpu_memory_gb = torch.cuda.max_memory_allocated() / 1e9
+        figures.waits_a_step = waits(learn_next)
+    figures.profile = where_time_goes(learn_next, device)
+    trainer.batches.close()
+    if arguments.sketchy:
+        figures.decode_sketch_ms = decoding(material.sketches, case.pixels, sketches=True)
+        figures.decode_photo_ms = decoding(material.photos, case.pixels, sketches=False)
+    return figures
 
 
-def _seconds(path: Path, size: int, sketch: bool) -> float:
+def in_turns(kinds: dict[str, Step], trainer: Trainer, blocks: int) -> dict[str, float]:
+    """Median seconds a step of each kind."""
+    steps = BLOCK[trainer.device.type]
+    spent: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for turn in range(WARM_UP + blocks):
+        for kind, step in kinds.items():
+            began = time.perf_counter()
+            for _ in range(steps):
+                step()
+            trainer.read_losses()
+            if trainer.device.type == "cuda":
+                torch.cuda.synchronize()
+            if turn >= WARM_UP:
+                spent[kind].append((time.perf_counter() - began) / steps)
+    return {kind: statistics.median(times) for kind, times in spent.items()}
+
+
+def waits(step: Step) -> float:
+    """How often a step waits for the GPU; names the places."""
+    places = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        for _ in range(BLOCK["cuda"]):
+            step()
+        torch.cuda.set_sync_debug_mode("default")
+        places = [f"{w.filename}:{w.lineno}" for w in caught if "synchron" in str(w.message)]
+    for place in sorted(set(places)):
+        print(f"  waits for the GPU {places.count(place)} times: {place}")
+    return len(places) / BLOCK["cuda"]
+
+
+def where_time_goes(step: Step, device: torch.device) -> list[tuple[str, float]]:
+    """The operations that take most of a step, in milliseconds, after their sum and the step."""
+    gpu = device.type == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
+    steps = 5 if gpu else 2
+    step()
+    if gpu:
+        torch.cuda.synchronize()
     began = time.perf_counter()
-    frame_file(path, size=size, sketches=sketch)
-    return time.perf_counter() - began
+    with profile(activities=activities) as profiled:
+        for _ in range(steps):
+            step()
+        if gpu:
+            torch.cuda.synchronize()
+    whole = 1000 * (time.perf_counter() - began) / steps
+    spent: dict[str, float] = {}
+    for event in profiled.events() or []:
+        # Operations carry the time of the kernels that they launch, which are events, too.
+        if event.device_type.name == "CPU":
+            taken = event.self_device_time_total if gpu else event.self_cpu_time_total
+            spent[event.name] = spent.get(event.name, 0) + taken / 1000 / steps
+    longest = sorted(spent.items(), key=lambda item: -item[1])[:SHOWN]
+    of = "of the GPU's time" if gpu else "of the CPU's time"
+    return [("a step under the profiler", whole), (f"{of} in it", sum(spent.values())), *longest]
+
+
+def invented(config: FitConfig, folder: Path, count: int = 2000) -> Material:
+    """Frames of random bytes in five classes, stored as the cache stores them."""
+    random = np.random.default_rng(0)
+    side = round(config.input_size * CACHED_ABOVE)
+
+    def domain(shape: tuple[int, ...], of: int, name: str) -> Domain:
+        path = folder / f"{name}-{side}.npy"
+        np.save(path, random.integers(0, 256, (of, *shape), np.uint8))
+        labels: Indices = np.arange(of) % 5
+        pictures = [
+            Picture(Path(f"{name}-{i}"), str(label), str(i)) for i, label in enumerate(labels)
+        ]
+        return Domain(StoredFrames(pictures, path, []), labels)
+
+    grey, coloured = (side, side), (side, side, 3)
+    photos = domain(coloured, count, "photos")
+    return Material(
+        [str(i) for i in range(5)],
+        Split(frozenset()),
+        domain(grey, count, "sketches"),
+        photos,
+        np.ones(count),
+        None,
+        domain(coloured, 20, "held photos"),
+        domain(grey, 20, "held sketches"),
+    )
+
+
+def decoding(domain: Domain, pixels: int, *, sketches: bool) -> float:
+    """Median milliseconds to decode a picture."""
+    pictures = domain.frames.pictures
+    spent = []
+    for picture in pictures[:: max(1, len(pictures) // 40)]:
+        began = time.perf_counter()
+        frame_file(picture.path, size=round(pixels * CACHED_ABOVE), sketches=sketches)
+        spent.append(1000 * (time.perf_counter() - began))
+    return statistics.median(spent)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,10 @@ def main(argv: list[str] | None = None) -> int:
         _calibrate,
         _index,
         _evaluate,
+        _match,
         _compare,
         _plot,
+        _cache,
     ):
         add(commands)
     arguments = parser.parse_args(argv)
@@ -149,8 +151,8 @@ def _fit(commands: Commands) -> None:
         commands,
         "fit",
         "train an encoder",
-        "On many GPUs: torchrun --nproc-per-node=8 -m train fit ... After a stop, the same command "
-        "with --resume goes on.",
+        "On many GPUs: torchrun --nproc-per-node=8 -m -- train fit ... (the -- keeps torchrun from "
+        "taking options for its own). After a stop, the same command with --resume goes on.",
     )
     _add_data(parser)
     parser.add_argument("--run", type=Path, required=True, help="folder for the run's files")
@@ -162,6 +164,11 @@ def _fit(commands: Commands) -> None:
         "CNN, or SketchZoo's contrastive ResNet (give --backbone, --loss and --embedding-size)",
     )
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network first, which takes a minute or more for each size of images",
+    )
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
     parser.add_argument(
         "--split", type=Path, help="a split.json to use instead of drawing one by --validation"
@@ -221,7 +228,14 @@ def _run_fit(arguments: argparse.Namespace) -> None:
         arguments.start,
         arguments.cache,
     )
-    best = fit(config, sources, arguments.run, device=arguments.device, resume=arguments.resume)
+    best = fit(
+        config,
+        sources,
+        arguments.run,
+        device=arguments.device,
+        resume=arguments.resume,
+        compiled=arguments.compile,
+    )
     if ranks.first():
         print(f"best P@12 on held-out photos and sketches: {best.precision_at_12:.3f}")
 
@@ -418,6 +432,76 @@ def _plot(commands: Commands) -> None:
 
         given = arguments.sketchy, arguments.photos, arguments.out, arguments.cache
         print(plot_embedding(arguments.run, *given))
+
+    parser.set_defaults(run_command=run)
+
+
+def _cache(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "cache",
+        "list and delete decoded pictures and what teachers said of them",
+        "'fit' keeps them, so that the next run begins at once. Two runs may share a cache. What a "
+        "run uses is never deleted, and what is deleted is made again when a run needs it.",
+    )
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
+    parser.add_argument(
+        "--unused",
+        type=float,
+        metavar="DAYS",
+        help="delete what no run has used for so many days; 0 deletes everything",
+    )
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.cache import entries, prune
+
+        if arguments.unused is not None:
+            if not arguments.unused >= 0:
+                raise DataError("--unused is a number of days, 0 or more.")
+            deleted, busy = prune(arguments.cache, unused=arguments.unused)
+            freed = sum(entry.size for entry in deleted)
+            print(f"deleted {len(deleted)} files, {freed / 1e9:.2f} GB")
+            for entry in busy:
+                print(f"kept, since a run uses it: {entry.path.name}")
+        kept = entries(arguments.cache)
+        print("\n".join(map(str, kept)))
+        print(f"{len(kept)} files, {sum(e.size for e in kept) / 1e9:.2f} GB in {arguments.cache}")
+
+    parser.set_defaults(run_command=run)
+
+
+def _match(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "match",
+        "show sketches with the photos that a checkpoint finds for them",
+        "Writes one picture, and prints the same as text. A photo of the right class has a green "
+        "frame; the very photo that a sketch was drawn from has a thick one.",
+    )
+    _add_pictures(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--sketch", type=Path, metavar="FILE", help="match this sketch")
+    which.add_argument(
+        "--random", type=int, default=10, metavar="N", help="match so many sketches at random"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another one draws other sketches")
+    parser.add_argument("--k", type=int, default=10, help="photos for each sketch, at most")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png or .svg")
+
+    def run(arguments: argparse.Namespace) -> None:
+        from train.match import draw, match
+
+        found = match(
+            arguments.checkpoint,
+            *_pictures(arguments),
+            sketch=arguments.sketch,
+            count=arguments.random,
+            seed=arguments.seed,
+            k=arguments.k,
+        )
+        drawn = draw(found, arguments.out)
+        print("\n\n".join(map(str, found)))
+        print(f"\n{drawn}")
 
     parser.set_defaults(run_command=run)
 

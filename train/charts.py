@@ -82,8 +82,14 @@ def sheet(rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]]]], title: str) -
     return figure
 
 
-def grouped_bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> Figure:
-    """Horizontal bars in groups: group name to name of the bar to its length, 0 to 1."""
+def grouped_bars(
+    groups: Mapping[str, Mapping[str, float]], title: str, label: str, most: float | None = 1.0
+) -> Figure:
+    """Horizontal bars in groups: group name to name of the bar to its length.
+
+    Args:
+        most: where the axis ends; None lets the longest bar decide.
+    """
     rows = sum(len(bars) for bars in groups.values()) + len(groups)
     figure, axes = new_figure(7, 0.26 * rows + 0.9)
     place, places, names = 0.0, [], []
@@ -98,7 +104,7 @@ def grouped_bars(groups: Mapping[str, Mapping[str, float]], title: str, label: s
         place += 1.2
     axes.set_yticks(places, names, fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlim(0, 1)
+    axes.set_xlim(0, most)
     axes.set_xlabel(label)
     axes.set_title(title)
     return figure

@@ -137,5 +137,10 @@ def _draw(rows: Sequence[Row], out: Path) -> None:
             series = ", ".join(str(getattr(row, other)) for other in others)
             group[f"{series}, {row.run}" if series in group else series] = row.precision_at_12
         charts.save(charts.grouped_bars(groups, title, label), out / f"precision_by_{name}.png")
+    times: dict[str, dict[str, float]] = {}
+    for row in rows:
+        times.setdefault(row.backbone, {})[row.run] = row.milliseconds
+    figure = charts.grouped_bars(times, "Time by backbone", "milliseconds to embed a sketch", None)
+    charts.save(figure, out / "milliseconds_by_backbone.png")
     points = [(row.run, row.milliseconds, row.precision_at_12) for row in rows]
     charts.save(charts.trade_off(points, label), out / "precision_against_time.png")

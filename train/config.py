@@ -85,6 +85,9 @@ class FitConfig:
     """Weight decay of AdamW, on matrices only."""
     ema: float = 0.998
     """Decay of the moving average of the weights, which is what gets evaluated and kept."""
+    dropout: float = 0.0
+    """Share of the backbone's features that are left out of each training image, before the
+    projection; below 1."""
     clip: float = 5.0
     """Largest norm of the gradient."""
     augment: float = 1.0
@@ -112,6 +115,8 @@ class FitConfig:
             for name in names:
                 if not least <= getattr(self, name) <= most:
                     raise DataError(f"--{name.replace('_', '-')} is {told}.")
+        if self.dropout == 1:
+            raise DataError("--dropout is below 1: with 1 nothing is left to learn from.")
         if self.embedding_size > 512:
             raise DataError("--embedding-size is at most 512.")
         if self.input_size < 32 or 0 < self.grow_from < 32:
@@ -177,7 +182,7 @@ _OPTIONAL = (
     *("weight_decay", "supcon", "labels", "distil", "mixed_sketches"),
 )
 _POSITIVE = ("lr", "clip", "scale")
-_SHARES = ("augment", "photo_balance", "smoothing", "ema")
+_SHARES = ("augment", "photo_balance", "smoothing", "ema", "dropout")
 
 PRESETS: dict[str, dict[str, object]] = {
     "report": {

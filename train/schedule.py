@@ -1,9 +1,6 @@
 """What changes in the course of a training."""
 
 import math
-from collections.abc import Callable, Sequence
-
-import torch
 
 from train.config import FitConfig
 
@@ -23,28 +20,3 @@ def image_size(config: FitConfig, done: float) -> int:
     if done >= 0.5:
         return config.input_size
     return config.grow_from + int(grown) // 16 * 16
-
-
-Average = Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor], torch.Tensor | int], None]
-
-
-def moving_average(decay: float) -> Average:
-    """Exponential moving average of weights that forgets its random beginning.
-
-    The n-th update keeps the share `min(decay, (1 + n) / (10 + n))` of the average.
-    """
-
-    @torch.no_grad()
-    def update(
-        average: Sequence[torch.Tensor],
-        current: Sequence[torch.Tensor],
-        count: torch.Tensor | int,
-    ) -> None:
-        share = min(decay, float(1 + count) / float(10 + count))
-        for kept, new in zip(average, current, strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(new.to(kept.dtype), 1 - share)
-            else:
-                kept.copy_(new)
-
-    return update

@@ -1,6 +1,7 @@
 """What a run takes over from another encoder: weights, prototypes, and what it says of pictures."""
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import torch
 from tqdm import tqdm
 
 from train import ranks
+from train.cache import making
 from train.data import DataError, Split
+from train.feed import HostFrames
 from train.frames import Frames, load_frames, pictures_key
 from train.material import Material, Sources
 from train.networks.backbones import fold_batch_norms
-from train.networks.inputs import to_input
+from train.networks.inputs import as_input
 from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
 from train.runs import SPLIT, Run, is_checkpoint, load_run, save_atomically
@@ -137,7 +140,10 @@ class Teachers:
 
 @torch.no_grad()
 def mix(
-    teacher: Run, views: torch.Tensor, others: torch.Tensor
+    teacher: Run,
+    views: torch.Tensor,
+    others: torch.Tensor,
+    generator: torch.Generator | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Mixtures of pictures in random shares, and the teacher's projections of just these.
 
@@ -148,8 +154,9 @@ def mix(
         teacher: a run whose network is on the views' device.
         views: `(n, 3, h, w)`, of the teacher's input size.
         others: `(m, 3, h, w)` to mix them with, one after the other.
+        generator: of the views' device, for the shares; without it, PyTorch's own.
     """
-    share = torch.rand(len(views), 1, 1, 1).to(views)
+    share = torch.rand(len(views), 1, 1, 1, device=views.device, generator=generator)
     partners = others[torch.arange(len(views), device=others.device) % len(others)]
     mixed = share * views + (1 - share) * partners
     mixed = mixed.contiguous(memory_format=torch.channels_last)
@@ -203,6 +210,18 @@ def teacher_targets(
     changed = teacher.weights.stat().st_mtime_ns
     key = pictures_key(pictures, size, str(teacher.weights.resolve()), changed)
     path = cache / f"teacher-{kind}-{key}.pt"
+    with making(path) if ranks.rank() == 0 else nullcontext():
+        _ask(teacher, frames, kind, device, cache, path)
+    ranks.wait()
+    targets: torch.Tensor = torch.load(path, weights_only=True)
+    return targets
+
+
+def _ask(
+    teacher: Run, frames: Frames, kind: str, device: torch.device, cache: Path, path: Path
+) -> None:
+    """Writes a teacher's projections to `path`, unless they are there."""
+    size, pictures = teacher.config.input_size, frames.pictures
     if not ranks.from_first(path.exists()):
         seen = load_frames(pictures, size, sketches=kind == "sketches", cache=cache)
         if len(seen.pictures) != len(pictures):
@@ -219,9 +238,6 @@ def teacher_targets(
         )
         if ranks.rank() == 0:
             save_atomically(projected, path)
-        ranks.wait()
-    targets: torch.Tensor = torch.load(path, weights_only=True)
-    return targets
 
 
 @torch.no_grad()
@@ -248,10 +264,9 @@ def project(
     count, world = len(frames.pictures), ranks.world()
     mine = np.arange(ranks.rank(), count, world)
     parts = [torch.empty(0, network.projection.out_features)]
-    starts = range(0, len(mine), BATCH)
+    starts, feed = range(0, len(mine), BATCH), HostFrames(frames, device)
     for start in tqdm(starts, name, disable=not name or ranks.rank() > 0):
-        batch = to_input(frames.take(mine[start : start + BATCH])).to(device)
-        batch = batch.contiguous(memory_format=torch.channels_last)
+        batch = as_input(feed.take(mine[start : start + BATCH]))
         with autocast(device, amp=amp):
             parts.append(network.project(batch, mirror=mirror).float().cpu())
     rows = torch.empty(count, network.projection.out_features)

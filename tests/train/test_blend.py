@@ -9,13 +9,13 @@ import torch
 
 from model import Checkpoint
 from train import batches
-from train import fit as fitting
 from train.__main__ import main
 from train.config import FitConfig
 from train.material import Sources, load_material
 from train.networks.backbones import build_backbone
 from train.runs import Run, load_run, save_best
 from train.teacher import Teachers, mix
+from train.trainer import Trainer
 
 SETTINGS = (
     "--embedding-size 16 --sketch-batch 12 --photo-batch 9 --classes all --validation 0.5 "
@@ -205,12 +205,15 @@ def test_the_teacher_sees_the_very_mixtures(
     assert material.photos.frames.take(material.photos.labels[:1] * 0).shape[1:3] == (80, 80)
 
     mixers = {kind: teachers.of(kind) for kind in ("unlabelled", "sketches")}
-    trainer = fitting.Trainer(config, material, half, torch.device("cpu"), sources, mixers)
+    trainer = Trainer(config, material, half, torch.device("cpu"), sources, mixers)
     teachers.teach(trainer.network, material, torch.device("cpu"), cache, mixed=mixers)
+    trainer.prepare()
     seen = []
 
-    def recorded(teacher: Run, views: torch.Tensor, others: torch.Tensor) -> object:
-        mixed, said = mix(teacher, views, others)
+    def recorded(
+        teacher: Run, views: torch.Tensor, others: torch.Tensor, generator: torch.Generator
+    ) -> object:
+        mixed, said = mix(teacher, views, others, generator)
         seen.append((teacher, views, others, mixed, said))
         return mixed, said
 

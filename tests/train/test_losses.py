@@ -1,9 +1,13 @@
 """Losses against values worked out with plain numbers."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
+from pytorch_metric_learning.distances import LpDistance
+from pytorch_metric_learning.losses import SupConLoss, TripletMarginLoss
+from pytorch_metric_learning.miners import BatchHardMiner, TripletMarginMiner
 
 from train.losses import (
     contrastive,
@@ -123,3 +127,53 @@ def test_distillation_adds_the_angle_and_the_divergence() -> None:
     assert loss.item() == pytest.approx(4 * (1 - 0.6) + divergence, abs=1e-12)
     same = distillation(teacher, teacher, teacher, teacher)
     assert same.item() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_losses_and_gradients_are_those_of_pytorch_metric_learning(seed: int) -> None:
+    """Also where a sketch has no positive, which is class 3 here."""
+    torch.manual_seed(seed)
+    labels = torch.randint(4, (9,)), torch.randint(3, (14,))
+    euclidean = LpDistance(normalize_embeddings=False, p=2, power=1)
+    miners = {
+        "hard": BatchHardMiner(distance=euclidean),
+        "semi-hard": TripletMarginMiner(0.5, type_of_triplets="semihard", distance=euclidean),
+    }
+
+    def compare(
+        ours: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        theirs: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    ) -> None:
+        points = [torch.randn(len(of), 6, dtype=torch.float64).requires_grad_() for of in labels]
+        one, other = ours(*points), theirs(*points)
+        assert other.item() > 0
+        torch.testing.assert_close(one, other)
+        for mine, expected in zip(
+            torch.autograd.grad(one, points), torch.autograd.grad(other, points), strict=True
+        ):
+            torch.testing.assert_close(mine, expected)
+
+    compare(
+        lambda s, p: supervised_contrastive(s, p, *labels),
+        lambda s, p: SupConLoss(0.1)(s, labels[0], ref_emb=p, ref_labels=labels[1]),
+    )
+    for mining, miner in miners.items():
+        compare(
+            lambda s, p, mining=mining: triplet(s, p, *labels, margin=0.5, mining=mining),  # type: ignore[misc]
+            lambda s, p, miner=miner: TripletMarginLoss(0.5, distance=euclidean)(  # type: ignore[misc]
+                s, labels[0], miner(s, labels[0], p, labels[1]), p, labels[1]
+            ),
+        )
+
+
+def test_a_loss_of_what_is_no_number_is_no_number() -> None:
+    """An embedding that is not finite must not be left out as one without a positive is."""
+    broken = rows((math.nan, 1), (0, 1))
+    labels = torch.tensor([0, 1])
+    whole = rows((1, 0), (0, 1))
+    assert math.isnan(supervised_contrastive(broken, whole, labels, labels).item())
+    for mining in ("hard", "random"):
+        photos = whole if mining == "hard" else whole.repeat(2, 1)
+        named = labels if mining == "hard" else labels.repeat(2)
+        loss = triplet(broken, photos, labels, named, margin=1.0, mining=mining)
+        assert math.isnan(loss.item()), mining

@@ -18,10 +18,10 @@ from tests.train.conftest import full_disk
 from train.__main__ import main
 from train.config import FitConfig
 from train.data import DataError
-from train.fit import Trainer
 from train.material import Sources, load_material
 from train.objective import Batch
 from train.runs import save_last
+from train.trainer import Trainer
 
 SETTINGS = [
     *("--backbone", "resnet18", "--embedding-size", "8", "--input-size", "32", "--classes", "all"),
@@ -165,7 +165,9 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_says_at_which_step(
     material = load_material(config, sources)
     trainer = Poisoned(config, material, tmp_path / "run", torch.device("cpu"), sources)
     trainer.prepare()
-    with pytest.raises(DataError, match=r"loss became nan.* at step 3\. The last good checkpoint"):
+    with pytest.raises(
+        DataError, match=r"not finite at step 3: cosface nan.*The last good checkpoint"
+    ):
         trainer.train()
     last = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
     assert last["step"] == 2

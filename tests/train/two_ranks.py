@@ -25,6 +25,7 @@ from train.objective import Batch, loss_terms
 from train.runs import build_network
 from train.sampling import Rows
 from train.teacher import project
+from train.trainer import Trainer
 
 LOSSES: dict[str, dict[str, object]] = {
     "cosface": {},
@@ -79,7 +80,7 @@ def gradients(folder: Path) -> None:
         torch.save(found, folder / f"{name}-{ranks.rank()}.pt")
 
 
-class Recorded(fitting.Trainer):
+class Recorded(Trainer):
     """Leaves the weights of every rank, and what it makes of some photos."""
 
     folder: Path
@@ -114,7 +115,7 @@ def main() -> None:
             gradients(folder)
         return
     Recorded.folder, Recorded.sketchy = folder, Path(sys.argv[3])
-    fitting.Trainer = Recorded  # type: ignore[misc]
+    fitting.Trainer = Recorded  # type: ignore[attr-defined]
     config = FitConfig(
         backbone="resnet18",
         classes="all",

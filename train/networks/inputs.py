@@ -1,5 +1,7 @@
 """Frames as tensors for a network."""
 
+from functools import cache
+
 import numpy as np
 import torch
 
@@ -7,7 +9,7 @@ from model.preprocess import MEAN, STD, Pixels
 
 
 def to_input(pixels: Pixels) -> torch.Tensor:
-    """A batch of frames to a network's input.
+    """A batch of frames to a network's input, on the CPU.
 
     Args:
         pixels: `(n, h, w)` grey sketches or `(n, h, w, 3)` photos, 0 to 255.
@@ -16,14 +18,29 @@ def to_input(pixels: Pixels) -> torch.Tensor:
         `(n, 3, h, w)` float32 in channels_last order, normalised by the mean and standard
         deviation of ImageNet, as torchvision's weights expect.
     """
-    if pixels.ndim == 3:
-        pixels = np.broadcast_to(pixels[..., None], (*pixels.shape, 3))
-    batch = torch.from_numpy(np.array(pixels, order="C")).permute(0, 3, 1, 2)
-    return normalise(batch.float().div_(255))
+    return as_input(torch.from_numpy(np.array(pixels, order="C")))
+
+
+def as_input(frames: torch.Tensor) -> torch.Tensor:
+    """What `to_input` returns, made on the device of the frames.
+
+    Args:
+        frames: `(n, h, w)` sketches or `(n, h, w, 3)` photos; uint8.
+    """
+    if frames.ndim == 3:
+        frames = frames.unsqueeze(3).expand(-1, -1, -1, 3)
+    batch = frames.permute(0, 3, 1, 2).float().div_(255)
+    return normalise(batch).contiguous(memory_format=torch.channels_last)
 
 
 def normalise(batch: torch.Tensor) -> torch.Tensor:
     """`(n, 3, h, w)` in 0 to 1 to zero mean and unit variance on ImageNet."""
-    mean = torch.tensor(MEAN, device=batch.device).view(1, 3, 1, 1)
-    std = torch.tensor(STD, device=batch.device).view(1, 3, 1, 1)
-    return (batch - mean) / std
+    mean, deviation = _imagenet(batch.device)
+    return (batch - mean) / deviation
+
+
+@cache
+def _imagenet(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of ImageNet's channels, copied to each device once."""
+    mean, deviation = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return mean.to(device), deviation.to(device)
