@@ -82,8 +82,8 @@ def open_image(source: Path | bytes, name: str | None = None) -> Image.Image:
     """Decodes the first frame of a picture, turned upright by its EXIF orientation.
 
     Size limits are checked from the header, before any pixel is decoded. A picture of over
-    `LARGE_PIXELS` comes back as RGB, at most `LONGEST` pixels a side; of those, only one is
-    decoded at a time, so that a few small files cannot fill the memory.
+    `LARGE_PIXELS` comes back as RGB, or RGBA where it is transparent, at most `LONGEST` pixels a
+    side; of those, only one is decoded at a time, so that a few small files cannot fill the memory.
 
     Args:
         source: a file, or the bytes of one.
@@ -132,7 +132,7 @@ def check_bytes(size: int, name: str = "the picture") -> None:
 
 
 def _decode_small(image: Image.Image, name: str) -> Image.Image:
-    """Decodes a large picture as RGB, upright and at most `LONGEST` pixels a side."""
+    """Decodes a large picture as RGB or RGBA, upright and at most `LONGEST` pixels a side."""
     width, height = image.size
     image.draft(None, (LONGEST, LONGEST))
     image.load()
@@ -141,7 +141,7 @@ def _decode_small(image: Image.Image, name: str) -> Image.Image:
     factor = max(image.size) // (2 * LONGEST)
     if factor > 1 and image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
         image = image.reduce(factor)
-    small = flatten(image)
+    small = image.convert("RGBA") if is_transparent(image) else flatten(image)
     small.thumbnail((LONGEST, LONGEST), reducing_gap=2.0)
     if min(small.size) < MIN_SIDE:
         raise ImageError(
@@ -188,9 +188,14 @@ def flatten(image: Image.Image) -> Image.Image:
         tones = np.asarray(image.convert("I")).clip(0, 65535)
         eight_bits = tones // 257 if tones.max() > 255 else tones
         return Image.fromarray(eight_bits.astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if is_transparent(image):
         image = image.convert("RGBA")
         paper = Image.new("RGB", image.size, "white")
         paper.paste(image, mask=image.getchannel("A"))
         return paper
     return image.convert("RGB")
+
+
+def is_transparent(image: Image.Image) -> bool:
+    """Whether parts of a picture may be transparent."""
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info

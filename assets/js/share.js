@@ -6,6 +6,7 @@ import { decode, encode } from "./link.js";
 import { compose, load } from "./poster.js";
 import { curl, python } from "./snippets.js";
 import { SAY } from "./strings.js";
+import { thinned } from "./thin.js";
 
 /** @typedef {import("./drawing.js").Page} Page */
 /** @typedef {import("./drawing.js").Stroke} Stroke */
@@ -57,7 +58,7 @@ export class Sharing {
 
   async open() {
     const { picture, strokes } = this.page();
-    const text = strokes.length ? await encode(strokes).catch(() => null) : "";
+    const text = strokes.length ? await encode(thinned(strokes)).catch(() => null) : "";
     if (this.dialog.open) return;
     const address = new URL(document.baseURI);
     address.search = "";

@@ -6,7 +6,7 @@ import json
 import os
 import time
 import tracemalloc
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from starlette.types import Message, Receive, Scope, Send
 from model.strokes import StrokeError, parse_strokes, render_strokes
 from server.limits import MAX_BODY, MAX_DEPTH, MAX_UPLOAD, Bodies, nests_deeper
 from server.uploads import make_room
+from tests.loops import in_a_loop
 
 LINES = [{"width": 0.01, "points": [[0.1, 0.2], [0.7, 0.8]]}]
 
 POSTS = [
-    "/gradio_api/component_server",
+    "/board/read",
     "/gradio_api/queue/join",
     "/gradio_api/run/search_strokes",
     "/gradio_api/call/search_strokes",
@@ -34,12 +35,6 @@ POSTS = [
     "/gradio_api/reset",
     "/healthz",
 ]
-
-
-def in_a_loop(asked: Coroutine[Any, Any, None]) -> None:
-    """Runs it in a thread of its own; in this one, a browser of other tests may have a loop."""
-    with ThreadPoolExecutor(1) as threads:
-        threads.submit(asyncio.run, asked).result()
 
 
 def chunks(total: int) -> Iterator[bytes]:
