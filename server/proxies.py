@@ -21,7 +21,18 @@ SELDOM = 600.0
 
 GUIDE = "See docs/serving.md."
 
-_PREFIXED = re.compile(r"/([\w.~-]{1,40}(?:/[\w.~-]{1,40}){0,3})/(?:board/search|sketchzoo/js/.+)")
+_OPENED = re.compile(r"/([\w.~-]{1,40}(?:/[\w.~-]{1,40}){0,3})/?$")
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::(\d{1,5}))?")
+
+_OF_PROXIES = (
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "forwarded",
+    "via",
+)
 
 _CONFIG = re.compile(rb"window\.gradio_config = (\{.*?\});</script>", re.DOTALL)
 
@@ -40,7 +51,8 @@ class OwnNames:
     """ASGI middleware that refuses names of other sites while the app serves its machine alone.
 
     A page of another site could let its name lead to this machine (DNS rebinding), and would then
-    count as the app's own page. Numbers and `localhost` nobody else can have.
+    count as the app's own page. Its browser asks for that name and this app's port. Numbers,
+    `localhost` and names without a dot nobody else can have.
 
     Args:
         names: further names that the app is known by.
@@ -50,20 +62,31 @@ class OwnNames:
         self.app, self.names = app, {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = _name(Headers(scope=scope).get("host", "")) if scope["type"] == "http" else ""
-        if not name or _is_local(name) or name in self.names:
+        if scope["type"] != "http" or self._is_own(scope, headers := Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
         advise(
             "name",
-            f"Refused requests for the name {_shown(name)}: the app serves this machine alone. If "
-            "a proxy on this machine passes them on, start the app with --proxy 127.0.0.1.",
+            f"Refused a request for {_shown(headers['host'])}: the app serves this machine alone. "
+            "If a proxy passes such requests on, start the app with --proxy and its address.",
         )
         text = (
             "SketchZoo serves the machine it runs on alone, and was asked for by another name. "
             "Whoever runs it behind a proxy has to start it with --proxy."
         )
         await JSONResponse({"error": text}, 403)(scope, receive, send)
+
+    def _is_own(self, scope: Scope, headers: Headers) -> bool:
+        found = _HOST.fullmatch(headers.get("host", "").lower())
+        if found is None:
+            return "host" not in headers
+        name, port = found[1].strip("[]").rstrip("."), found[2]
+        if "." not in name or name.endswith(".localhost") or name in self.names or _is_ip(name):
+            return True
+        if port:
+            return int(port) != (scope.get("server") or ("", 0))[1]
+        # Browsers that ask this port would name it, so a proxy has left it out, if it is one.
+        return scope.get("http_version") == "1.0" or any(name in headers for name in _OF_PROXIES)
 
 
 class SameSite:
@@ -137,21 +160,31 @@ class Advice:
         self.app, self.proxies = app, proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            if below := _PREFIXED.fullmatch(str(scope["path"])):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if "x-forwarded-for" in headers and _is_unnamed(scope, self.proxies):
+            advise(
+                "proxy",
+                "A proxy that --proxy does not name passes requests on: all visitors share one "
+                "limit. Start the app with --proxy and the proxy's address.",
+            )
+        opened = (
+            _OPENED.match(str(scope["path"])) if "text/html" in headers.get("accept", "") else None
+        )
+
+        async def look(message: Message) -> None:
+            if opened and message["type"] == "http.response.start" and message["status"] == 404:
                 advise(
                     "prefix",
-                    f"Requests came for /{below[1]}/, which is not taken away. Let the proxy do "
-                    "that; for nginx, end the address of proxy_pass with a slash. Or start the app "
-                    f"with GRADIO_ROOT_PATH=/{below[1]}.",
+                    f"Somebody opened {opened[0]}, where nothing is. If the app is to be there, "
+                    "let the proxy take that path away; for nginx, end the address of proxy_pass with "
+                    f"a slash. Or start the app with GRADIO_ROOT_PATH=/{opened[1]}.",
                 )
-            if "x-forwarded-for" in Headers(scope=scope) and _is_unnamed(scope, self.proxies):
-                advise(
-                    "proxy",
-                    "A proxy that --proxy does not name passes requests on: all visitors share "
-                    "one limit. Start the app with --proxy and the proxy's address.",
-                )
-        await self.app(scope, receive, send)
+            await send(message)
+
+        await self.app(scope, receive, look)
 
 
 class RelativeRoot:
@@ -202,15 +235,7 @@ def with_relative_root(page: bytes) -> bytes:
     return page.replace(orjson.dumps(root), b'"."') if root else page
 
 
-def _name(host: str) -> str:
-    """The name in a `Host` header, without its port, in small letters."""
-    name = host.rsplit(":", 1)[0] if re.search(r":\d*$", host) else host
-    return name.strip("[]").rstrip(".").lower()
-
-
-def _is_local(name: str) -> bool:
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+def _is_ip(name: str) -> bool:
     try:
         return bool(ipaddress.ip_address(name))
     except ValueError:
