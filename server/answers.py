@@ -17,6 +17,7 @@ from model.images import open_image
 from model.layout import Positions
 from model.preprocess import Pixels, find_ink, frame_ink
 from model.query import Query, parse_query
+from model.search import photo_id
 from model.strokes import StrokeError, render_ink, render_strokes
 from server.batching import Batcher, BusyError
 from server.galleries import Galleries, address
@@ -152,6 +153,7 @@ class Answers:
         return [
             {
                 **{key: value for key, value in vars(match).items() if key != "photo"},
+                "id": photo_id(search.photos[match.number]),
                 "thumbnail": address(f"thumbnails/{match.number}", gallery, search),
             }
             for match in matches

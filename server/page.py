@@ -6,10 +6,11 @@ from typing import Any
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
-from model.errors import SketchZooError
+from model.errors import GalleryError, SketchZooError
 from model.images import open_image
 from model.preprocess import Pixels, frame_sketch
-from model.query import parse_count
+from model.query import MAX_NARROWED, parse_count
+from model.search import SketchSearch
 from model.strokes import check_scale
 from server.answers import Answers
 from server.requests import API_PLACES
@@ -24,6 +25,28 @@ def read_sketch(file: Path, size: int) -> Pixels:
     return frame_sketch(open_image(file, "the sketch"), size)
 
 
+def numbers_of(ids: Any, search: SketchSearch) -> list[int]:
+    """The numbers of photos with these ids, in this version of a gallery.
+
+    Raises:
+        GalleryError: there is no such photo, or it is named by its number.
+    """
+    given = ids or []
+    if not isinstance(given, list) or len(given) > MAX_NARROWED:
+        raise GalleryError(f"Photos are named by a list of at most {MAX_NARROWED} ids.")
+    unknown = next(
+        (each for each in given if not isinstance(each, str) or each not in search.numbers), None
+    )
+    if unknown is None:
+        return [search.numbers[each] for each in given]
+    if isinstance(unknown, str):
+        raise GalleryError(f"There is no such photo in the gallery any more: {unknown[:40]}.")
+    raise GalleryError(
+        f"There is no such photo: {str(unknown)[:40]}. Name photos by the id that an answer gives, "
+        "not by their number, which changes with the gallery."
+    )
+
+
 def build_page(answers: Answers) -> gr.Blocks:
     """The page: the board, and `/search` and `/search_strokes` for programs."""
     galleries = answers.galleries
@@ -33,9 +56,9 @@ def build_page(answers: Answers) -> gr.Blocks:
         k: int = 12,
         only: list[str] | None = None,
         without: list[str] | None = None,
-        like: list[int] | None = None,
-        unlike: list[int] | None = None,
-        photo: int | None = None,
+        like: list[str] | None = None,
+        unlike: list[str] | None = None,
+        photo: str | None = None,
         gallery: str | None = None,
     ) -> list[dict[str, Any]]:
         """Finds the photos of animals nearest to a drawing that is given as strokes.
@@ -50,20 +73,25 @@ def build_page(answers: Answers) -> gr.Blocks:
             k: How many photos are wanted, 1 to 48.
             only: Labels of animals to search among; all of them if empty.
             without: Labels of animals to leave out.
-            like: Numbers of photos, from an earlier answer, that the search is moved towards.
-            unlike: Numbers of photos that the search is moved away from.
-            photo: Number of a photo to search by instead of the drawing; strokes may be empty then.
+            like: Ids of photos, from an earlier answer, that the search is moved towards.
+            unlike: Ids of photos that the search is moved away from.
+            photo: Id of a photo to search by instead of the drawing; strokes may be empty then.
             gallery: Name of the gallery to search; the first one if it is left out.
 
         Returns:
-            Photos, nearest first: rank, number, label, similarity, credit, licence, thumbnail.
+            Photos, nearest first: rank, id, label, similarity, credit, licence, thumbnail. The id
+            stays when the gallery is indexed again; the number that comes with it does not.
         """
-        query = {"strokes": strokes, "k": k, "photo": photo, "gallery": gallery}
-        narrowed = {"only": only, "without": without, "like": like, "unlike": unlike}
         try:
             check_scale(strokes)
-            filled = {key: value or [] for key, value in narrowed.items()}
-            matches: list[dict[str, Any]] = (await answers.answer(query | filled))["matches"]
+            search = galleries.search(gallery)
+            query = {
+                **{"strokes": strokes, "k": k, "gallery": gallery, "version": search.version},
+                **{"only": only or [], "without": without or []},
+                **{"like": numbers_of(like, search), "unlike": numbers_of(unlike, search)},
+                "photo": None if photo is None else numbers_of([photo], search)[0],
+            }
+            matches: list[dict[str, Any]] = (await answers.answer(query))["matches"]
             return matches
         except SketchZooError as error:
             raise gr.Error(str(error), print_exception=False) from error

@@ -179,8 +179,8 @@ class Advice:
                 advise(
                     "prefix",
                     f"Somebody opened {opened[0]}, where nothing is. If the app is to be there, "
-                    "let the proxy take that path away; for nginx, end the address of proxy_pass with "
-                    f"a slash. Or start the app with GRADIO_ROOT_PATH=/{opened[1]}.",
+                    "let the proxy take that path away; for nginx, end the address of proxy_pass "
+                    f"with a slash. Or start the app with GRADIO_ROOT_PATH=/{opened[1]}.",
                 )
             await send(message)
 

@@ -23,7 +23,7 @@ from starlette.routing import Mount
 from model.errors import GalleryError, SketchZooError
 from model.images import MAX_BYTES, flatten, open_image
 from model.progress import THUMBNAIL_SIDE
-from model.search import SketchSearch
+from model.search import SketchSearch, photo_id
 from server.answers import Answers, busy, rounded
 from server.batching import BusyError
 from server.board import add_board_routes
@@ -204,7 +204,7 @@ def describe_map(name: str, search: SketchSearch) -> str:
     Returns:
         `photos` as lists of x, y, the place of the label in `labels`, that of credit and licence
         in `terms`, and the photo's number, of a random sample where there are more than `DOTS`;
-        and `gallery` and `version` for the addresses of thumbnails.
+        their `ids`; and `gallery` and `version` for the addresses of thumbnails.
     """
     count = len(search.photos)
     chosen = np.sort(np.random.default_rng(0).permutation(count)[:DOTS]).tolist()
@@ -216,6 +216,7 @@ def describe_map(name: str, search: SketchSearch) -> str:
         "gallery": name,
         "version": search.version,
         "labels": list(labels),
+        "ids": [photo_id(photo) for photo in shown],
         "terms": list(terms),
         "photos": [
             [*place, labels[photo.label], terms[photo.credit, photo.licence], number]

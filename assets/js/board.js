@@ -107,7 +107,7 @@ export function start(root, server) {
   const sharing = new Sharing(
     /** @type {HTMLDialogElement} */ (part(root, "sharing")),
     () => drawing.page,
-    () => live.question(),
+    () => ({ ...live.question(), ...narrowing.ids }),
   );
   /** What is wrong with a link, until the page changes. */
   let trouble = "";

@@ -66,8 +66,8 @@ export class Sharing {
     this.link.value = address.href;
     this.code.hidden = true;
     part(this.dialog, "by-link").hidden = !text;
-    // A program can send strokes, or the number of a photo, but not an upload of this page.
-    const byPhoto = typeof this.asked().photo === "number";
+    // A program can send strokes, or the id of a photo, but not an upload of this page.
+    const byPhoto = typeof this.asked().photo === "string";
     part(this.dialog, "by-program").hidden = !byPhoto && (picture !== null || !strokes.length);
     part(this.dialog, "upload-note").hidden = !picture;
     this.#say(text === null ? SAY.noLink : "", text === null);
