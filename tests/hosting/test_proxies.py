@@ -233,11 +233,7 @@ def walk(browser: Browser, address: str, sketch: Path) -> None:
         painted = "sessionStorage['sketchzoo.page']?.includes(\"sketch\")"
         page.wait_for_function(painted)
         page.reload()
-        try:
-            expect(page.locator(PHOTOS)).to_have_count(6, timeout=10_000)
-        except AssertionError:
-            print("DBG", page.locator(STATUS).inner_text(), page.evaluate("sessionStorage['sketchzoo.page']"), blocked, page.evaluate("document.querySelector('.board').dataset.state"))
-            raise
+        expect(page.locator(PHOTOS)).to_have_count(6, timeout=30_000)
         kept = "document.querySelector('[data-part=pad]').getContext('2d')"
         page.wait_for_function(f"{kept}.getImageData(5, 5, 1, 1).data[3] === 255")
         assert [text for text in blocked if "Policy" in text] == []
