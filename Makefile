@@ -56,7 +56,7 @@ fuzz: .venv/test
 .venv/test: .venv/run requirements-test.txt requirements-train.txt requirements-milvus.txt \
 		requirements.txt
 	$(BIN)/pip install --disable-pip-version-check -r requirements-test.txt
-	tools/system-packages chromium node-typescript webkit2gtk-driver xvfb
+	tools/system-packages chromium node-typescript webkit2gtk-driver xvfb nginx-light caddy
 	command -v chromium >/dev/null || $(BIN)/playwright install --with-deps chromium
 	touch $@
 

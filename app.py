@@ -9,6 +9,7 @@ python app.py --mcp           let assistants search too, over the Model Context 
 import argparse
 import gc
 import hashlib
+import ipaddress
 import itertools
 import math
 import os
@@ -20,6 +21,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import get_args
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -60,7 +62,13 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    served = build_app(galleries, mcp=arguments.mcp, rate=arguments.rate, proxies=proxies)
+    served = build_app(
+        galleries,
+        mcp=arguments.mcp,
+        rate=arguments.rate,
+        proxies=proxies,
+        names=own_names(arguments.host) if not proxies else None,
+    )
     config = uvicorn.Config(
         served,
         host=arguments.host,
@@ -157,6 +165,16 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "$FORWARDED_ALLOW_IPS)",
     )
     return parser.parse_args(argv)
+
+
+def own_names(host: str) -> list[str] | None:
+    """The names that the app has where it listens on its own machine alone, else None."""
+    try:
+        is_alone = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_alone = host == "localhost"
+    named = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).hostname
+    return ([named] if named else []) if is_alone else None
 
 
 def searches_a_second(text: str) -> float:

@@ -53,7 +53,11 @@ def running_process(
         "GRADIO_SERVER_NAME": "127.0.0.1",
         "GRADIO_ANALYTICS_ENABLED": "False",
     }
-    with tempfile.TemporaryFile("w+") as log:
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as uploads,
+    ):
+        environment["GRADIO_TEMP_DIR"] = uploads  # Nothing that others leave.
         process = subprocess.Popen(
             [sys.executable, *map(str, command)],
             cwd=ROOT,

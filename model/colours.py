@@ -36,7 +36,7 @@ def flatten(image: Image.Image) -> Image.Image:
     info = {k: v for k, v in image.info.items() if k not in ("icc_profile", "transparency")}
     if image.mode in DEEP_MODES:
         image = eight_bits(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+    if is_transparent(image):
         colours = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
         image = image.convert("LA") if image.mode == "La" else image
         image = image.convert("RGBA")
@@ -46,6 +46,11 @@ def flatten(image: Image.Image) -> Image.Image:
         flat = _to_srgb(image, profile)
     flat.info = info
     return flat
+
+
+def is_transparent(image: Image.Image) -> bool:
+    """Whether parts of a picture may be transparent."""
+    return image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
 
 
 def eight_bits(image: Image.Image) -> Image.Image:

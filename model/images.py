@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, ImageFile
 from pillow_heif import register_heif_opener
 
 from model.colours import flatten as flatten
+from model.colours import is_transparent as is_transparent
 from model.colours import join_bytes, low_bytes
 from model.errors import ImageError
 
@@ -96,8 +97,8 @@ def open_image(
     """Decodes the first frame of a picture, turned upright by its EXIF orientation.
 
     Size limits are checked from the header, before any pixel is decoded. A picture of over
-    `LARGE_PIXELS` comes back as RGB, at most `LONGEST` pixels a side; of those, only one is
-    decoded at a time, so that a few small files cannot fill the memory.
+    `LARGE_PIXELS` comes back as RGB, or RGBA where it is transparent, at most `LONGEST` pixels a
+    side; of those, only one is decoded at a time, so that a few small files cannot fill the memory.
 
     Args:
         source: a file, or the bytes of one.
@@ -191,7 +192,7 @@ def _decode_small(
     name: str,
     limits: Limits,
 ) -> Image.Image:
-    """Decodes a large picture as RGB, upright and at most `LONGEST` pixels a side."""
+    """Decodes a large picture as RGB or RGBA, upright and at most `LONGEST` pixels a side."""
     width, height = image.size
     image.draft(None, (LONGEST, LONGEST))
     loaded = _load(image, opened)
@@ -199,7 +200,7 @@ def _decode_small(
     factor = max(loaded.size) // (2 * LONGEST)
     if factor > 1 and loaded.mode in ("L", "LA", "RGB", "RGBA", "RGBX", "CMYK", "LAB", "I", "F"):
         loaded = loaded.reduce(factor)
-    small = flatten(loaded)
+    small = loaded.convert("RGBA") if is_transparent(loaded) else flatten(loaded)
     small.thumbnail((LONGEST, LONGEST), reducing_gap=2.0)
     if min(small.size) < MIN_SIDE:
         raise ImageError(

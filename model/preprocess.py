@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter, ImageOps
 from scipy import ndimage
 
 from model.errors import EmptySketchError
-from model.images import check_size, flatten
+from model.images import check_size, flatten, is_transparent
 
 Pixels = NDArray[np.uint8]
 
@@ -38,6 +38,12 @@ _INK = 80
 
 _FAINTEST = 24
 """A page whose darkest pixel differs from the paper by less grey levels than this is blank."""
+
+_LIGHT = 160
+"""Grey level from which ink is hard to see on white paper."""
+
+_SPECKS = 0.01
+"""Share of a drawing's visible pixels that may be darker, and it is light lines still."""
 
 _EVEN = 2
 """Grey levels by which clean paper may differ from its own tone."""
@@ -126,23 +132,26 @@ def frame_ink(ink: Image.Image, size: int) -> Pixels:
 
 
 def clean_page(image: Image.Image) -> Image.Image | None:
-    """A photo of a drawing on paper, with the paper made white and the ink black.
+    """A drawing with its paper made white and its ink black, where it needs that to be seen.
+
+    That is a photo of a drawing on paper, or light lines on nothing.
 
     Args:
         image: any size and mode.
 
     Returns:
-        Grey, at most `CLEAN_SIDE` pixels a side; None for a drawing whose paper is even already.
+        Grey, at most `CLEAN_SIDE` pixels a side; None for a drawing that is fine as it is.
 
     Raises:
         ImageError: the picture is too large or too small.
     """
     check_size(image, "the drawing")
-    grey = flatten(image).convert("L")
+    light = _on_black(image)
+    grey = ImageOps.invert(light) if light else flatten(image).convert("L")
     grey.thumbnail((CLEAN_SIDE, CLEAN_SIDE), reducing_gap=3.0)
-    return (
-        Image.fromarray(255 - _ink_of_photo(grey)) if _is_photographed(np.asarray(grey)) else None
-    )
+    if _is_photographed(np.asarray(grey)):
+        return Image.fromarray(255 - _ink_of_photo(grey))
+    return grey if light else None
 
 
 def frame_box(ink: Image.Image) -> tuple[float, float, float]:
@@ -176,7 +185,23 @@ def _grey(image: Image.Image) -> Image.Image:
     """Any mode to grey; a picture that is grey and opaque is returned as it is."""
     if image.mode == "L" and "transparency" not in image.info:
         return image
-    return flatten(image).convert("L")
+    return _on_black(image) or flatten(image).convert("L")
+
+
+def _on_black(image: Image.Image) -> Image.Image | None:
+    """Light lines on nothing, as dark-mode drawing apps save them, on black paper in grey.
+
+    None for any other drawing: on white paper, more than `_SPECKS` of what is visible shows.
+    """
+    if not is_transparent(image):
+        return None
+    whole = image.convert("RGBA")
+    grey, alpha = whole.convert("RGB").convert("L"), whole.getchannel("A")
+    visible = np.asarray(alpha) > 127
+    dark = visible & (np.asarray(grey) < _LIGHT)
+    if not visible.any() or np.count_nonzero(dark) > _SPECKS * np.count_nonzero(visible):
+        return None
+    return Image.composite(grey, Image.new("L", grey.size, 0), alpha)
 
 
 def _is_photographed(tones: Pixels) -> bool:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +129,11 @@ class SketchSearch:
         if number is None or not 0 <= number < len(self.photos):
             raise GalleryError("There is no such photo any more. Reload the page.")
         return self.photos[number]
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The number of each photo by its id, which stays when the gallery is indexed again."""
+        return {photo_id(photo): number for number, photo in enumerate(self.photos)}
 
     def thumbnail(self, number: int) -> Path:
         """The small version of a photo of the gallery."""
@@ -280,6 +287,11 @@ class SketchSearch:
 
     def _similarity(self, distance: float) -> float:
         return 1 - distance**2 / 2 if self.manifest.normalise else 1 / (1 + distance)
+
+
+def photo_id(photo: Photo) -> str:
+    """16 letters and digits that stand for a photo in any version of a gallery, by its path."""
+    return blake2b(photo.path.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _load_layout(checkpoint: Checkpoint) -> Positions:

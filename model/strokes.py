@@ -19,6 +19,12 @@ MAX_POINTS = 50_000
 MAX_INK = 400.0
 """Pages that a drawing's lines could cover if none crossed another: the time to paint it."""
 
+_LEAST, _MOST = -1.0, 2.0
+"""Coordinates that are kept: within one page's distance of the page."""
+
+_FINEST, _WIDEST = 0.001, 0.2
+_LIGHTEST, _HARDEST = 0.1, 2.0
+
 _PAPER_SIDE = 384
 """Pixels. Drawings are rendered at this size, then framed for the encoder."""
 
@@ -63,7 +69,9 @@ def parse_strokes(payload: Any) -> list[Stroke]:
     kinds, lengths, everything = [], [], []
     try:
         for item in payload:
-            kinds.append((min(max(_number(item["width"]), 0.001), 0.2), item.get("erase") is True))
+            kinds.append(
+                (min(max(_number(item["width"]), _FINEST), _WIDEST), item.get("erase") is True)
+            )
             everything.extend(item["points"])
             lengths.append(len(item["points"]))
             if len(everything) > MAX_POINTS:
@@ -86,6 +94,35 @@ def parse_strokes(payload: Any) -> list[Stroke]:
         for kind, length in zip(kinds, lengths, strict=True)
         if length
     ]
+
+
+def check_scale(payload: Any) -> None:
+    """Refuses what `parse_strokes` would only bound: a program may have sent pixels.
+
+    Raises:
+        StrokeError: a coordinate is more than a page away from the page, a width is above 0.2, or
+            a pressure above 2.
+    """
+    parse_strokes(payload)
+    for stroke in payload:
+        points = np.array([tuple(point)[:2] for point in stroke["points"]], np.float64)
+        far = points[(points < _LEAST) | (points > _MOST)]
+        if len(far):
+            raise StrokeError(
+                f"Coordinates go from 0, 0 at the top left of the page to 1, 1; {far[0]:g} is far "
+                "outside. Divide pixels by the page's side."
+            )
+        if float(stroke["width"]) > _WIDEST:
+            raise StrokeError(
+                f"A width is a share of the page's side, at most {_WIDEST}; {stroke['width']:g} is "
+                "none. Divide pixels by the page's side."
+            )
+        hard = [point[2] for point in stroke["points"] if len(point) > 2 and point[2] > _HARDEST]
+        if hard:
+            raise StrokeError(
+                f"The third number of a point is the pressure there, 1 for the usual and at most "
+                f"{_HARDEST:g}; {hard[0]:g} is none."
+            )
 
 
 def render_strokes(strokes: Sequence[Stroke], paper: Image.Image | None = None) -> Image.Image:
@@ -184,9 +221,9 @@ def _points(payload: list[Any]) -> NDArray[np.float64]:
     if numbers.ndim != 2 or numbers.shape[1] not in (2, 3) or np.isnan(numbers).any():
         raise ValueError("not points")
     points = np.ones((len(numbers), 3))
-    numbers[:, :2].clip(-1.0, 2.0, out=points[:, :2])
+    numbers[:, :2].clip(_LEAST, _MOST, out=points[:, :2])
     if numbers.shape[1] == 3:
-        numbers[:, 2].clip(0.1, 2.0, out=points[:, 2])
+        numbers[:, 2].clip(_LIGHTEST, _HARDEST, out=points[:, 2])
     return points
 
 

@@ -17,12 +17,14 @@ from model.images import open_image
 from model.layout import Positions
 from model.preprocess import Pixels, find_ink, frame_ink
 from model.query import Query, parse_query
+from model.search import photo_id
 from model.strokes import StrokeError, render_ink, render_strokes
 from server.batching import Batcher, BusyError
 from server.galleries import Galleries, address
 from server.limits import client
 from server.metrics import Metrics
 from server.uploads import uploaded_file
+from server.workers import Workers
 
 SMALL = 32_768
 """Bytes of a question that is read at once; a larger one would keep the others waiting."""
@@ -40,6 +42,7 @@ class Answers:
         self.galleries, self._metrics = galleries, metrics
         self._batchers: dict[Encoder, Batcher] = {}
         self._adding = threading.Lock()
+        self.workers = Workers()
         for name in galleries.names:
             self._batcher(galleries.search(name).encoder)
         metrics.queue_length.set_function(lambda: sum(b.waiting for b in self._all()))
@@ -70,42 +73,46 @@ class Answers:
         for batcher in self._all():
             batcher.close()
 
-    def answer(self, payload: Any) -> dict[str, Any]:
-        """Waits for the answer to a program.
+    async def embed(self, frame: Pixels, search: SketchSearch, page: str = "") -> Embeddings:
+        """The embedding of a frame, for the client whose request is being answered.
+
+        Args:
+            frame: of a drawing.
+            search: whose encoder is used.
+            page: of a browser; a newer frame of it takes the place of this one.
+        """
+        waiting = self._batcher(search.encoder).submit(frame, client.get(), page)
+        return await asyncio.wrap_future(waiting)
+
+    async def answer(self, payload: dict[str, Any], *, is_small: bool = False) -> dict[str, Any]:
+        """The answer to a board or a program; the answer to a newer drawing of a page will do.
+
+        Args:
+            payload: see `model.query.parse_query`; and `page`, which tells pages apart.
+            is_small: whether it may be read at once.
 
         Raises:
             SketchZooError: what is asked has another form, or there is nothing to search by.
         """
-        asked, search, frame = self.read(payload)
-        embedding = self.embed(frame, search) if frame is not None else None
-        return self.conclude(asked, search, embedding)
-
-    def embed(self, frame: Pixels, search: SketchSearch) -> Embeddings:
-        """Waits for the embedding of a frame of the program whose request is being answered."""
-        return self._batcher(search.encoder).submit(frame, client.get()).result()
+        if is_small and not payload.get("picture"):
+            asked, search, frame = self.read(payload)
+        else:
+            asked, search, frame = await self.workers.run(self.read, payload)
+        embedding = None
+        if frame is not None:
+            embedding = await self.embed(frame, search, str(payload.get("page") or ""))
+        index = search.manifest.index
+        if len(search.photos) <= FEW and not (index and index.engine == "milvus"):
+            return self.conclude(asked, search, embedding)
+        return await run_in_threadpool(self.conclude, asked, search, embedding)
 
     async def board(self, request: Request) -> Response:
-        """Answers a board; the answer to a newer drawing of its page will do as well."""
+        """Answers a search of a board."""
         body = await request.body()
         try:
-            payload = parse_json(body)
-            if len(body) <= SMALL and not payload.get("picture"):
-                asked, search, frame = self.read(payload)
-            else:
-                asked, search, frame = await run_in_threadpool(self.read, payload)
-            embedding = None
-            if frame is not None:
-                batcher = self._batcher(search.encoder)
-                waiting = batcher.submit(frame, client.get(), str(payload.get("page") or ""))
-                embedding = await asyncio.wrap_future(waiting)
-            index = search.manifest.index
-            if len(search.photos) <= FEW and not (index and index.engine == "milvus"):
-                told = self.conclude(asked, search, embedding)
-            else:
-                told = await run_in_threadpool(self.conclude, asked, search, embedding)
+            told = await self.answer(parse_json(body), is_small=len(body) <= SMALL)
         except BusyError as error:
-            headers = {"Retry-After": "1"}
-            return Response(orjson.dumps({"error": str(error)}), 503, headers, JSON)
+            return busy(error)
         except SketchZooError as error:
             told = {"error": str(error)}
         return Response(orjson.dumps(told), media_type=JSON)
@@ -146,10 +153,16 @@ class Answers:
         return [
             {
                 **{key: value for key, value in vars(match).items() if key != "photo"},
+                "id": photo_id(search.photos[match.number]),
                 "thumbnail": address(f"thumbnails/{match.number}", gallery, search),
             }
             for match in matches
         ]
+
+
+def busy(error: BusyError) -> Response:
+    """Says to a board that it can ask again in a second."""
+    return Response(orjson.dumps({"error": str(error)}), 503, {"Retry-After": "1"}, JSON)
 
 
 def rounded(positions: Positions) -> list[list[float]]:

@@ -1,11 +1,9 @@
-"""Which of Gradio's routes can be reached, and from which pages."""
+"""Which of Gradio's routes can be reached."""
 
 import re
-from urllib.parse import urlsplit
 
 import anyio
-from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.uploads import make_room, uploaded_file
@@ -19,7 +17,7 @@ NEEDED = re.compile(
             "/(assets|static|svelte)/.+",
             r"/gradio_api/(info|openapi\.json|startup-events|app_id|theme\.css)/?",
             "/gradio_api/(queue/join|queue/data|queue/status|cancel|reset)/?",
-            "/gradio_api/(upload|upload_progress|component_server)/?",
+            "/gradio_api/(upload|upload_progress)/?",
             f"/gradio_api/(run|api|call)/{_NAME}/?",
             f"/gradio_api/call/v2/{_NAME}/?",
             f"/gradio_api/call/(v2/)?{_NAME}/{_NAME}",
@@ -73,39 +71,3 @@ def _is_needed(path: str) -> bool:
     if path.startswith(_FILE):
         return uploaded_file(path.removeprefix(_FILE)) is not None
     return ".." not in path.split("/") and NEEDED.fullmatch(path) is not None
-
-
-class SameSite:
-    """ASGI middleware that refuses what pages of other sites make a browser send.
-
-    A page elsewhere could have its visitors' browsers search and upload here. Browsers say where
-    a request comes from (`Sec-Fetch-Site`, or `Origin` in older ones and without TLS); programs
-    say neither and are let through. The page in Spaces' frame asks its own origin.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reads = scope["type"] != "http" or scope["method"] in ("GET", "HEAD")
-        if reads or is_same_site(Headers(scope=scope)):
-            await self.app(scope, receive, send)
-            return
-        refused = PlainTextResponse("Requests from pages of other sites are refused.", 403)
-        await refused(scope, receive, send)
-
-
-def is_same_site(headers: Headers) -> bool:
-    """Whether a request comes from this app's own page, or from no page at all.
-
-    A proxy may have changed `Host`; it then says which it was in `X-Forwarded-Host`, which a page
-    of another site cannot set without asking first, and is refused then.
-    """
-    told = headers.get("sec-fetch-site")
-    if told is not None:
-        return told in ("same-origin", "none")
-    origin = headers.get("origin")
-    if origin is None:
-        return True
-    hosts = (headers.get("x-forwarded-host", "").split(",")[0].strip(), headers.get("host", ""))
-    return urlsplit(origin).netloc.lower() in {host.lower() for host in hosts if host}

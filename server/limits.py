@@ -254,6 +254,11 @@ def client_address(scope: Scope, proxies: Proxies = ()) -> str:
     return _network(address)
 
 
+def is_from_proxy(address: str, proxies: Proxies) -> bool:
+    """Whether a request from this address comes from one of the proxies."""
+    return proxies == "*" or _is_in(address, proxies)
+
+
 def default_proxies() -> str:
     """`FORWARDED_ALLOW_IPS`; in Spaces, where only its proxies reach the app, private networks."""
     inside = (

@@ -1,82 +1,64 @@
 """The page that Gradio serves: the board, and the endpoints for programs."""
 
-import secrets
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 
-from model.errors import SketchZooError
-from model.explain import explain
-from model.images import OWN, flatten, open_image
-from model.preprocess import clean_page, frame_box, frame_ink, frame_sketch
-from model.query import parse_count, parse_query
-from server.answers import Answers, ink_of, uploaded
+from model.errors import GalleryError, SketchZooError
+from model.images import open_image
+from model.preprocess import Pixels, frame_sketch
+from model.query import MAX_NARROWED, parse_count
+from model.search import SketchSearch
+from model.strokes import check_scale
+from server.answers import Answers
 from server.requests import API_PLACES
 
 ASSETS = Path(__file__).parent.parent / "assets"
-CLEANED = "-cleaned.png"
-"""What the name of an upload ends with, once its paper was made white."""
-
 AT_ONCE = 8
 """Queued calls of programs that are answered at a time: their drawings are embedded together."""
 
-OFFERED = 1000
-"""Labels that are offered to narrow a search, those of most photos."""
+
+def read_sketch(file: Path, size: int) -> Pixels:
+    """The frame of a sketch in an image file; see `model.preprocess.frame_sketch`."""
+    return frame_sketch(open_image(file, "the sketch"), size)
+
+
+def numbers_of(ids: Any, search: SketchSearch) -> list[int]:
+    """The numbers of photos with these ids, in this version of a gallery.
+
+    Raises:
+        GalleryError: there is no such photo, or it is named by its number.
+    """
+    given = ids or []
+    if not isinstance(given, list) or len(given) > MAX_NARROWED:
+        raise GalleryError(f"Photos are named by a list of at most {MAX_NARROWED} ids.")
+    unknown = next(
+        (each for each in given if not isinstance(each, str) or each not in search.numbers), None
+    )
+    if unknown is None:
+        return [search.numbers[each] for each in given]
+    if isinstance(unknown, str):
+        raise GalleryError(f"There is no such photo in the gallery any more: {unknown[:40]}.")
+    raise GalleryError(
+        f"There is no such photo: {str(unknown)[:40]}. Name photos by the id that an answer gives, "
+        "not by their number, which changes with the gallery."
+    )
 
 
 def build_page(answers: Answers) -> gr.Blocks:
     """The page: the board, and `/search` and `/search_strokes` for programs."""
     galleries = answers.galleries
 
-    def explain_match(question: dict[str, Any]) -> dict[str, Any]:
-        """Tells the board which parts of a drawing and of a photo make them match."""
-        try:
-            asked = parse_query(question)
-            search = galleries.search(asked.gallery, asked.version)
-            ink = ink_of(asked)
-            frame = frame_ink(ink, search.encoder.input_size)
-            photo = open_image(Path(search.photo(asked.photo).path), limits=OWN)
-            explained = explain(search.encoder, frame, flatten(photo))
-            left, top, side = frame_box(ink)
-            page = max(ink.size)
-            return {
-                "sketch": explained.sketch.round(5).tolist(),
-                "photo": explained.photo.round(5).tolist(),
-                "box": [
-                    (left + (page - ink.width) / 2) / page,
-                    (top + (page - ink.height) / 2) / page,
-                    side / page,
-                ],
-            }
-        except SketchZooError as error:
-            return {"error": str(error)}
-
-    def read_upload(path: str) -> dict[str, Any]:
-        """Tells the board which file to show for an upload: its own, or one with clean paper."""
-        try:
-            file = uploaded(path)
-            image = open_image(file)
-            cleaned = clean_page(image)
-            if cleaned is not None:
-                unfinished = file.with_name(f".{file.stem}.{secrets.token_hex(8)}.tmp")
-                cleaned.save(unfinished, "PNG")
-                file = unfinished.replace(file.with_name(file.stem + CLEANED))
-            frame_sketch(cleaned or image, galleries.search().encoder.input_size)
-            return {"path": str(file), "cleaned": cleaned is not None}
-        except SketchZooError as error:
-            return {"error": str(error)}
-        except OSError as error:
-            return {"error": f"The server cannot keep the picture: {error.strerror}. Try later."}
-
-    def search_strokes(
+    async def search_strokes(
         strokes: list[dict[str, Any]],
         k: int = 12,
         only: list[str] | None = None,
         without: list[str] | None = None,
-        like: list[int] | None = None,
-        unlike: list[int] | None = None,
-        photo: int | None = None,
+        like: list[str] | None = None,
+        unlike: list[str] | None = None,
+        photo: str | None = None,
         gallery: str | None = None,
     ) -> list[dict[str, Any]]:
         """Finds the photos of animals nearest to a drawing that is given as strokes.
@@ -91,33 +73,30 @@ def build_page(answers: Answers) -> gr.Blocks:
             k: How many photos are wanted, 1 to 48.
             only: Labels of animals to search among; all of them if empty.
             without: Labels of animals to leave out.
-            like: Numbers of photos, from an earlier answer, that the search is moved towards.
-            unlike: Numbers of photos that the search is moved away from.
-            photo: Number of a photo to search by instead of the drawing; strokes may be empty then.
+            like: Ids of photos, from an earlier answer, that the search is moved towards.
+            unlike: Ids of photos that the search is moved away from.
+            photo: Id of a photo to search by instead of the drawing; strokes may be empty then.
             gallery: Name of the gallery to search; the first one if it is left out.
 
         Returns:
-            Photos, nearest first: rank, number, label, similarity, credit, licence, thumbnail.
+            Photos, nearest first: rank, id, label, similarity, credit, licence, thumbnail. The id
+            stays when the gallery is indexed again; the number that comes with it does not.
         """
-        query = {"strokes": strokes, "k": k, "photo": photo, "gallery": gallery}
-        narrowed = {"only": only, "without": without, "like": like, "unlike": unlike}
         try:
-            filled = {key: value or [] for key, value in narrowed.items()}
-            matches: list[dict[str, Any]] = answers.answer(query | filled)["matches"]
+            check_scale(strokes)
+            search = galleries.search(gallery)
+            query = {
+                **{"strokes": strokes, "k": k, "gallery": gallery, "version": search.version},
+                **{"only": only or [], "without": without or []},
+                **{"like": numbers_of(like, search), "unlike": numbers_of(unlike, search)},
+                "photo": None if photo is None else numbers_of([photo], search)[0],
+            }
+            matches: list[dict[str, Any]] = (await answers.answer(query))["matches"]
             return matches
         except SketchZooError as error:
             raise gr.Error(str(error), print_exception=False) from error
 
-    def describe_gallery(asked: Any = None) -> dict[str, Any]:
-        """Tells the board which galleries there are, and how many photos of what one holds.
-
-        Its name may be one that a browser has kept; if it is not known, the first one is described.
-        """
-        name = galleries.name_of(asked)
-        labels = galleries.search(name).labels.most_common(OFFERED)
-        return {"galleries": galleries.names, "gallery": name, "labels": sorted(labels)}
-
-    def search_file(
+    async def search_file(
         file: str | None, k: float | None, gallery: str | None = None
     ) -> list[dict[str, Any]]:
         """Finds the photos of animals nearest to a sketch in an image file.
@@ -134,9 +113,10 @@ def build_page(answers: Answers) -> gr.Blocks:
             raise gr.Error("Send an image file of a sketch.", print_exception=False)
         try:
             search = galleries.search(gallery)
-            count, image = parse_count(k), open_image(Path(file), "the sketch")
-            frame = frame_sketch(image, search.encoder.input_size)
-            matches = search.nearest(answers.embed(frame, search), count)
+            count, size = parse_count(k), search.encoder.input_size
+            frame = await answers.workers.run(read_sketch, Path(file), size)
+            embedding = await answers.embed(frame, search)
+            matches = await run_in_threadpool(search.nearest, embedding, count)
             return answers.found(matches, galleries.name_of(gallery), search)
         except SketchZooError as error:
             raise gr.Error(str(error), print_exception=False) from error
@@ -146,7 +126,6 @@ def build_page(answers: Answers) -> gr.Blocks:
         gr.HTML(
             html_template=(ASSETS / "board.html").read_text(encoding="utf-8"),
             js_on_load=(ASSETS / "js" / "start.js").read_text(encoding="utf-8"),
-            server_functions=[read_upload, explain_match, describe_gallery],
             apply_default_css=False,
         )
         with gr.Row(visible=False):

@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from server.limits import Proxies, client, client_address
 from server.metrics import Metrics
+from server.proxies import without_prefix
 
 log = logging.getLogger("sketchzoo")
 
@@ -39,14 +40,17 @@ class Traffic:
 
     Args:
         proxies: whose word on a client's address is taken; see `server.limits.client_address`.
+        prefix: the path that the app is served below, where the proxy does not take it away.
 
     Attributes:
         stopping: whether new requests are refused.
         in_flight: requests that are being answered, without streams that do not end.
     """
 
-    def __init__(self, app: FastAPI, metrics: Metrics, proxies: Proxies = ()) -> None:
-        self.app, self.metrics, self.proxies = app, metrics, proxies
+    def __init__(
+        self, app: FastAPI, metrics: Metrics, proxies: Proxies = (), prefix: str = ""
+    ) -> None:
+        self.app, self.metrics, self.proxies, self.prefix = app, metrics, proxies, prefix
         self.stopping = False
         self.in_flight = self.calls = 0
 
@@ -55,6 +59,7 @@ class Traffic:
             await self.app(scope, receive, send)
             return
         began = time.perf_counter()
+        scope = without_prefix(scope, self.prefix)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         route = path.split("/", 2)[1] if path.startswith("/") else ""
         route = route if route in ROUTES else "page" if path in ("", "/") else "other"

@@ -2,10 +2,12 @@
 
 import io
 import json
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import gradio as gr
@@ -14,20 +16,24 @@ from fastapi import FastAPI, HTTPException
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from model.errors import GalleryError, SketchZooError
 from model.images import MAX_BYTES, OWN, flatten, open_image
 from model.progress import THUMBNAIL_SIDE
-from model.search import SketchSearch
-from server.answers import Answers, rounded
+from model.search import SketchSearch, photo_id
+from server.answers import Answers, busy, rounded
+from server.batching import BusyError
+from server.board import add_board_routes
 from server.galleries import Galleries
-from server.gate import OnlyNeeded, SameSite
+from server.gate import OnlyNeeded
 from server.headers import HashScripts, Headers
 from server.limits import RATE, Bodies, Proxies, RateLimit
 from server.metrics import Metrics
 from server.page import ASSETS, build_page
+from server.proxies import Advice, OwnNames, RelativeRoot, SameSite
 from server.requests import Traffic
 from server.uploads import guard_downloads
 
@@ -41,7 +47,12 @@ LARGE_SIDE = 1280
 
 
 def build_app(
-    galleries: Galleries, *, mcp: bool = False, rate: float = RATE, proxies: Proxies = ()
+    galleries: Galleries,
+    *,
+    mcp: bool = False,
+    rate: float = RATE,
+    proxies: Proxies = (),
+    names: Collection[str] | None = None,
 ) -> Traffic:
     """The web application: Gradio's page and API, the board's search, photos, and probes.
 
@@ -49,6 +60,8 @@ def build_app(
         mcp: whether the API's endpoints are tools at `gradio_api/mcp/` too.
         rate: searches a second that one client may make; 0 for any number.
         proxies: whose word on a client's address is taken; see `server.limits.client_address`.
+        names: where the app serves its own machine alone, the names that it has beside those of
+            this machine; None where it serves others, and may have any name.
     """
     metrics = Metrics()
     answers = Answers(galleries, metrics)
@@ -61,9 +74,10 @@ def build_app(
     app = FastAPI(
         title="SketchZoo", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
     )
-    traffic = Traffic(app, metrics, proxies)
+    prefix = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path
+    traffic = Traffic(app, metrics, proxies, prefix)
     guard_downloads(allowed=mcp)
-    app.add_route("/board/search", answers.board, methods=["POST"])
+    add_board_routes(app, answers)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, Any]:
@@ -90,13 +104,20 @@ def build_app(
     async def tell_metrics() -> Response:
         return Response(metrics.text(), media_type=metrics.content_type)
 
+    async def photo_in(search: SketchSearch, number: int, side: int, version: str) -> Response:
+        try:
+            data = await answers.workers.run(shrunk, search, number, side)
+        except BusyError as error:
+            return busy(error)
+        return answer(data, "image/jpeg", version)
+
     @app.get("/thumbnails/{number}")
-    def thumbnail(number: int, gallery: str = "", v: str = "") -> Response:
+    async def thumbnail(number: int, gallery: str = "", v: str = "") -> Response:
         search = search_in(gallery, v)
-        small = search.read_thumbnail(number)
+        small = await run_in_threadpool(search.read_thumbnail, number)
         if small:
             return answer(small, "image/webp", v)
-        return answer(shrunk(search, number, THUMBNAIL_SIDE), "image/jpeg", v)
+        return await photo_in(search, number, THUMBNAIL_SIDE, v)
 
     maps: WeakKeyDictionary[SketchSearch, str] = WeakKeyDictionary()
 
@@ -108,8 +129,8 @@ def build_app(
         return answer(maps[search], "application/json", v)
 
     @app.get("/photos/{number}")
-    def photo(number: int, gallery: str = "", v: str = "") -> Response:
-        return answer(shrunk(search_in(gallery, v), number, LARGE_SIDE), "image/jpeg", v)
+    async def photo(number: int, gallery: str = "", v: str = "") -> Response:
+        return await photo_in(search_in(gallery, v), number, LARGE_SIDE, v)
 
     app.mount("/sketchzoo", Assets(directory=ASSETS))
     gr.mount_gradio_app(
@@ -127,15 +148,16 @@ def build_app(
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         favicon_path=str(ASSETS / "favicon.svg"),
     )
-    protect(app, rate)
+    protect(app, rate, proxies, names)
     return traffic
 
 
-def protect(app: FastAPI, rate: float) -> None:
+def protect(app: FastAPI, rate: float, proxies: Proxies, names: Collection[str] | None) -> None:
     """Puts the guards of `server/` around the app, and one more around Gradio inside it."""
     mounted = next(route for route in reversed(app.routes) if isinstance(route, Mount))
     gradio_app: Any = mounted.app
-    gradio_app.user_middleware.append(Middleware(HashScripts))
+    # The last one is the innermost: hashes are those of the page as it is sent.
+    gradio_app.user_middleware += [Middleware(HashScripts), Middleware(RelativeRoot)]
     mounted.app = OnlyNeeded(gradio_app)
     # Gradio sets no CORS headers of its own where its parent has this; no origin is allowed.
     app.add_middleware(CORSMiddleware, allow_origins=())
@@ -143,6 +165,9 @@ def protect(app: FastAPI, rate: float) -> None:
     app.add_middleware(SameSite)
     if rate > 0:
         app.add_middleware(RateLimit, rate=rate)
+    if names is not None:
+        app.add_middleware(OwnNames, names=names)
+    app.add_middleware(Advice, proxies=proxies)
     app.add_middleware(Headers)
 
 
@@ -179,7 +204,7 @@ def describe_map(name: str, search: SketchSearch) -> str:
     Returns:
         `photos` as lists of x, y, the place of the label in `labels`, that of credit and licence
         in `terms`, and the photo's number, of a random sample where there are more than `DOTS`;
-        and `gallery` and `version` for the addresses of thumbnails.
+        their `ids`; and `gallery` and `version` for the addresses of thumbnails.
     """
     count = len(search.photos)
     chosen = np.sort(np.random.default_rng(0).permutation(count)[:DOTS]).tolist()
@@ -191,6 +216,7 @@ def describe_map(name: str, search: SketchSearch) -> str:
         "gallery": name,
         "version": search.version,
         "labels": list(labels),
+        "ids": [photo_id(photo) for photo in shown],
         "terms": list(terms),
         "photos": [
             [*place, labels[photo.label], terms[photo.credit, photo.licence], number]

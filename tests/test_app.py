@@ -63,6 +63,33 @@ def test_the_map_tells_of_every_photo_where_it_lies_and_what_it_is(client: TestC
     assert client.get(f"/thumbnails/0?v={told['version']}").status_code == 200
 
 
+def test_an_id_stays_when_photos_are_added_and_a_number_is_refused(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    stroke = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.8]]}
+
+    def search(*more: Any) -> Any:
+        galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
+        client = TestClient(site.build_app(galleries), raise_server_exceptions=False)
+        told = client.get("/map.json").json()
+        data = [[stroke], 12, None, None, None, None, *(more or (None,)), None]
+        answer = client.post("/gradio_api/run/search_strokes", json={"data": data})
+        return told, answer.json().get("data", [None])[0], answer
+
+    told, before, _ = search()
+    assert told["ids"] == [match["id"] for match in sorted(before, key=lambda m: m["number"])]
+    last = next(match for match in before if match["number"] == 5)
+    for number in range(3):
+        Image.new("RGB", (40, 40), (90 * number, 9, 9)).save(photo_folder / f"a {number}.png")
+    _, after, _ = search()
+    assert {match["id"]: match["number"] for match in after}[last["id"]] == 8
+    _, like, _ = search(last["id"])
+    assert (like[0]["id"], like[0]["number"]) == (last["id"], 8)
+    _, _, refused = search(last["number"])
+    assert refused.status_code >= 400
+    assert "matches" not in refused.text and "rank" not in refused.text
+
+
 def test_the_map_of_a_large_gallery_is_a_sample_of_it(
     tiny_checkpoint: Checkpoint,
     photo_folder: Path,

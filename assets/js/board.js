@@ -5,13 +5,15 @@ import { Drawing } from "./drawing.js";
 import { Gallery, part, terms } from "./gallery.js";
 import { Guesses } from "./guesses.js";
 import { Keeper, storage } from "./keep.js";
-import { Later, Live } from "./live.js";
+import { Live, Refused } from "./live.js";
 import { chooseView, GalleryMap } from "./map.js";
 import { Narrowing } from "./narrow.js";
 import { ERASE, Pad, paintStroke, WIDTHS } from "./pad.js";
+import { told } from "./search.js";
 import { received, Sharing } from "./share.js";
 import { listen, readable } from "./sources.js";
 import { SAY } from "./strings.js";
+import { thinned } from "./thin.js";
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {import("./gallery.js").Match} Match */
@@ -27,10 +29,10 @@ import { SAY } from "./strings.js";
  * @typedef {{strokes: Stroke[], picture: string | null}} Drawn
  * @typedef {Drawn & Where & {k: number} & Partial<import("./narrow.js").Narrowed>} Query
  * @typedef {{search: (query: Query) => Promise<Answer>,
- *   read: (path: string) => Promise<{path?: string, cleaned?: boolean, error?: string}>,
+ *   read: (path: string, isUnseen?: boolean) => Promise<{path?: string, cleaned?: boolean, error?: string}>,
+ *   upload: (file: File) => Promise<{path: string}>,
  *   describe: (gallery: string | null) => Promise<Described>,
  *   explain: (pair: Drawn & Where & {photo: number}) => Promise<import("./closer.js").Explained>}} Server
- * @typedef {(file: File) => Promise<{path: string}>} Upload
  */
 
 const MAX_BYTES = 30e6;
@@ -50,9 +52,8 @@ const GALLERY = "sketchzoo.gallery";
  *
  * @param {HTMLElement} root
  * @param {Server} server
- * @param {Upload} upload
  */
-export function start(root, server, upload) {
+export function start(root, server) {
   const drawing = new Drawing();
   const gallery = new Gallery(
     part(root, "results"),
@@ -81,7 +82,7 @@ export function start(root, server, upload) {
   /** @type {Where} */
   const where = { gallery: null, version: "" };
   const drawn = () => ({
-    strokes: drawing.page.strokes,
+    strokes: thinned(drawing.page.strokes),
     picture: drawing.page.picture?.path ?? null,
   });
   const live = new Live(
@@ -92,7 +93,7 @@ export function start(root, server, upload) {
       return before === changes ? answer : null;
     },
     (answer) => answer && show(isIdle() ? {} : answer),
-    (error) => say(error instanceof Later ? SAY.busy : SAY.lost, true),
+    (error) => say(told(error), true),
     (busy) => part(root, "results").setAttribute("aria-busy", String(busy)),
   );
   const canvas = /** @type {HTMLCanvasElement} */ (part(root, "pad"));
@@ -106,7 +107,7 @@ export function start(root, server, upload) {
   const sharing = new Sharing(
     /** @type {HTMLDialogElement} */ (part(root, "sharing")),
     () => drawing.page,
-    () => live.question(),
+    () => ({ ...live.question(), ...narrowing.ids }),
   );
   /** What is wrong with a link, until the page changes. */
   let trouble = "";
@@ -227,19 +228,32 @@ export function start(root, server, upload) {
     if (turn !== chosenFiles) return;
     if (!picture) return say(SAY.unreadable, true);
     try {
-      const { path, cleaned, error } = await server.read((await upload(picture)).path);
+      const { path, image, error } = await seen(picture);
       if (turn !== chosenFiles) return;
-      if (error || !path) return say(error ?? SAY.unreadable, true);
-      const image = await bitmap(cleaned ? await fetchUpload(path) : picture);
-      if (turn !== chosenFiles) return;
-      if (!image) return say(SAY.unreadable, true);
+      if (!path || !image) return say(error ?? SAY.unreadable, true);
       narrowing.searchBy(null);
       drawing.place({ path, image }, before);
       pad.repaint();
       narrowed();
-    } catch {
-      if (turn === chosenFiles) say(SAY.notUploaded, true);
+    } catch (error) {
+      const text = error instanceof Refused ? error.message : SAY.notUploaded;
+      if (turn === chosenFiles) say(text, true);
     }
+  }
+
+  /**
+   * Uploads a picture; where the server has made its paper white, or the browser cannot show it,
+   * what the server made of it is shown.
+   *
+   * @param {File} picture
+   */
+  async function seen(picture) {
+    const uploaded = (await server.upload(picture)).path;
+    let read = await server.read(uploaded);
+    let image = !read.path || read.cleaned ? null : await bitmap(picture);
+    if (read.path && !read.cleaned && !image) read = await server.read(uploaded, true);
+    if (read.path && !image) image = await bitmap(await fetchUpload(read.path));
+    return { ...read, image };
   }
 
   /** Puts the drawing of a link on the page, in place of what is there. */
@@ -294,7 +308,7 @@ export function start(root, server, upload) {
   document.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.altKey || isTyping(event.target)) return;
     if (root.querySelector("dialog[open]")) return;
-    const key = event.key.toLowerCase();
+    const key = letter(event);
     if (key !== "z" && key !== "y") return;
     event.preventDefault();
     then(() => (key === "y" || event.shiftKey ? drawing.redo() : drawing.undo()))();
@@ -312,7 +326,6 @@ export function start(root, server, upload) {
   window.addEventListener("hashchange", open);
   window.addEventListener("online", () => live.changed());
   window.addEventListener("pagehide", () => keeper.flush());
-  part(root, "upload").addEventListener("click", () => file.click());
   listen(root, file, use);
   showExamples(root, (strokes) => then(() => drawing.load(strokes))());
   restore();
@@ -354,11 +367,12 @@ function nearest(labels, guess) {
  * An upload as the server holds it; null when it is gone.
  *
  * @param {string} path
- * @throws when the server is not there, or busy.
+ * @throws when the server is not there, or busy, or refuses to give it.
  */
 async function fetchUpload(path) {
-  const answer = await fetch(new URL(`gradio_api/file=${path}`, document.baseURI));
-  if (answer.status === 429 || answer.status >= 500) throw new Error(`${answer.status}`);
+  const escaped = path.split("/").map(encodeURIComponent).join("/");
+  const answer = await fetch(new URL(`gradio_api/file=${escaped}`, document.baseURI));
+  if (!answer.ok && answer.status !== 404) throw new Error(`${answer.status}`);
   return answer.ok ? answer.blob() : null;
 }
 
@@ -426,6 +440,18 @@ function choosePen(root, chosen) {
  */
 function enable(button, can) {
   button.setAttribute("aria-disabled", String(!can));
+}
+
+/**
+ * The Latin letter that a key stands for. Layouts of other scripts have none, and their keys are
+ * known by their place: Z on a Russian keyboard is where it is on an English one.
+ *
+ * @param {KeyboardEvent} event
+ */
+function letter({ key, code }) {
+  // Dvorak has a semicolon there, and its Z elsewhere.
+  const isLatin = /^\p{Script=Latin}$/u.test(key) || key === ";" || key === ":";
+  return isLatin ? key.toLowerCase() : code.replace(/^Key/, "").toLowerCase();
 }
 
 /** @param {EventTarget | null} target */

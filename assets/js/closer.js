@@ -5,13 +5,15 @@ import { part } from "./gallery.js";
 import { fitted, paintHeat } from "./heat.js";
 import { linked } from "./licence.js";
 import { paintPage } from "./pad.js";
+import { told } from "./search.js";
 import { SAY } from "./strings.js";
 
 /** @typedef {import("./gallery.js").Photo} Photo */
 /** @typedef {import("./drawing.js").Page} Page */
 /** @typedef {import("./heat.js").Grid} Grid */
 /**
- * @typedef {{sketch: Grid, photo: Grid, box: [number, number, number], error?: string}} Explained
+ * @typedef {{sketch: Grid, photo: Grid, box: [number, number, number]}} Warmth
+ * @typedef {Warmth | {error: string}} Explained
  *   `box`: left, top and side of what was looked at on the page, as shares of its side.
  */
 /** @typedef {"similar" | "like" | "unlike" | "only" | "without"} Action */
@@ -19,7 +21,7 @@ import { SAY } from "./strings.js";
 export class Closer {
   /** @type {Photo | null} */
   #match = null;
-  /** @type {Explained | null} */
+  /** @type {Warmth | null} */
   #explained = null;
 
   /**
@@ -82,11 +84,11 @@ export class Closer {
     else {
       // Not `disabled`, which would take the focus away.
       this.why.setAttribute("aria-disabled", "true");
-      const found = await this.explain(match).catch(() => null);
+      const found = await this.explain(match).catch((error) => ({ error: told(error) }));
       this.why.setAttribute("aria-disabled", "false");
       if (this.#match !== match) return;
-      if (!found || found.error) part(this.dialog, "because").textContent = found?.error ?? SAY.lost;
-      else this.#explained = found;
+      if ("sketch" in found) this.#explained = found;
+      else part(this.dialog, "because").textContent = found.error;
     }
     this.#paint();
   }

@@ -3,7 +3,7 @@
 import { SAY } from "./strings.js";
 
 /**
- * @typedef {{number: number, label: string, credit: string, licence: string, thumbnail: string,
+ * @typedef {{number: number, id: string, label: string, credit: string, licence: string, thumbnail: string,
  *   similarity?: number}} Photo  of the gallery; how similar it is only where that is known.
  * @typedef {Photo & {similarity: number, rank: number}} Match
  */

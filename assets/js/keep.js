@@ -6,25 +6,39 @@
 const KEY = "sketchzoo.page";
 const AFTER = 250;
 
-/** What the browser keeps. Where that is nothing, or no more, it costs the memory alone. */
+/**
+ * What the browser keeps. Each tab has its own; a new tab begins with what any tab kept last. Where
+ * the browser keeps nothing, or no more, it costs the memory alone.
+ */
 export const storage = {
   /** @param {string} key */
   getItem(key) {
-    try {
-      return localStorage.getItem(key);
-    } catch {
-      return null;
-    }
+    const get = (/** @type {Storage} */ place) => place.getItem(key);
+    return inTab(get) ?? inAll(get) ?? null;
   },
   /** @param {string} key @param {string} value */
   setItem(key, value) {
-    try {
-      localStorage.setItem(key, value);
-    } catch {
-      return;
-    }
+    const set = (/** @type {Storage} */ place) => (place.setItem(key, value), true);
+    const isKept = inTab(set);
+    // Or an older value of the tab would hide the newer one.
+    if (inAll(set) && !isKept) inTab((place) => place.removeItem(key));
   },
 };
+
+/** @template T @param {(place: Storage) => T} act @returns {T | undefined} */
+const inTab = (act) => tried(() => act(sessionStorage));
+
+/** @template T @param {(place: Storage) => T} act @returns {T | undefined} */
+const inAll = (act) => tried(() => act(localStorage));
+
+/** @template T @param {() => T} act @returns {T | undefined} nothing where the browser refuses. */
+function tried(act) {
+  try {
+    return act();
+  } catch {
+    return undefined;
+  }
+}
 
 export class Keeper {
   /** @type {ReturnType<typeof setTimeout> | undefined} */

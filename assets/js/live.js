@@ -4,6 +4,9 @@ const LONGEST = 30;
 /** Seconds of waiting after which people are told. */
 const LONG = 3;
 
+/** How many times as long it takes until what was refused is asked again. */
+const SELDOM = 15;
+
 /** Says that the server is busy, and after how many seconds it can be asked again. */
 export class Later extends Error {
   /** @param {number} seconds */
@@ -12,6 +15,9 @@ export class Later extends Error {
     this.seconds = seconds;
   }
 }
+
+/** Says that the question is not taken, and why: asking again soon does not help. */
+export class Refused extends Error {}
 
 /**
  * Answers that keep up with a drawing: one request under way at a time, and when it is back,
@@ -32,7 +38,8 @@ export class Live {
    * @param {(answer: Answer) => void} answered
    * @param {(error: unknown) => void} failed  with `Later` where the server is busy.
    * @param {(busy: boolean) => void} [busy] whether an answer is still to come.
-   * @param {number} [wait] milliseconds until a request that failed is made again.
+   * @param {number} [wait] milliseconds until a request that failed is made again; far more of
+   *   them where it was refused.
    */
   constructor(question, ask, answered, failed, busy = () => {}, wait = 2000) {
     this.question = question;
@@ -52,10 +59,11 @@ export class Live {
     }
     this.#busy = true;
     this.busy(true);
-    let failure = false;
+    let wait = 0;
     let waited = 0;
     do {
-      this.#again = failure = false;
+      this.#again = false;
+      wait = 0;
       try {
         this.answered(await this.ask(this.question()));
       } catch (error) {
@@ -67,12 +75,12 @@ export class Live {
           this.#again = true;
           continue;
         }
-        failure = true;
+        wait = error instanceof Refused ? SELDOM * this.wait : this.wait;
         this.failed(error);
       }
     } while (this.#again);
     this.#busy = false;
     this.busy(false);
-    if (failure) this.#retry = setTimeout(() => this.changed(), this.wait);
+    if (wait) this.#retry = setTimeout(() => this.changed(), wait);
   }
 }

@@ -14,8 +14,8 @@ import { Zoom } from "./zoom.js";
 /**
  * @typedef {[number, number, number, number, number]} Dot  x and y from 0 to 1, the places of its
  *   label and of its credit and licence in the lists, and the number of the photo.
- * @typedef {{gallery: string, version: string, labels: string[], terms: [string, string][], photos: Dot[]}} MapData
- *   as the server tells it.
+ * @typedef {{gallery: string, version: string, labels: string[], terms: [string, string][], ids: string[],
+ *   photos: Dot[]}} MapData  as the server tells it.
  * @typedef {{label: string, middle: Spot, photos: number}} Animal  the middle of its dots.
  */
 
@@ -336,12 +336,13 @@ export class GalleryMap {
     const reach = pointer === "touch" ? REACH.touch : REACH.mouse;
     const nearest = nearestSpot(this.#spots, [offsetX, offsetY], reach);
     if (nearest < 0) return null;
-    const { gallery, version, labels, terms, photos } = this.#data;
+    const { gallery, version, labels, terms, ids, photos } = this.#data;
     const [, , label, term, number] = photos[nearest];
     const [credit, licence] = terms[term];
     const thumbnail = `thumbnails/${number}?gallery=${encodeURIComponent(gallery)}&v=${version}`;
     const match = this.#matches.find((other) => other.number === number);
-    const photo = { number, label: labels[label], credit, licence, thumbnail };
+    const [id, name] = [ids[nearest], labels[label]];
+    const photo = { number, id, label: name, credit, licence, thumbnail };
     return { ...(match ?? photo), spot: this.#spots[nearest] };
   }
 

@@ -1,7 +1,7 @@
 /**
  * How a search is narrowed: by animals, and by photos it should be like or unlike.
  *
- * @typedef {{number: number, label: string}} Photo
+ * @typedef {{number: number, id: string, label: string}} Photo
  * @typedef {{photo: number | null, like: number[], unlike: number[], only: string[],
  *   without: string[]}} Narrowed
  * @typedef {{text: string, remove: () => void}} Chip
@@ -37,6 +37,15 @@ export class Narrowing {
       unlike: [...this.#unlike.keys()],
       only: [...this.#only],
       without: [...this.#without],
+    };
+  }
+
+  /** Photos as programs name them: their ids stay when the gallery is indexed again. */
+  get ids() {
+    return {
+      photo: this.#photo?.id ?? null,
+      like: [...this.#like.values()].map(({ id }) => id),
+      unlike: [...this.#unlike.values()].map(({ id }) => id),
     };
   }
 

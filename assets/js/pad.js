@@ -1,5 +1,7 @@
 /** The canvas: pointer events in, strokes out, sharp on every screen. */
 
+import { spaced } from "./thin.js";
+
 /** @typedef {import("./drawing.js").Drawing} Drawing */
 /** @typedef {import("./drawing.js").Point} Point */
 /** @typedef {import("./drawing.js").Stroke} Stroke */
@@ -24,11 +26,20 @@ const PALM = 5000;
 /** Points up to which a touch that turns into a gesture of the browser was no stroke. */
 const GESTURE = 12;
 
+/** Share of the page's side up to which a touch that lies there when a pen comes was a palm. */
+const BLOT = 0.25;
+
+/** Milliseconds of silence after which another finger may draw: the end of a touch may never come. */
+const SILENT = 300;
+
+/** Places that are kept, as shares of the page's side: at most one page away from it. */
+const [LEAST, MOST] = [-1, 2];
+
 export class Pad {
   /**
-   * The pointer that draws, and its stroke.
+   * The pointer that draws, its kind, its stroke, and when it was heard of last.
    *
-   * @type {{id: number, stroke: Stroke} | null}
+   * @type {{id: number, kind: string, stroke: Stroke, at: number} | null}
    */
   #active = null;
   /** When a pen was seen last: fingers and palms beside it draw nothing. */
@@ -53,6 +64,8 @@ export class Pad {
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
     canvas.addEventListener("pointercancel", (event) => this.#cancel(event));
+    canvas.addEventListener("lostpointercapture", (event) => this.#up(event));
+    window.addEventListener("blur", () => (this.#active = null));
     new ResizeObserver(() => this.repaint()).observe(canvas);
   }
 
@@ -71,13 +84,39 @@ export class Pad {
     this.#see(event);
     const palm = event.pointerType === "touch" && event.timeStamp - this.#penAt < PALM;
     const isEraser = event.button === ERASER_END;
-    if (this.#active || palm || (event.button > 0 && !isEraser)) return;
+    if (palm || (event.button > 0 && !isEraser) || !this.#mayDraw(event)) return;
+    this.#release(event);
     event.preventDefault();
     this.canvas.setPointerCapture(event.pointerId);
     const stroke = this.drawing.begin(this.#point(event), isEraser ? ERASE : this.tool);
-    this.#active = { id: event.pointerId, stroke };
+    const { pointerId: id, pointerType: kind, timeStamp: at } = event;
+    this.#active = { id, kind, stroke, at };
     this.repaint();
     this.changed();
+  }
+
+  /**
+   * Whether a pointer that goes down may draw. One pointer draws at a time, but a touch gives way to
+   * a pen or a mouse, and a pointer whose end was lost gives way to any.
+   *
+   * @param {PointerEvent} event
+   */
+  #mayDraw({ pointerId, pointerType, isPrimary, timeStamp }) {
+    const active = this.#active;
+    if (!active || active.id === pointerId || timeStamp - active.at > SILENT) return true;
+    return active.kind === "touch" && (pointerType !== "touch" || isPrimary);
+  }
+
+  /**
+   * Ends the stroke of the pointer that drew. Where a pen takes over from a palm, its blot goes.
+   *
+   * @param {PointerEvent} event of the pointer that draws next.
+   */
+  #release({ pointerType }) {
+    const active = this.#active;
+    this.#active = null;
+    if (active?.kind !== "touch" || pointerType !== "pen") return;
+    if (extent(active.stroke) < BLOT) this.drawing.forget(active.stroke);
   }
 
   /** @param {PointerEvent} event */
@@ -91,9 +130,13 @@ export class Pad {
     if (event.pointerId !== this.#active?.id) return;
     // Where a menu has swallowed the end of a stroke, a move without a button tells it.
     if (!event.buttons) return this.#up(event);
+    this.#active.at = event.timeStamp;
     const fine = event.getCoalescedEvents?.() ?? [];
     const points = (fine.length ? fine : [event]).map((e) => this.#point(e));
-    this.drawing.extend(this.#active.stroke, points);
+    const { stroke } = this.#active;
+    const far = spaced(stroke.points[stroke.points.length - 1], points);
+    if (!far.length) return;
+    this.drawing.extend(stroke, far);
     this.repaint();
     this.changed();
   }
@@ -121,11 +164,29 @@ export class Pad {
   #point(event) {
     const box = this.canvas.getBoundingClientRect();
     const share = (/** @type {number} */ value) => Math.round(value * 1e4) / 1e4;
-    const x = share((event.clientX - box.left) / box.width);
-    const y = share((event.clientY - box.top) / box.height);
+    const place = (/** @type {number} */ value) => share(Math.min(Math.max(value, LEAST), MOST));
+    const x = place((event.clientX - box.left) / box.width);
+    const y = place((event.clientY - box.top) / box.height);
     // A pen that is held as usual tells a pressure of about 0.5; a mouse always does.
     return event.pointerType === "pen" ? [x, y, share(0.4 + 1.2 * event.pressure)] : [x, y];
   }
+}
+
+/**
+ * How far a stroke reaches from left to right or from top to bottom, as a share of the page's side.
+ *
+ * @param {Stroke} stroke
+ */
+function extent({ points }) {
+  const reach = (/** @type {0 | 1} */ axis) => {
+    let [least, most] = [Infinity, -Infinity];
+    for (const point of points) {
+      least = Math.min(least, point[axis]);
+      most = Math.max(most, point[axis]);
+    }
+    return most - least;
+  };
+  return Math.max(reach(0), reach(1));
 }
 
 /**

@@ -6,6 +6,7 @@ import { decode, encode } from "./link.js";
 import { compose, load } from "./poster.js";
 import { curl, python } from "./snippets.js";
 import { SAY } from "./strings.js";
+import { thinned } from "./thin.js";
 
 /** @typedef {import("./drawing.js").Page} Page */
 /** @typedef {import("./drawing.js").Stroke} Stroke */
@@ -57,7 +58,7 @@ export class Sharing {
 
   async open() {
     const { picture, strokes } = this.page();
-    const text = strokes.length ? await encode(strokes).catch(() => null) : "";
+    const text = strokes.length ? await encode(thinned(strokes)).catch(() => null) : "";
     if (this.dialog.open) return;
     const address = new URL(document.baseURI);
     address.search = "";
@@ -65,8 +66,8 @@ export class Sharing {
     this.link.value = address.href;
     this.code.hidden = true;
     part(this.dialog, "by-link").hidden = !text;
-    // A program can send strokes, or the number of a photo, but not an upload of this page.
-    const byPhoto = typeof this.asked().photo === "number";
+    // A program can send strokes, or the id of a photo, but not an upload of this page.
+    const byPhoto = typeof this.asked().photo === "string";
     part(this.dialog, "by-program").hidden = !byPhoto && (picture !== null || !strokes.length);
     part(this.dialog, "upload-note").hidden = !picture;
     this.#say(text === null ? SAY.noLink : "", text === null);

@@ -2,7 +2,9 @@
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /**
- * @typedef {{strokes: Stroke[], k: number, gallery?: string | null} & Partial<import("./narrow.js").Narrowed>} Asked
+ * @typedef {{strokes: Stroke[], k: number, gallery?: string | null, only?: string[],
+ *   without?: string[], like?: string[], unlike?: string[], photo?: string | null}} Asked
+ *   photos by their ids.
  */
 
 /** The API's endpoint, as `server/page.py` names it. */
@@ -50,7 +52,7 @@ export function python(base, asked) {
 /** What is said of a search: no empty lists, and no strokes where a photo takes their place. */
 function stated(/** @type {Asked} */ asked) {
   const { strokes, k, only, without, like, unlike, photo, gallery } = asked;
-  const byPhoto = typeof photo === "number";
+  const byPhoto = typeof photo === "string";
   /** @type {Asked} */
   const said = { strokes: byPhoto ? [] : strokes, k };
   if (only?.length) said.only = only;

@@ -14,8 +14,14 @@ export const SAY = {
   uploading: "Reading the picture …",
   lost: "The server does not answer. Your drawing is safe; photos come when it is back.",
   busy: "The server is busy. Your drawing is safe; photos come late.",
+  refused: (/** @type {number} */ status) =>
+    status === 413
+      ? "This is more than a proxy before the server lets through. Tell whoever runs it."
+      : `The server, or a proxy before it, refuses this page (${status}). Reload it. If that does not help, tell whoever runs it. Your drawing is safe.`,
+  elsewhere:
+    "Something other than SketchZoo answers at this address. Reload the page, and sign in if it asks. Your drawing is safe.",
   notUploaded: "The picture did not reach the server. Try it again.",
-  unreadable: "This file cannot be shown as a picture. Use a PNG, JPEG, WebP or SVG.",
+  unreadable: "This file cannot be shown as a picture. Use a PNG, JPEG, WebP, HEIC, TIFF or SVG.",
   tooLarge: "This file has more than 30 MB. Save it smaller and try again.",
   example: (/** @type {string} */ name) => `Draw the example: ${name}`,
   byPhoto: (/** @type {string} */ label) => `like a photo: ${label}`,

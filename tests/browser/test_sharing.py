@@ -294,15 +294,23 @@ def test_an_upload_stays_out_of_the_link_and_that_is_said(
     expect(note).to_be_hidden()
 
 
-def test_a_drawing_too_large_for_a_link_can_still_be_saved(page: Page) -> None:
+def test_a_drawing_over_the_limits_is_thinned_for_its_link(page: Page) -> None:
     line = {"width": 0.01, "points": [[0.1, 0.1], [0.9, 0.9]]}
     page.evaluate(
         "strokes => addEventListener('pagehide', () => "
-        "localStorage['sketchzoo.page'] = JSON.stringify({strokes, picture: null}))",
+        "sessionStorage['sketchzoo.page'] = JSON.stringify({strokes, picture: null}))",
         [line] * 1001,
     )
     page.reload()
-    expect(page.locator(STATUS)).to_contain_text("at most 1000 strokes")
+    expect(page.locator(PHOTOS)).to_have_count(12)
+    share(page)
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+    expect(page.get_by_role("button", name="Save as PNG")).to_be_visible()
+
+
+def test_a_browser_that_cannot_pack_a_link_says_so(page: Page) -> None:
+    page.evaluate("() => { window.CompressionStream = undefined; }")
+    page.get_by_role("button", name="owl").click()
     share(page)
     expect(page.locator(OUTCOME)).to_contain_text("too large for a link")
     expect(page.get_by_role("button", name="Copy link")).to_be_hidden()
@@ -368,6 +376,12 @@ def test_links_and_calls_work_behind_a_path(browser: Browser, tmp_path: Path) ->
         ({"k": 49}, "from 1 to 48"),
         ({"only": [7]}, "at most 200 labels"),
         ({"like": [10_000]}, "no such photo"),
+        ({"like": ["0123456789abcdef"]}, "no such photo"),
+        ({"photo": 3}, "no such photo"),
+        ({"strokes": [{"width": 3, "points": [[50, 150], [100, 100]]}]}, "go from 0, 0"),
+        ({"strokes": [{"width": 0.01, "points": [[0.5, 0.5], [28, 0]]}]}, "go from 0, 0"),
+        ({"strokes": [{"width": 3, "points": [[0.2, 0.2], [0.8, 0.7]]}]}, "A width is a share"),
+        ({"strokes": [{"width": 0.01, "points": [[0.2, 0.2, 90], [0.8, 0.7, 1]]}]}, "pressure"),
     ],
 )
 def test_the_api_says_what_is_wrong(address: str, changes: dict[str, Any], said: str) -> None:

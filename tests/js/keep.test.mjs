@@ -81,3 +81,29 @@ test("a browser that keeps nothing costs the memory alone", (context) => {
   Object.defineProperty(globalThis, "localStorage", { configurable: true, value: full });
   keeper.write();
 });
+
+test("each tab reads what it kept itself, and a new tab what was kept last", (context) => {
+  const place = () => {
+    const kept = new Map();
+    return {
+      getItem: (/** @type {string} */ key) => kept.get(key) ?? null,
+      setItem: (/** @type {string} */ key, /** @type {string} */ value) => kept.set(key, value),
+      removeItem: (/** @type {string} */ key) => kept.delete(key),
+    };
+  };
+  const [all, one, two] = [place(), place(), place()];
+  const put = (/** @type {string} */ name, /** @type {any} */ value) =>
+    Object.defineProperty(globalThis, name, { configurable: true, value });
+  context.after(() => ["localStorage", "sessionStorage"].forEach((name) => put(name, undefined)));
+  put("localStorage", all);
+  put("sessionStorage", one);
+  browser.setItem("a", "one");
+  put("sessionStorage", two);
+  assert.equal(browser.getItem("a"), "one");
+  browser.setItem("a", "two");
+  put("sessionStorage", one);
+  assert.equal(browser.getItem("a"), "one");
+  put("sessionStorage", { ...one, setItem: assert.fail });
+  browser.setItem("a", "three");
+  assert.equal(browser.getItem("a"), "three", "a full tab does not hide what is newer");
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Later, Live } from "../../assets/js/live.js";
+import { Later, Live, Refused } from "../../assets/js/live.js";
 
 /** A server whose answers are given by hand. */
 function server() {
@@ -124,5 +124,20 @@ test("a server that asks for an hour is asked after half a minute", async (conte
   assert.equal(asked, 1);
   context.mock.timers.tick(1);
   await settle();
+  assert.equal(asked, 2);
+});
+
+test("what was refused is asked again seldom", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  let asked = 0;
+  const refuse = async () => {
+    asked += 1;
+    throw new Refused("no");
+  };
+  const live = new Live(() => 1, refuse, assert.fail, () => {});
+  await live.changed();
+  context.mock.timers.tick(29_000);
+  assert.equal(asked, 1);
+  context.mock.timers.tick(1_000);
   assert.equal(asked, 2);
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Later } from "../../assets/js/live.js";
-import { searcher } from "../../assets/js/search.js";
+import { Later, Refused } from "../../assets/js/live.js";
+import { searcher, told } from "../../assets/js/search.js";
 
 const query = /** @type {any} */ ({ strokes: [], k: 12 });
 
@@ -46,4 +46,24 @@ test("a busy server says when to come back, and another failure is none of that"
   await assert.rejects(search(query), (error) => error instanceof Later && error.seconds === 7);
   await assert.rejects(search(query), (error) => error instanceof Later && error.seconds === 1);
   await assert.rejects(search(query), (error) => !(error instanceof Later) && /500/.test(error.message));
+});
+
+test("a refusal is told as one, in the server's own words where it has some", async (context) => {
+  const answers = [
+    new Response('{"error": "Pass Host on."}', { status: 403 }),
+    new Response("<h1>403</h1>", { status: 403 }),
+    new Response("<h1>413</h1>", { status: 413 }),
+    new Response("<title>Sign in</title>"),
+  ];
+  context.mock.method(globalThis, "fetch", async () => answers.shift());
+  const search = searcher("http://server/search");
+  for (const words of [/^Pass Host on/, /403/, /proxy/, /sign in/]) {
+    await assert.rejects(search(query), (error) => error instanceof Refused && words.test(told(error)));
+  }
+});
+
+test("the board says that it is the app's own page", async (context) => {
+  const fetched = context.mock.method(globalThis, "fetch", async () => new Response("{}"));
+  await searcher("http://server/search")(query);
+  assert.equal(fetched.mock.calls[0].arguments[1].headers["X-Requested-With"], "SketchZoo");
 });

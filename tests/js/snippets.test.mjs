@@ -11,7 +11,7 @@ const BASE = "http://zoo.example/pre/fix/?a=b#c";
 const strokes = [{ width: 0.06, points: [[0.1, 0.2], [0.3, 0.4, 1.5]], erase: true }];
 const narrowed = {
   photo: null,
-  like: [3],
+  like: ["5f"],
   unlike: [],
   only: ["Steller's jay", 'a "big" cat'],
   without: ["ñandú"],
@@ -30,7 +30,7 @@ test("curl is given the same values, whatever marks they hold", () => {
   const body = /printf %s ('(?:[^']|'\\'')*')/.exec(command)?.[1] ?? "";
   const sent = execFileSync("sh", ["-c", `printf %s ${body}`], { encoding: "utf8" });
   assert.deepEqual(JSON.parse(sent), {
-    data: [strokes, 24, narrowed.only, ["ñandú"], [3], null, null, null],
+    data: [strokes, 24, narrowed.only, ["ñandú"], ["5f"], null, null, null],
   });
   const call = "http://zoo.example/pre/fix/gradio_api/call/search_strokes";
   assert.ok(command.startsWith(`curl -sN '${call}/'$(`));
@@ -54,8 +54,8 @@ test("the gallery is named where it is not the first", () => {
 });
 
 test("a photo that is searched by takes the place of the drawing", () => {
-  const asked = { strokes, k: 12, ...narrowed, photo: 0 };
+  const asked = { strokes, k: 12, ...narrowed, photo: "0" };
   assert.ok(python(BASE, asked).includes("    strokes=[],\n"));
-  assert.ok(python(BASE, asked).includes("    photo=0,\n"));
+  assert.ok(python(BASE, asked).includes("    photo=\"0\",\n"));
   assert.ok(curl(BASE, asked).includes('{"data":[[],12,'));
 });

@@ -1,5 +1,6 @@
 """A small app with all its guards, made once."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,10 +37,11 @@ def galleries(place: Path) -> Galleries:
 
 
 @pytest.fixture(autouse=True)
-def uploads(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Gradio's folder of uploads."""
+def uploads(place: Path, own_uploads: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Gradio's folder of uploads, empty."""
     folder = place / "uploads"
-    folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
     return folder
 

@@ -93,22 +93,9 @@ def test_queries_name_no_file_outside_of_the_uploads(
             assert part not in answer.content, route
 
 
-def call(client: TestClient, name: str, data: Any) -> Any:
-    """Asks a function of the board, or its search, as the page does."""
-    if name == "search_drawing":
-        return client.post("/board/search", json=data)
-    component = next(
-        component["id"]
-        for component in client.get("/config").json()["components"]
-        if component["type"] == "html"
-    )
-    asked = {"data": data, "component_id": component, "session_hash": "s", "fn_name": name}
-    return client.post("/gradio_api/component_server", json=asked)
-
-
-@pytest.mark.parametrize("function", ["search_drawing", "explain_match", "read_upload"])
+@pytest.mark.parametrize("route", ["search", "explain", "read"])
 def test_a_picture_is_never_read_from_elsewhere(
-    client: TestClient, place: Path, uploads: Path, function: str
+    client: TestClient, place: Path, uploads: Path, route: str
 ) -> None:
     photo = place / "photos" / "cat 0.jpg"
     shutil.copy(photo, uploads / "own.jpg")
@@ -119,9 +106,9 @@ def test_a_picture_is_never_read_from_elsewhere(
 
     def ask(path: str) -> Any:
         query: dict[str, Any] = {"strokes": [], "picture": path, "photo": None, "k": 1}
-        if function == "explain_match":
+        if route == "explain":
             query["photo"] = 0
-        return call(client, function, path if function == "read_upload" else query).json()
+        return client.post(f"/board/{route}", json=query | {"path": path}).json()
 
     assert "error" not in ask(str(uploads / "own.jpg"))
     for path in (

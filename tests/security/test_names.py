@@ -1,0 +1,75 @@
+"""Names that lead to this machine, though they are not its own (DNS rebinding)."""
+
+import http.client
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+import app
+from benchmarks.running import free_port, running_process
+from server import site
+from server.galleries import Galleries
+
+PORT = 7860
+
+
+@pytest.fixture
+def alone(galleries: Galleries) -> Iterator[TestClient]:
+    """The app as it serves its own machine alone."""
+    built = site.build_app(galleries, rate=0, names=["zoo.example.org"])
+    yield TestClient(built, base_url=f"http://127.0.0.1:{PORT}")
+
+
+def status(client: TestClient, host: str, path: str = "/map.json", **more: str) -> int:
+    headers = {"Host": host, **{name.replace("_", "-"): value for name, value in more.items()}}
+    return client.get(path, headers=headers).status_code
+
+
+@pytest.mark.parametrize("path", ["/", "/map.json", "/photos/0", "/thumbnails/0", "/config"])
+@pytest.mark.parametrize(
+    "host", [f"evil.example:{PORT}", f"127.0.0.1.evil.example:{PORT}", "evil.example"]
+)
+def test_a_foreign_name_gets_nothing(alone: TestClient, host: str, path: str) -> None:
+    assert status(alone, host, path) == 403
+
+
+def test_what_a_script_can_add_does_not_help(alone: TestClient) -> None:
+    added = {"X_Forwarded_For": "127.0.0.1", "X_Forwarded_Host": "localhost", "Via": "1.1 me"}
+    assert status(alone, f"evil.example:{PORT}", **added, X_Requested_With="SketchZoo") == 403
+    answer = alone.post("/board/search", json={}, headers={"Host": f"evil.example:{PORT}"})
+    assert answer.status_code == 403
+    assert "another name" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(f"127.0.0.1:{PORT}", f"localhost:{PORT}", f"[::1]:{PORT}", f"zoo.localhost:{PORT}"),
+        *(f"LOCALHOST:{PORT}", f"10.0.0.7:{PORT}", f"desk:{PORT}", f"zoo.example.org:{PORT}"),
+        *("zoo.example.org", "sketches.example:8080"),
+    ],
+)
+def test_the_machine_s_own_names_numbers_and_a_proxy_s_port_are_served(
+    alone: TestClient, host: str
+) -> None:
+    assert status(alone, host) == 200
+
+
+def test_a_proxy_that_leaves_the_port_out_is_served(alone: TestClient) -> None:
+    assert status(alone, "sketches.example", X_Forwarded_For="9.9.9.9") == 200
+
+
+def test_an_app_that_others_reach_may_have_any_name() -> None:
+    assert app.own_names("127.0.0.1") == app.own_names("localhost") == app.own_names("::1") == []
+    assert app.own_names("0.0.0.0") is app.own_names("10.0.0.7") is None
+
+
+def test_the_app_itself_refuses_a_foreign_name() -> None:
+    port = free_port()
+    with running_process("app.py", port=port):
+        for host, expected in ((f"evil.example:{port}", 403), (f"localhost:{port}", 200)):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            connection.request("GET", "/map.json", headers={"Host": host})
+            assert connection.getresponse().status == expected
+            connection.close()
