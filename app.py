@@ -27,7 +27,7 @@ from model import Checkpoint, GalleryError, SketchZooError
 from model.checkpoint import SHIPPED
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.manifest import EngineName
-from model.starter import starter_photos
+from model.starter import missing_packages, starter_photos
 from server.galleries import Galleries
 from server.limits import RATE, default_proxies, read_proxies
 from server.requests import start_log
@@ -247,10 +247,16 @@ def prepare_photos(
         chosen, name = photos_in(photos), name_of(photos)
     else:
         try:
-            chosen, name = starter_photos(), "starter"
+            chosen, name = starter_photos(galleries / "starter-photos"), "starter"
         except SketchZooError as error:
             print(f"note: {error}", file=sys.stderr)
             return checkpoint_folder
+        for package, count in missing_packages().items():
+            print(
+                f"note: {count} photos of the starter gallery are missing. Install them with "
+                f"'apt-get install {package}' and start again.",
+                file=sys.stderr,
+            )
     if places:
         together = os.fsencode(os.pathsep.join(map(str, places)))
         name += f"-{hashlib.sha256(together).hexdigest()[:8]}"

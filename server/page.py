@@ -1,6 +1,7 @@
 """The page that Gradio serves: the board, and the endpoints for programs."""
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from model.query import parse_count, parse_query
 from server.answers import Answers, ink_of, uploaded
 from server.requests import API_PLACES
 
+Coming = Callable[[], tuple[int, int] | None]
+
 ASSETS = Path(__file__).parent.parent / "assets"
 CLEANED = "-cleaned.png"
 """What the name of an upload ends with, once its paper was made white."""
@@ -25,8 +28,14 @@ OFFERED = 1000
 """Labels that are offered to narrow a search, those of most photos."""
 
 
-def build_page(answers: Answers) -> gr.Blocks:
-    """The page: the board, and `/search` and `/search_strokes` for programs."""
+def build_page(answers: Answers, more: str = "", coming: Coming = lambda: None) -> gr.Blocks:
+    """The page: the board, and `/search` and `/search_strokes` for programs.
+
+    Args:
+        more: how somebody who draws gets more photos; empty where they cannot.
+        coming: tells how many photos are there, of how many that are being fetched; None where
+            none are.
+    """
     galleries = answers.galleries
 
     def explain_match(question: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +124,13 @@ def build_page(answers: Answers) -> gr.Blocks:
         """
         name = galleries.name_of(asked)
         labels = galleries.search(name).labels.most_common(OFFERED)
-        return {"galleries": galleries.names, "gallery": name, "labels": sorted(labels)}
+        return {
+            "galleries": galleries.names,
+            "gallery": name,
+            "labels": sorted(labels),
+            "more": more,
+            "coming": coming(),
+        }
 
     def search_file(
         file: str | None, k: float | None, gallery: str | None = None

@@ -27,7 +27,7 @@ from server.gate import OnlyNeeded, SameSite
 from server.headers import HashScripts, Headers
 from server.limits import RATE, Bodies, Proxies, RateLimit
 from server.metrics import Metrics
-from server.page import ASSETS, build_page
+from server.page import ASSETS, Coming, build_page
 from server.requests import Traffic
 from server.uploads import guard_downloads
 
@@ -41,7 +41,13 @@ LARGE_SIDE = 1280
 
 
 def build_app(
-    galleries: Galleries, *, mcp: bool = False, rate: float = RATE, proxies: Proxies = ()
+    galleries: Galleries,
+    *,
+    mcp: bool = False,
+    rate: float = RATE,
+    proxies: Proxies = (),
+    more: str = "",
+    coming: Coming = lambda: None,
 ) -> Traffic:
     """The web application: Gradio's page and API, the board's search, photos, and probes.
 
@@ -49,6 +55,8 @@ def build_app(
         mcp: whether the API's endpoints are tools at `gradio_api/mcp/` too.
         rate: searches a second that one client may make; 0 for any number.
         proxies: whose word on a client's address is taken; see `server.limits.client_address`.
+        more: how somebody who draws gets more photos; empty where they cannot.
+        coming: how many photos are there, of how many that are being fetched.
     """
     metrics = Metrics()
     answers = Answers(galleries, metrics)
@@ -114,7 +122,7 @@ def build_app(
     app.mount("/sketchzoo", Assets(directory=ASSETS))
     gr.mount_gradio_app(
         app,
-        build_page(answers),
+        build_page(answers, more, coming),
         path="/",
         allowed_paths=[],
         max_file_size=MAX_BYTES,
@@ -177,24 +185,24 @@ def describe_map(name: str, search: SketchSearch) -> str:
     """Where photos of a gallery lie on the map and what they are, as JSON of few bytes.
 
     Returns:
-        `photos` as lists of x, y, the place of the label in `labels`, that of credit and licence
-        in `terms`, and the photo's number, of a random sample where there are more than `DOTS`;
-        and `gallery` and `version` for the addresses of thumbnails.
+        `photos` as lists of x, y, the place of the label in `labels`, that of credit,
+        licence and page in `terms`, and the photo's number, of a random sample where there are
+        more than `DOTS`; and `gallery` and `version` for the addresses of thumbnails.
     """
     count = len(search.photos)
     chosen = np.sort(np.random.default_rng(0).permutation(count)[:DOTS]).tolist()
     shown = [search.photos[number] for number in chosen]
     labels = {label: i for i, label in enumerate(dict.fromkeys(p.label for p in shown))}
-    pairs = dict.fromkeys((p.credit, p.licence) for p in shown)
-    terms = {pair: i for i, pair in enumerate(pairs)}
+    known = dict.fromkeys((p.credit, p.licence, p.page) for p in shown)
+    terms = {each: i for i, each in enumerate(known)}
     described = {
         "gallery": name,
         "version": search.version,
         "labels": list(labels),
         "terms": list(terms),
         "photos": [
-            [*place, labels[photo.label], terms[photo.credit, photo.licence], number]
-            for place, photo, number in zip(
+            [*place, labels[p.label], terms[p.credit, p.licence, p.page], number]
+            for place, p, number in zip(
                 rounded(search.positions[chosen]), shown, chosen, strict=True
             )
         ],
