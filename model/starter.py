@@ -83,13 +83,15 @@ def _rows(chosen: Path) -> dict[str, list[Row]]:
 
 def _tux_paint(rows: list[Row], system: Path, _: Path) -> Iterator[Photo]:
     """Photos of Tux Paint, which are files; stamps have their description beside them."""
-    credit, licence = _terms(system / "usr/share/doc" / rows[0]["package"] / "copyright")
+    package = rows[0]["package"]
+    title = "Tux Paint stamps" if package == STAMPS else "Tux Paint"
+    maker, licence = _terms(system / "usr/share/doc" / package / "copyright")
     for row in rows:
         path = system / "usr/share/tuxpaint" / row["file"]
         if path.is_file():
             label = row["label"] or _label(path.with_suffix(".txt"))
-            maker = f"Tux Paint, {row['credit']}" if row["credit"] else credit
-            yield Photo(str(path), label, maker, row["licence"] or licence)
+            credit = f"{title}, {row['credit'] or maker}"
+            yield Photo(str(path), label, credit, row["licence"] or licence)
 
 
 def _label(description: Path) -> str:
@@ -103,16 +105,16 @@ def _label(description: Path) -> str:
 
 
 def _terms(copyright_file: Path) -> tuple[str, str]:
-    """Credit and licence of all files, from the package's machine-readable copyright file."""
+    """Maker and licence of all files, from the package's machine-readable copyright file."""
     try:
         text = copyright_file.read_text(encoding="utf-8")
     except OSError:
-        return "Tux Paint", "see the package"
+        return "see the package", "see the package"
     stanza = re.search(r"^Files: \*\n(?:.+\n)+", text, flags=re.MULTILINE)
     holder = re.search(r"^Copyright: *(.+)$", stanza[0] if stanza else text, flags=re.MULTILINE)
     licence = re.search(r"^License: *(.+)$", stanza[0] if stanza else text, flags=re.MULTILINE)
     name = re.sub(r"\s*<[^>]*>", "", holder[1]) if holder else "its makers"
-    return f"Tux Paint, © {name}", licence[1] if licence else "see the package"
+    return f"© {name}", licence[1] if licence else "see the package"
 
 
 def _resources(rows: list[Row], system: Path, unpacked: Path) -> Iterator[Photo]:

@@ -125,8 +125,12 @@ def test_labels_and_terms_come_from_the_packages(
     crow, hen, cat, dog = starter_photos(tmp_path / "unpacked", chosen, system)
     birds = system / "usr/share/tuxpaint/stamps/animals/birds"
     assert (crow.path, crow.label) == (str(birds / "crow.png"), "crow")
-    assert (crow.credit, crow.licence) == ("Tux Paint, © 2001 by A. Person", "GPL-2")
-    assert (hen.label, hen.credit, hen.licence) == ("chicken", "Tux Paint, B. Maker", "CC BY")
+    assert (crow.credit, crow.licence) == ("Tux Paint stamps, © 2001 by A. Person", "GPL-2")
+    assert (hen.label, hen.credit, hen.licence) == (
+        "chicken",
+        "Tux Paint stamps, B. Maker",
+        "CC BY",
+    )
     assert (cat.credit, cat.licence) == ("A. Person, via GCompris (cropping)", "CC-BY-SA-4.0")
     assert cat.page == "https://example.org/cat"
     assert Path(cat.path).read_bytes() == b"cat"
