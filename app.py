@@ -3,6 +3,7 @@
 python app.py                 serve the starter gallery on http://127.0.0.1:7860
 python app.py --photos DIR    serve your own photos instead
 python app.py --gallery DIR   serve a gallery that 'python -m train index' has made, or several
+python app.py --open-photos   fetch openly licensed photos meanwhile; the gallery grows
 python app.py --mcp           let assistants search too, over the Model Context Protocol
 """
 
@@ -27,14 +28,20 @@ from model import Checkpoint, GalleryError, SketchZooError
 from model.checkpoint import SHIPPED
 from model.gallery import build_gallery, gallery_is_current, photos_in
 from model.manifest import EngineName
+from model.open_photos.__main__ import gallery_photos
+from model.open_photos.animals import animals
+from model.open_photos.store import open_photos
 from model.starter import missing_packages, starter_photos
 from server.galleries import Galleries
+from server.growing import Growing
 from server.limits import RATE, default_proxies, read_proxies
 from server.requests import start_log
 from server.running import Server, leave
 from server.site import build_app
 
 ROOT = Path(__file__).parent
+PER_CLASS = 40
+"""Open photos of each animal."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -52,13 +59,25 @@ def main(argv: list[str] | None = None) -> int:
             arguments.galleries,
             arguments.gallery,
             arguments.engine,
+            with_open=arguments.open_photos,
         )
     except SketchZooError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    served = build_app(galleries, mcp=arguments.mcp, rate=arguments.rate, proxies=proxies)
+    growing = None
+    if arguments.open_photos and not arguments.photos and not arguments.gallery:
+        growing = open_photos_for(arguments)
+        growing.start()
+    served = build_app(
+        galleries,
+        mcp=arguments.mcp,
+        rate=arguments.rate,
+        proxies=proxies,
+        more=way_to_more(arguments),
+        coming=growing.told if growing else lambda: None,
+    )
     config = uvicorn.Config(
         served,
         host=arguments.host,
@@ -70,9 +89,33 @@ def main(argv: list[str] | None = None) -> int:
     )
     gc.collect()
     gc.freeze()  # What lives as long as the server need not be looked through for garbage again.
-    with suppress(KeyboardInterrupt):
-        Server(config, served).run()
+    try:
+        with suppress(KeyboardInterrupt):
+            Server(config, served).run()
+    finally:
+        if growing:
+            growing.stop()
     return 0
+
+
+def way_to_more(arguments: argparse.Namespace) -> str:
+    """How somebody who draws gets more photos: only whoever may have started the app can."""
+    is_own = arguments.host in ("127.0.0.1", "::1", "localhost") and "SPACE_ID" not in os.environ
+    is_starter = not (arguments.photos or arguments.gallery or arguments.open_photos)
+    return "make run PHOTOS=open" if is_own and is_starter else ""
+
+
+def open_photos_for(arguments: argparse.Namespace) -> Growing:
+    """What fetches open photos into the gallery that is served."""
+    folder = arguments.galleries / "open-photos"
+    command = [
+        *("-m", "model.open_photos", "--folder", folder.resolve()),
+        *("--starter", (arguments.galleries / "starter-photos").resolve()),
+        *("--gallery", starter_folder(arguments.checkpoint, arguments.galleries, True).resolve()),
+        *("--checkpoint", arguments.checkpoint.resolve(), "--per-class", str(PER_CLASS)),
+        *("--contact", arguments.contact),
+    ]
+    return Growing(command, folder, PER_CLASS * len(animals()))
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -97,6 +140,20 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "with; the board lets one choose. One that is built anew meanwhile is taken over",
     )
     parser.add_argument(
+        "--open-photos",
+        action="store_true",
+        default=os.environ.get("SKETCHZOO_OPEN_PHOTOS", "").lower() in ("1", "true", "yes"),
+        help="fetch openly licensed photos of 55 animals while the app runs, about an hour long, "
+        "and add them to the starter gallery (default: $SKETCHZOO_OPEN_PHOTOS)",
+    )
+    parser.add_argument(
+        "--contact",
+        default=os.environ.get("SKETCHZOO_CONTACT", ""),
+        metavar="ADDRESS",
+        help="a web or mail address of yours, which the services of open photos are told; "
+        "Wikimedia Commons is asked only with one (default: $SKETCHZOO_CONTACT)",
+    )
+    parser.add_argument(
         "--checkpoint",
         type=Path,
         default=SHIPPED,
@@ -106,9 +163,10 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--galleries",
         type=Path,
-        default=ROOT / "galleries",
+        default=default_galleries(),
         metavar="DIR",
-        help="where indexes of photos are kept between starts (default: galleries)",
+        help="where indexes of photos, and open photos, are kept between starts (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--engine",
@@ -157,6 +215,14 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def default_galleries() -> Path:
+    """Where galleries are kept; on a Space that has storage there, so that they outlive it."""
+    storage = Path("/data")
+    if "SPACE_ID" in os.environ and storage.is_dir() and os.access(storage, os.W_OK):
+        return storage / "sketchzoo"
+    return ROOT / "galleries"
+
+
 def searches_a_second(text: str) -> float:
     """The value of `--rate`."""
     rate = float(text)
@@ -189,6 +255,8 @@ def open_galleries(
     indexes: Path,
     built: Sequence[Path] = (),
     engine: EngineName | None = None,
+    *,
+    with_open: bool = False,
 ) -> Galleries:
     """Opens the galleries to serve: those that are built, and that of `photos`.
 
@@ -198,6 +266,7 @@ def open_galleries(
         indexes: where galleries of photos are kept between starts.
         built: folders of galleries.
         engine: what searches `photos`; by their number if None.
+        with_open: whether the starter gallery holds open photos that were fetched, too.
 
     Raises:
         CheckpointError: the checkpoint or a gallery is incomplete or damaged.
@@ -210,7 +279,9 @@ def open_galleries(
     if photos or not built:
         name = name_of(photos) if photos else "starter"
         name = f"{name} (photos)" if name in folders else name
-        folders[unused_name(name, folders)] = prepare_photos(checkpoint, photos, indexes, engine)
+        folders[unused_name(name, folders)] = prepare_photos(
+            checkpoint, photos, indexes, engine, with_open=with_open
+        )
     galleries = Galleries(folders)
     for name, folder in folders.items():
         if folder in built and not galleries.search(name).photos:
@@ -232,22 +303,29 @@ def unused_name(name: str, used: Collection[str]) -> str:
 
 
 def prepare_photos(
-    checkpoint_folder: Path, photos: Path | None, galleries: Path, engine: EngineName | None
+    checkpoint_folder: Path,
+    photos: Path | None,
+    galleries: Path,
+    engine: EngineName | None,
+    *,
+    with_open: bool = False,
 ) -> Path:
     """Indexes photos where they are new or have changed; returns the gallery's folder.
 
     Without the starter gallery's photos the app still starts, and says how to get some: the folder
-    is that of the checkpoint then.
+    is that of the checkpoint then, or one where open photos are indexed once they come.
     """
     checkpoint = Checkpoint.open(checkpoint_folder)
-    # Another checkpoint has another folder: an app may be serving that of the shipped one.
-    places = [place for place in [checkpoint_folder.resolve()] if place != SHIPPED.resolve()]
     if photos is not None:
-        places.append(photos.resolve())
-        chosen, name = photos_in(photos), name_of(photos)
+        known = {photo.path: photo for photo in open_photos(photos)}
+        chosen = [known.get(photo.path, photo) for photo in photos_in(photos)]
+        folder = galleries / folder_name(name_of(photos), [*places(checkpoint_folder), photos])
     else:
+        folder = starter_folder(checkpoint_folder, galleries, with_open)
+        unpacked = galleries / "starter-photos"
         try:
-            chosen, name = starter_photos(galleries / "starter-photos"), "starter"
+            fetched = galleries / "open-photos"
+            chosen = gallery_photos(fetched, unpacked) if with_open else starter_photos(unpacked)
         except SketchZooError as error:
             print(f"note: {error}", file=sys.stderr)
             return checkpoint_folder
@@ -257,15 +335,32 @@ def prepare_photos(
                 f"'apt-get install {package}' and start again.",
                 file=sys.stderr,
             )
-    if places:
-        together = os.fsencode(os.pathsep.join(map(str, places)))
-        name += f"-{hashlib.sha256(together).hexdigest()[:8]}"
-    folder = galleries / name
     if not gallery_is_current(folder, checkpoint, chosen, engine):
         built = build_gallery(checkpoint, chosen, folder, engine, wait=True)
         for path, reason in built.unreadable:
             print(f"left out: {path}: {reason}", file=sys.stderr)
     return folder
+
+
+def starter_folder(checkpoint: Path, galleries: Path, with_open: bool) -> Path:
+    """Where the starter gallery is indexed; with open photos it is one of its own."""
+    return galleries / folder_name("open" if with_open else "starter", places(checkpoint))
+
+
+def places(checkpoint: Path) -> list[Path]:
+    """What the folder of a gallery depends on, beside its photos.
+
+    Another checkpoint has another folder: an app may be serving that of the shipped one.
+    """
+    return [] if checkpoint.resolve() == SHIPPED.resolve() else [checkpoint]
+
+
+def folder_name(name: str, within: Sequence[Path]) -> str:
+    """The name of a gallery's folder, with a digest of the folders that it depends on."""
+    if not within:
+        return name
+    together = os.fsencode(os.pathsep.join(str(place.resolve()) for place in within))
+    return f"{name}-{hashlib.sha256(together).hexdigest()[:8]}"
 
 
 if __name__ == "__main__":

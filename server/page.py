@@ -15,7 +15,7 @@ from model.query import parse_count, parse_query
 from server.answers import Answers, ink_of, uploaded
 from server.requests import API_PLACES
 
-Coming = Callable[[], tuple[int, int] | None]
+Coming = Callable[[], dict[str, Any] | None]
 
 ASSETS = Path(__file__).parent.parent / "assets"
 CLEANED = "-cleaned.png"
@@ -33,8 +33,8 @@ def build_page(answers: Answers, more: str = "", coming: Coming = lambda: None) 
 
     Args:
         more: how somebody who draws gets more photos; empty where they cannot.
-        coming: tells how many photos are there, of how many that are being fetched; None where
-            none are.
+        coming: tells what `server.growing.Growing.told` does of photos that are being fetched;
+            None where none are.
     """
     galleries = answers.galleries
 

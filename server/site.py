@@ -56,7 +56,7 @@ def build_app(
         rate: searches a second that one client may make; 0 for any number.
         proxies: whose word on a client's address is taken; see `server.limits.client_address`.
         more: how somebody who draws gets more photos; empty where they cannot.
-        coming: how many photos are there, of how many that are being fetched.
+        coming: tells of photos that are being fetched.
     """
     metrics = Metrics()
     answers = Answers(galleries, metrics)

@@ -22,9 +22,9 @@ import { parted, verdict } from "./verdict.js";
  *   place?: [number, number] | null, spots?: [number, number][], map?: string, version?: string,
  *   error?: string}} Answer
  * @typedef {{galleries: string[], gallery: string, labels: [string, number][], more: string,
- *   coming: [number, number] | null}} Described
- *   which galleries there are, how many photos of what one of them holds, how to get more, and how
- *   many of those that are being fetched are there.
+ *   coming: Coming | null}} Described  which galleries there are, how many photos of what one of
+ *   them holds, how to get more, and which are being fetched.
+ * @typedef {{done: number, wanted: number, trouble: string}} Coming  photos that are being fetched
  * @typedef {{gallery: string | null, version: string}} Where  the gallery, null for the first, and
  *   the version of it that numbers of photos are of
  * @typedef {{strokes: Stroke[], picture: string | null}} Drawn
@@ -127,13 +127,13 @@ export function start(root, server, upload) {
   /**
    * Says how many photos are there of those that are being fetched, and looks again.
    *
-   * @param {[number, number] | null} counts
+   * @param {Coming | null} told
    */
-  function coming(counts) {
-    const text = counts ? SAY.coming(...counts) : "";
+  function coming(told) {
+    const text = told ? told.trouble || SAY.coming(told.done, told.wanted) : "";
     if (part(root, "coming").textContent !== text) part(root, "coming").textContent = text;
     clearTimeout(looking);
-    if (counts) looking = setTimeout(look, LOOK);
+    if (told) looking = setTimeout(look, LOOK);
   }
 
   async function look() {
