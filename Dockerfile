@@ -16,7 +16,8 @@ RUN python -m venv /venv \
 FROM python:3.11.14-slim-bookworm
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends tuxpaint-stamps-default \
+    && apt-get install -y --no-install-recommends gcompris-qt-data tuxpaint-data \
+        tuxpaint-stamps-default \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 zoo
 COPY --from=build /venv /venv

@@ -1,4 +1,6 @@
-# make run    install what is needed and serve the app (PORT=7860)
+# make run    install what is needed and serve the app (PORT=7860); with PHOTOS=open it fetches
+#             openly licensed photos meanwhile
+# make photos fetch openly licensed photos into OUT=photos (CONTACT=address for Wikimedia Commons)
 # make test   install what tests need and run all checks
 # make lint   formatting, lint and types alone
 # make format rewrite the code in its standard format
@@ -8,16 +10,21 @@
 # make fuzz   feed broken and hostile input, SECONDS=600 for each kind
 
 PORT ?= 7860
+OUT ?= photos
 SECONDS ?= 600
 PYTHON ?= python3
 BIN := .venv/bin
 # Annoy is compiled for any processor; its own setup takes that of the machine that compiles it.
 export ANNOY_COMPILER_ARGS := -O3,-ffast-math,-fno-associative-math,-fpermissive,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD
 
-.PHONY: run test lint format space audit lock fuzz clean
+.PHONY: run photos test lint format space audit lock fuzz clean
 
 run: .venv/run
-	$(BIN)/python app.py --port $(PORT)
+	$(BIN)/python app.py --port $(PORT) $(if $(filter open,$(PHOTOS)),--open-photos)
+
+photos: .venv/run
+	$(BIN)/pip install --disable-pip-version-check --quiet -r requirements-train.txt
+	$(BIN)/python -m train download photos --out $(OUT) $(if $(CONTACT),--contact $(CONTACT))
 
 test: .venv/test lint
 	$$(ls .venv/lib/python*/site-packages/playwright/driver/node) --test tests/js/*.test.mjs

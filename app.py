@@ -3,6 +3,7 @@
 python app.py                 serve the starter gallery on http://127.0.0.1:7860
 python app.py --photos DIR    serve your own photos instead
 python app.py --gallery DIR   serve a gallery that 'python -m train index' has made, or several
+python app.py --open-photos   fetch openly licensed photos meanwhile; the gallery grows
 python app.py --mcp           let assistants search too, over the Model Context Protocol
 """
 
@@ -29,16 +30,22 @@ from model import Checkpoint, GalleryError, SketchZooError
 from model.checkpoint import SHIPPED
 from model.gallery import build_gallery, gallery_is_current
 from model.manifest import EngineName
-from model.photos import FoundPhotos, find_photos
-from model.starter import starter_photos
-from model.walk import named
+from model.open_photos.__main__ import gallery_photos
+from model.open_photos.animals import animals
+from model.open_photos.store import open_photos
+from model.photos import find_photos
+from model.starter import missing_packages, starter_photos
+from model.walk import LeftOut, named
 from server.galleries import Galleries
+from server.growing import Growing
 from server.limits import RATE, default_proxies, read_proxies
 from server.requests import start_log
 from server.running import Server, leave
 from server.site import build_app
 
 ROOT = Path(__file__).parent
+PER_CLASS = 40
+"""Open photos of each animal."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,18 +63,25 @@ def main(argv: list[str] | None = None) -> int:
             arguments.galleries,
             arguments.gallery,
             arguments.engine,
+            with_open=arguments.open_photos,
         )
     except SketchZooError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    growing = None
+    if arguments.open_photos and not arguments.photos and not arguments.gallery:
+        growing = open_photos_for(arguments)
+        growing.start()
     served = build_app(
         galleries,
         mcp=arguments.mcp,
         rate=arguments.rate,
         proxies=proxies,
         names=own_names(arguments.host) if not proxies else None,
+        more=way_to_more(arguments),
+        coming=growing.told if growing else lambda: None,
     )
     config = uvicorn.Config(
         served,
@@ -80,9 +94,33 @@ def main(argv: list[str] | None = None) -> int:
     )
     gc.collect()
     gc.freeze()  # What lives as long as the server need not be looked through for garbage again.
-    with suppress(KeyboardInterrupt):
-        Server(config, served).run()
+    try:
+        with suppress(KeyboardInterrupt):
+            Server(config, served).run()
+    finally:
+        if growing:
+            growing.stop()
     return 0
+
+
+def way_to_more(arguments: argparse.Namespace) -> str:
+    """How somebody who draws gets more photos: only whoever may have started the app can."""
+    is_own = arguments.host in ("127.0.0.1", "::1", "localhost") and "SPACE_ID" not in os.environ
+    is_starter = not (arguments.photos or arguments.gallery or arguments.open_photos)
+    return "make run PHOTOS=open" if is_own and is_starter else ""
+
+
+def open_photos_for(arguments: argparse.Namespace) -> Growing:
+    """What fetches open photos into the gallery that is served."""
+    folder = arguments.galleries / "open-photos"
+    command = [
+        *("-m", "model.open_photos", "--folder", folder.resolve()),
+        *("--starter", (arguments.galleries / "starter-photos").resolve()),
+        *("--gallery", starter_folder(arguments.checkpoint, arguments.galleries, True).resolve()),
+        *("--checkpoint", arguments.checkpoint.resolve(), "--per-class", str(PER_CLASS)),
+        *("--contact", arguments.contact),
+    ]
+    return Growing(command, folder, PER_CLASS * len(animals()))
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -107,6 +145,20 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "with; the board lets one choose. One that is built anew meanwhile is taken over",
     )
     parser.add_argument(
+        "--open-photos",
+        action="store_true",
+        default=os.environ.get("SKETCHZOO_OPEN_PHOTOS", "").lower() in ("1", "true", "yes"),
+        help="fetch openly licensed photos of 55 animals while the app runs, about an hour long, "
+        "and add them to the starter gallery (default: $SKETCHZOO_OPEN_PHOTOS)",
+    )
+    parser.add_argument(
+        "--contact",
+        default=os.environ.get("SKETCHZOO_CONTACT", ""),
+        metavar="ADDRESS",
+        help="a web or mail address of yours, which the services of open photos are told; "
+        "Wikimedia Commons is asked only with one (default: $SKETCHZOO_CONTACT)",
+    )
+    parser.add_argument(
         "--checkpoint",
         type=Path,
         default=SHIPPED,
@@ -116,9 +168,10 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--galleries",
         type=Path,
-        default=ROOT / "galleries",
+        default=default_galleries(),
         metavar="DIR",
-        help="where indexes of photos are kept between starts (default: galleries)",
+        help="where indexes of photos, and open photos, are kept between starts (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--engine",
@@ -177,6 +230,14 @@ def own_names(host: str) -> list[str] | None:
     return ([named] if named else []) if is_alone else None
 
 
+def default_galleries() -> Path:
+    """Where galleries are kept; on a Space that has storage there, so that they outlive it."""
+    storage = Path("/data")
+    if "SPACE_ID" in os.environ and storage.is_dir() and os.access(storage, os.W_OK):
+        return storage / "sketchzoo"
+    return ROOT / "galleries"
+
+
 def searches_a_second(text: str) -> float:
     """The value of `--rate`."""
     rate = float(text)
@@ -209,6 +270,8 @@ def open_galleries(
     indexes: Path,
     built: Sequence[Path] = (),
     engine: EngineName | None = None,
+    *,
+    with_open: bool = False,
 ) -> Galleries:
     """Opens the galleries to serve: those that are built, and that of `photos`.
 
@@ -218,6 +281,7 @@ def open_galleries(
         indexes: where galleries of photos are kept between starts.
         built: folders of galleries.
         engine: what searches `photos`; by their number if None.
+        with_open: whether the starter gallery holds open photos that were fetched, too.
 
     Raises:
         CheckpointError: the checkpoint or a gallery is incomplete or damaged.
@@ -230,7 +294,9 @@ def open_galleries(
     if photos or not built:
         name = name_of(photos) if photos else "starter"
         name = f"{name} (photos)" if name in folders else name
-        folders[unused_name(name, folders)] = prepare_photos(checkpoint, photos, indexes, engine)
+        folders[unused_name(name, folders)] = prepare_photos(
+            checkpoint, photos, indexes, engine, with_open=with_open
+        )
     galleries = Galleries(folders)
     for name, folder in folders.items():
         if folder in built and not galleries.search(name).photos:
@@ -252,36 +318,66 @@ def unused_name(name: str, used: Collection[str]) -> str:
 
 
 def prepare_photos(
-    checkpoint_folder: Path, photos: Path | None, galleries: Path, engine: EngineName | None
+    checkpoint_folder: Path,
+    photos: Path | None,
+    galleries: Path,
+    engine: EngineName | None,
+    *,
+    with_open: bool = False,
 ) -> Path:
     """Indexes photos where they are new or have changed; returns the gallery's folder.
 
     Without the starter gallery's photos the app still starts, and says how to get some: the folder
-    is that of the checkpoint then.
+    is that of the checkpoint then, or one where open photos are indexed once they come.
     """
-    checkpoint = Checkpoint.open(checkpoint_folder)
-    # Another checkpoint has another folder: an app may be serving that of the shipped one.
-    places = [place for place in [checkpoint_folder.resolve()] if place != SHIPPED.resolve()]
+    checkpoint, left_out = Checkpoint.open(checkpoint_folder), list[LeftOut]()
     if photos is not None:
-        places.append(photos.resolve())
-        found, name = find_photos([photos], [galleries]), name_of(photos)
+        found = find_photos([photos], [galleries])
+        left_out += found.left_out
+        known = {photo.path: photo for photo in open_photos(photos)}
+        chosen = [known.get(photo.path, photo) for photo in found.photos]
+        folder = galleries / folder_name(name_of(photos), [*places(checkpoint_folder), photos])
     else:
+        folder = starter_folder(checkpoint_folder, galleries, with_open)
+        unpacked = galleries / "starter-photos"
         try:
-            found, name = FoundPhotos(starter_photos(), []), "starter"
+            fetched = galleries / "open-photos"
+            chosen = gallery_photos(fetched, unpacked) if with_open else starter_photos(unpacked)
         except SketchZooError as error:
             print(f"note: {error}", file=sys.stderr)
             return checkpoint_folder
-    if places:
-        together = os.fsencode(os.pathsep.join(map(str, places)))
-        name += f"-{hashlib.sha256(together).hexdigest()[:8]}"
-    folder = galleries / name
-    left_out = found.left_out
-    if not gallery_is_current(folder, checkpoint, found.photos, engine):
-        built = build_gallery(checkpoint, found.photos, folder, engine, wait=True)
-        left_out = [*left_out, *built.left_out]
+        for package, count in missing_packages().items():
+            print(
+                f"note: {count} photos of the starter gallery are missing. Install them with "
+                f"'apt-get install {package}' and start again.",
+                file=sys.stderr,
+            )
+    if not gallery_is_current(folder, checkpoint, chosen, engine):
+        left_out += build_gallery(checkpoint, chosen, folder, engine, wait=True).left_out
     for line in named(left_out):
         print(line, file=sys.stderr)
     return folder
+
+
+def starter_folder(checkpoint: Path, galleries: Path, with_open: bool) -> Path:
+    """Where the starter gallery is indexed; with open photos it is one of its own."""
+    return galleries / folder_name("open" if with_open else "starter", places(checkpoint))
+
+
+def places(checkpoint: Path) -> list[Path]:
+    """What the folder of a gallery depends on, beside its photos.
+
+    Another checkpoint has another folder: an app may be serving that of the shipped one.
+    """
+    return [] if checkpoint.resolve() == SHIPPED.resolve() else [checkpoint]
+
+
+def folder_name(name: str, within: Sequence[Path]) -> str:
+    """The name of a gallery's folder, with a digest of the folders that it depends on."""
+    if not within:
+        return name
+    together = os.fsencode(os.pathsep.join(str(place.resolve()) for place in within))
+    return f"{name}-{hashlib.sha256(together).hexdigest()[:8]}"
 
 
 if __name__ == "__main__":

@@ -41,12 +41,17 @@ EngineName = Literal["exact", "annoy", "milvus"]
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo of the gallery. `credit` and `licence` are empty where they are not known."""
+    """A photo of the gallery. What is not known of it is empty.
+
+    Attributes:
+        page: the address of the page on the web that it comes from.
+    """
 
     path: str
     label: str
     credit: str = ""
     licence: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -276,15 +281,15 @@ def _convert(folder: Path, has_photos: bool) -> str:
     )
 
 
-def _photo(path: str, label: str, credit: str = "", licence: str = "") -> Photo:
+def _photo(path: str, label: str, credit: str = "", licence: str = "", page: str = "") -> Photo:
     """A photo that shares what many photos have in common, which saves a third of the memory.
 
     Raises:
         TypeError: a field is not text.
     """
-    if not isinstance(path, str):
-        raise TypeError("path is not of the right type")
-    return Photo(path, sys.intern(label), sys.intern(credit), sys.intern(licence))
+    if not isinstance(path, str) or not isinstance(page, str):
+        raise TypeError("path or page is not of the right type")
+    return Photo(path, sys.intern(label), sys.intern(credit), sys.intern(licence), page)
 
 
 RESTORE = (

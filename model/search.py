@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 
 from model.checkpoint import Checkpoint
+from model.classes import classes_of
 from model.encoder import Embeddings, Encoder
-from model.engines import Engine, open_index
+from model.engines import Engine, open_index, read_embeddings
 from model.errors import CheckpointError, GalleryError
 from model.layout import NEIGHBOURS, Positions, place
 from model.manifest import LAYOUT, MANIFEST, THUMBNAILS, Manifest, Photo, sha256
@@ -37,6 +38,9 @@ class Match:
         licence: its terms; empty where unknown.
         rank: 1 for the nearest.
         number: its place in the manifest, from 0.
+        page: the address of the page that it comes from; empty where unknown.
+        animal: the class that it shows, by its label or as the encoder sees it; empty where it is
+            none for sure.
     """
 
     photo: str
@@ -47,14 +51,17 @@ class Match:
     licence: str
     rank: int
     number: int
+    page: str = ""
+    animal: str = ""
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A class that a drawing may show, and how sure the encoder is, 0 to 1."""
+    """A class that a drawing may show, how sure the encoder is, 0 to 1, and photos of it."""
 
     label: str
     share: float
+    photos: int
 
 
 class SketchSearch:
@@ -64,6 +71,7 @@ class SketchSearch:
         version: changes when anything in the checkpoint does.
         positions: places of the photos on the map, `(n, 2)`; see `model.layout.lay_out`.
         labels: how many photos of what there are.
+        animals: how many photos there are of what class; see `model.classes.classes_of`.
     """
 
     def __init__(
@@ -77,6 +85,10 @@ class SketchSearch:
         self.version = sha256(checkpoint.folder / MANIFEST)[:12]
         self._index, self.positions = index, positions
         self.labels = Counter(photo.label for photo in self.photos)
+        embeddings = read_embeddings(checkpoint.folder) if index else np.zeros((0, 1), np.float32)
+        self._classes = classes_of(self.photos if index else [], embeddings, self.manifest)
+        self._names = [name.replace("_", " ") for name in self.manifest.classes]
+        self.animals = Counter(self._animal(number) for number in range(len(self._classes)))
         # The same numbers as of `number_labels`, since both go by what appears first.
         self._numbers = {label: number for number, label in enumerate(self.labels)}
 
@@ -200,6 +212,8 @@ class SketchSearch:
                 licence=photo.licence,
                 rank=rank,
                 number=number,
+                page=photo.page,
+                animal=self._animal(number),
             )
             for rank, (number, distance) in enumerate(found, 1)
             for photo in (self.photos[number],)
@@ -215,14 +229,14 @@ class SketchSearch:
         Returns:
             None at all for an encoder without prototypes, or one that was never calibrated.
         """
-        calibration, classes = self.manifest.calibration, self.manifest.classes
+        calibration, names = self.manifest.calibration, self._names
         if calibration is None:
             return []
         posterior = np.maximum(self.manifest.posterior(embedding), 1e-12)
         powers = posterior ** (1 / calibration.temperature)
         shares = powers / powers.sum()
         best = np.argsort(-shares, kind="stable")[:count]
-        return [Guess(classes[i].replace("_", " "), float(shares[i])) for i in best]
+        return [Guess(names[i], float(shares[i]), self.animals[names[i]]) for i in best]
 
     def is_unlike(self, matches: Sequence[Match]) -> bool:
         """Whether even the nearest photo is too far from a drawing to be called alike."""
@@ -277,6 +291,11 @@ class SketchSearch:
                 rows = np.stack([self.embedding_of(number) for number in numbers])
                 moved += weight * rows.mean(axis=0)
         return moved / np.linalg.norm(moved) if self.manifest.normalise else moved
+
+    def _animal(self, number: int) -> str:
+        """The class that a photo shows; empty where it is none for sure."""
+        shown = int(self._classes[number])
+        return self._names[shown] if shown >= 0 else ""
 
     def _filled_index(self) -> Engine:
         if self._index is None:

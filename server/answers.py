@@ -139,6 +139,7 @@ class Answers:
         return {
             "matches": self.found(matches, name, search),
             "guesses": guesses,
+            "photos": len(search.photos),
             "unlike": asked.photo is None and search.is_unlike(matches),
             "place": search.place(matches),
             "spots": rounded(search.positions[[match.number for match in matches]]),

@@ -25,12 +25,23 @@ OFFERED = 1000
 """Labels that are offered to narrow a search, those of most photos."""
 
 
-def add_board_routes(app: FastAPI, answers: Answers) -> None:
-    """Adds what the board asks for, as POST of an object in JSON to `board/` and a name."""
+Coming = Callable[[], dict[str, Any] | None]
+
+
+def add_board_routes(
+    app: FastAPI, answers: Answers, more: str = "", coming: Coming = lambda: None
+) -> None:
+    """Adds what the board asks for, as POST of an object in JSON to `board/` and a name.
+
+    Args:
+        more: how somebody who draws gets more photos; empty where they cannot.
+        coming: tells what `server.growing.Growing.told` does of photos that are being fetched;
+            None where none are.
+    """
     asked: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
         "read": lambda question: answers.workers.run(read_upload, answers, question),
         "explain": lambda question: answers.workers.run(explain_match, answers, question),
-        "galleries": lambda question: describe_gallery(answers, question),
+        "galleries": lambda question: describe_gallery(answers, question, more, coming),
     }
 
     async def reply(request: Request) -> Response:
@@ -105,7 +116,9 @@ def explain_match(answers: Answers, question: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def describe_gallery(answers: Answers, question: dict[str, Any]) -> dict[str, Any]:
+async def describe_gallery(
+    answers: Answers, question: dict[str, Any], more: str, coming: Coming
+) -> dict[str, Any]:
     """Says which galleries there are, and how many photos of what one holds.
 
     Its name may be one that a browser has kept; if it is not known, the first one is described.
@@ -113,4 +126,10 @@ async def describe_gallery(answers: Answers, question: dict[str, Any]) -> dict[s
     galleries = answers.galleries
     name = galleries.name_of(question.get("gallery"))
     labels = galleries.search(name).labels.most_common(OFFERED)
-    return {"galleries": galleries.names, "gallery": name, "labels": sorted(labels)}
+    return {
+        "galleries": galleries.names,
+        "gallery": name,
+        "labels": sorted(labels),
+        "more": more,
+        "coming": coming(),
+    }

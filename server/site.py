@@ -26,7 +26,7 @@ from model.progress import THUMBNAIL_SIDE
 from model.search import SketchSearch, photo_id
 from server.answers import Answers, busy, rounded
 from server.batching import BusyError
-from server.board import add_board_routes
+from server.board import Coming, add_board_routes
 from server.galleries import Galleries
 from server.gate import OnlyNeeded
 from server.headers import HashScripts, Headers
@@ -53,6 +53,8 @@ def build_app(
     rate: float = RATE,
     proxies: Proxies = (),
     names: Collection[str] | None = None,
+    more: str = "",
+    coming: Coming = lambda: None,
 ) -> Traffic:
     """The web application: Gradio's page and API, the board's search, photos, and probes.
 
@@ -62,6 +64,8 @@ def build_app(
         proxies: whose word on a client's address is taken; see `server.limits.client_address`.
         names: where the app serves its own machine alone, the names that it has beside those of
             this machine; None where it serves others, and may have any name.
+        more: how somebody who draws gets more photos; empty where they cannot.
+        coming: tells of photos that are being fetched.
     """
     metrics = Metrics()
     answers = Answers(galleries, metrics)
@@ -77,7 +81,7 @@ def build_app(
     prefix = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path
     traffic = Traffic(app, metrics, proxies, prefix)
     guard_downloads(allowed=mcp)
-    add_board_routes(app, answers)
+    add_board_routes(app, answers, more, coming)
 
     @app.get("/healthz")
     async def healthz() -> dict[str, Any]:
@@ -202,16 +206,16 @@ def describe_map(name: str, search: SketchSearch) -> str:
     """Where photos of a gallery lie on the map and what they are, as JSON of few bytes.
 
     Returns:
-        `photos` as lists of x, y, the place of the label in `labels`, that of credit and licence
-        in `terms`, and the photo's number, of a random sample where there are more than `DOTS`;
-        their `ids`; and `gallery` and `version` for the addresses of thumbnails.
+        `photos` as lists of x, y, the place of the label in `labels`, that of credit, licence and
+        page in `terms`, and the photo's number, of a random sample where there are more than
+        `DOTS`; their `ids`; and `gallery` and `version` for the addresses of thumbnails.
     """
     count = len(search.photos)
     chosen = np.sort(np.random.default_rng(0).permutation(count)[:DOTS]).tolist()
     shown = [search.photos[number] for number in chosen]
     labels = {label: i for i, label in enumerate(dict.fromkeys(p.label for p in shown))}
-    pairs = dict.fromkeys((p.credit, p.licence) for p in shown)
-    terms = {pair: i for i, pair in enumerate(pairs)}
+    known = dict.fromkeys((p.credit, p.licence, p.page) for p in shown)
+    terms = {each: i for i, each in enumerate(known)}
     described = {
         "gallery": name,
         "version": search.version,
@@ -219,8 +223,8 @@ def describe_map(name: str, search: SketchSearch) -> str:
         "ids": [photo_id(photo) for photo in shown],
         "terms": list(terms),
         "photos": [
-            [*place, labels[photo.label], terms[photo.credit, photo.licence], number]
-            for place, photo, number in zip(
+            [*place, labels[p.label], terms[p.credit, p.licence, p.page], number]
+            for place, p, number in zip(
                 rounded(search.positions[chosen]), shown, chosen, strict=True
             )
         ],

@@ -54,7 +54,7 @@ def test_the_map_tells_of_every_photo_where_it_lies_and_what_it_is(client: TestC
     assert told == answer.json()
     assert told["gallery"] == "photos"
     assert told["labels"] == ["blue whale", "red panda"]
-    assert told["terms"] == [["", ""]]
+    assert told["terms"] == [["", "", ""]]
     assert [photo[2:] for photo in told["photos"]] == [
         *([0, 0, number] for number in range(3)),
         *([1, 0, number] for number in range(3, 6)),

@@ -2,6 +2,7 @@ r"""Train, evaluate, compare and export encoders of sketches and photos.
 
 the way from nothing to an app with your own encoder:
   python -m train download sketchy --out ~/sketchy
+  python -m train download photos --out ~/animals
   python -m train inspect --sketchy ~/sketchy --out runs/data
   python -m train fit --sketchy ~/sketchy --classes mini --minutes 5 --run runs/first
   python -m train export --run runs/first --out checkpoints/first
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         add(commands)
     arguments = parser.parse_args(argv)
     try:
-        arguments.run_command(arguments)
+        code: int | None = arguments.run_command(arguments)
     except ModuleNotFoundError as error:
         print(f"error: {error}. Run: pip install -r requirements-train.txt", file=sys.stderr)
         return 1
@@ -70,9 +71,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error} Use smaller batches or a smaller --input-size.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; 'fit' goes on with --resume, and 'index' as it is", file=sys.stderr)
+        print(
+            "stopped; 'fit' goes on with --resume, 'index' and 'download' as they are",
+            file=sys.stderr,
+        )
         return 130
-    return 0
+    return code or 0
 
 
 class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
@@ -96,10 +100,16 @@ def _download(commands: Commands) -> None:
     parser = _command(
         commands,
         "download",
-        "fetch the Sketchy Database",
+        "fetch the Sketchy Database, or open photos",
         "A download that broke off goes on when the command is given again.",
     )
-    parser.add_argument("data", choices=["sketchy"], help="what to fetch")
+    data = parser.add_subparsers(required=True, metavar="DATA")
+    _download_sketchy(data)
+    _download_photos(data)
+
+
+def _download_sketchy(data: Commands) -> None:
+    parser = _command(data, "sketchy", "fetch the Sketchy Database", "It is for research.")
     parser.add_argument("--out", type=Path, required=True, help="folder to put it into")
     parser.add_argument("--url", default=argparse.SUPPRESS, help="another place to fetch it from")
     parser.add_argument("--sha256", default=argparse.SUPPRESS, help="digest that it must have")
@@ -111,6 +121,25 @@ def _download(commands: Commands) -> None:
         print(f"--sketchy {download_sketchy(arguments.out, **given)}")
 
     parser.set_defaults(run_command=run)
+
+
+def _download_photos(data: Commands) -> None:
+    from train.open_photos import add_options
+    from train.open_photos import run as run_download
+
+    parser = _command(
+        data,
+        "photos",
+        "fetch openly licensed photos of the 55 animals",
+        "iNaturalist is asked for wild animals, Openverse for domestic ones, and Wikimedia Commons "
+        "for all where you give a contact. Only CC0, public domain, CC BY and CC BY-SA are taken, "
+        "and the encoder chooses those that show the animal, in many poses. It takes about an hour "
+        "for 40 photos of each, since services want no more than a request a second. It has not "
+        "been run against the real services yet: begin with --dry-run.",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to put them into")
+    add_options(parser)
+    parser.set_defaults(run_command=run_download)
 
 
 def _inspect(commands: Commands) -> None:

@@ -14,16 +14,19 @@ import { received, Sharing } from "./share.js";
 import { listen, readable } from "./sources.js";
 import { SAY } from "./strings.js";
 import { thinned } from "./thin.js";
+import { parted, verdict } from "./verdict.js";
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {import("./gallery.js").Match} Match */
 /**
  * @typedef {import("./guesses.js").Guess} Guess
- * @typedef {{matches?: Match[], guesses?: Guess[], unlike?: boolean,
+ * @typedef {{matches?: Match[], guesses?: Guess[], photos?: number, unlike?: boolean,
  *   place?: [number, number] | null, spots?: [number, number][], map?: string, version?: string,
  *   error?: string}} Answer
- * @typedef {{galleries: string[], gallery: string, labels: [string, number][]}} Described
- *   which galleries there are, and how many photos of what one of them holds.
+ * @typedef {{galleries: string[], gallery: string, labels: [string, number][], more: string,
+ *   coming: Coming | null}} Described  which galleries there are, how many photos of what one of
+ *   them holds, how to get more, and which are being fetched.
+ * @typedef {{done: number, wanted: number, trouble: string}} Coming  photos that are being fetched
  * @typedef {{gallery: string | null, version: string}} Where  the gallery, null for the first, and
  *   the version of it that numbers of photos are of
  * @typedef {{strokes: Stroke[], picture: string | null}} Drawn
@@ -40,8 +43,8 @@ const MAX_BYTES = 30e6;
 /** Milliseconds until a kept upload that did not come is fetched again. */
 const AGAIN = 2000;
 
-/** Share from which a guess is told in words. */
-const SURE = 0.6;
+/** Milliseconds between looks at photos that are being fetched. */
+const LOOK = 3000;
 
 /** Where the browser keeps how many photos are wanted, and from which gallery. */
 const COUNT = "sketchzoo.count";
@@ -117,6 +120,29 @@ export function start(root, server) {
   /** How often another gallery was chosen: what is found in the one before is of no use. */
   let changes = 0;
 
+  /** How this person gets more photos; empty where they cannot. */
+  let more = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let looking;
+
+  /**
+   * Says how many photos are there of those that are being fetched, and looks again.
+   *
+   * @param {Coming | null} told
+   */
+  function coming(told) {
+    const text = told ? told.trouble || SAY.coming(told.done, told.wanted) : "";
+    if (part(root, "coming").textContent !== text) part(root, "coming").textContent = text;
+    clearTimeout(looking);
+    if (told) looking = setTimeout(look, LOOK);
+  }
+
+  async function look() {
+    const told = await server.describe(where.gallery).catch(() => null);
+    if (told) coming(told.coming);
+    else looking = setTimeout(look, LOOK);
+  }
+
   /** Whether there is nothing to search by. */
   const isIdle = () => drawing.isEmpty && !narrowing.byPhoto;
 
@@ -184,6 +210,8 @@ export function start(root, server) {
     galleries.replaceChildren(...told.galleries.map((name) => new Option(name, name)));
     galleries.value = told.gallery;
     galleries.hidden = told.galleries.length < 2;
+    ({ more } = told);
+    coming(told.coming);
     const all = told.labels.map(([label, photos]) => new Option(`${label} (${photos})`, label));
     animals.replaceChildren(animals.options[0], ...all);
     const { only } = narrowing.query;
@@ -192,24 +220,21 @@ export function start(root, server) {
 
   /** @param {Answer} answer */
   function show(answer) {
-    const { matches = [], guesses = [], unlike = false, place = null, spots = [], error } = answer;
+    const { matches = [], guesses = [], place = null, spots = [], error } = answer;
     const { map: address = "", version } = answer;
     if (version && version !== where.version) {
       if (where.version) describe(where.gallery);
       where.version = version;
     }
-    gallery.show(matches);
+    const told = matches.length ? verdict(answer, more) : null;
+    gallery.show(parted(matches, told?.animal ?? ""), { animal: "", others: "", ...told });
     map.show(matches, spots, place, address, narrowing.byPhoto);
     guessed.show(guesses);
-    part(root, "results").classList.toggle("unlike", unlike);
+    part(root, "results").classList.toggle("unlike", told?.unlike ?? false);
     sharing.found(matches);
-    const credits = terms(matches);
-    part(root, "credits").textContent = credits.length ? SAY.credits(credits) : "";
-    const labels = [...new Set(matches.map((match) => match.label))];
+    showCredits(root, matches);
     if (error || trouble) say(error || trouble, true);
-    else if (unlike) say(SAY.unlikely);
-    else if (labels.length) say(nearest(labels, guesses[0]));
-    else say(isIdle() ? SAY.empty : SAY.none);
+    else say(told ? told.text : isIdle() ? SAY.empty : SAY.none);
   }
 
   /** @param {string} text @param {boolean} [isError] */
@@ -352,15 +377,21 @@ export function start(root, server) {
 }
 
 /**
- * What came back in words; a guess that is sure and not among the photos first.
+ * Tells who made the photos, in a line that opens.
  *
- * @param {string[]} labels of the photos, without repetition, nearest first.
- * @param {Guess | undefined} guess the likeliest.
+ * @param {HTMLElement} root
+ * @param {Match[]} matches
  */
-function nearest(labels, guess) {
-  const first = labels.slice(0, 3).join(", ");
-  const isMissing = guess && guess.share > SURE && !labels.includes(guess.label);
-  return isMissing ? SAY.looksLike(guess.label, first) : SAY.found(first);
+function showCredits(root, matches) {
+  const credits = terms(matches);
+  part(root, "credits").hidden = !credits.length;
+  part(root, "makers").textContent = SAY.credit(credits.length);
+  const lines = credits.map((text) => {
+    const line = document.createElement("li");
+    line.textContent = text;
+    return line;
+  });
+  part(root, "terms").replaceChildren(...lines);
 }
 
 /**

@@ -63,10 +63,11 @@ export class Closer {
     part(dialog, "title").textContent = match.label;
     const { similarity } = match;
     part(dialog, "match").textContent = similarity === undefined ? "" : SAY.percent(similarity);
-    const [credit, licence] = [match.credit, linked(match.licence)];
-    if (credit && licence.length) part(dialog, "credit").replaceChildren(credit, " · ", ...licence);
-    else part(dialog, "credit").replaceChildren(...(credit ? [credit] : licence));
-    if (!credit && !licence.length) part(dialog, "credit").textContent = SAY.noCredit;
+    const maker = match.credit ? [named(match)] : [];
+    const licence = linked(match.licence);
+    const between = maker.length && licence.length ? [" · "] : [];
+    part(dialog, "credit").replaceChildren(...maker, ...between, ...licence);
+    if (!maker.length && !licence.length) part(dialog, "credit").textContent = SAY.noCredit;
     this.#explained = null;
     part(dialog, "because").textContent = "";
     part(dialog, "asking").hidden = !this.page();
@@ -126,4 +127,19 @@ function sharp(canvas) {
   canvas.width = Math.round(canvas.clientWidth * window.devicePixelRatio);
   canvas.height = Math.round(canvas.clientHeight * window.devicePixelRatio);
   return /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+}
+
+/**
+ * Who made a photo, as a link to the page that it comes from, where there is one.
+ *
+ * @param {import("./gallery.js").Photo} photo
+ */
+function named({ credit, page }) {
+  if (!page.startsWith("https://")) return credit;
+  const link = document.createElement("a");
+  link.href = page;
+  link.target = "_blank";
+  link.rel = "noopener";
+  link.textContent = credit;
+  return link;
 }

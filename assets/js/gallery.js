@@ -3,9 +3,10 @@
 import { SAY } from "./strings.js";
 
 /**
- * @typedef {{number: number, id: string, label: string, credit: string, licence: string, thumbnail: string,
- *   similarity?: number}} Photo  of the gallery; how similar it is only where that is known.
- * @typedef {Photo & {similarity: number, rank: number}} Match
+ * @typedef {{number: number, id: string, label: string, credit: string, licence: string,
+ *   page: string, thumbnail: string, similarity?: number}} Photo  of the gallery; `page` is where it
+ *   comes from, and how similar it is is told only where that is known.
+ * @typedef {Photo & {similarity: number, rank: number, animal: string}} Match
  */
 
 /** Milliseconds that a photo takes to its new place. */
@@ -30,11 +31,16 @@ export class Gallery {
    * Shows these photos in this order. Those that are there already move to their new place.
    *
    * @param {Match[]} matches
+   * @param {{animal: string, others: string}} parts a line comes after the photos of the animal.
    */
-  show(matches) {
+  show(matches, { animal, others }) {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const before = new Map([...this.#tiles.values()].map((t) => [t, t.getBoundingClientRect()]));
     const shown = matches.map((match) => this.#tile(match));
+    this.list.dataset.others = others;
+    for (const [i, tile] of shown.entries()) {
+      tile.classList.toggle("other", others !== "" && matches[i].animal !== animal);
+    }
     const focused = [...this.list.children].findIndex((t) => t.contains(document.activeElement));
     const tile = this.list.children[focused];
     this.list.replaceChildren(...shown);

@@ -2,7 +2,10 @@
 
 import { SAY } from "./strings.js";
 
-/** @typedef {{label: string, share: number}} Guess  `share`: how sure the guess is, 0 to 1. */
+/**
+ * @typedef {{label: string, share: number, photos: number}} Guess
+ *   `share`: how sure the guess is, 0 to 1; `photos`: how many of it the gallery holds.
+ */
 
 /** Guesses that are less sure are not worth a bar. */
 const LEAST = 0.03;

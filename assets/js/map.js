@@ -13,9 +13,9 @@ import { Zoom } from "./zoom.js";
 /** @typedef {import("./places.js").Pin} Pin */
 /**
  * @typedef {[number, number, number, number, number]} Dot  x and y from 0 to 1, the places of its
- *   label and of its credit and licence in the lists, and the number of the photo.
- * @typedef {{gallery: string, version: string, labels: string[], terms: [string, string][], ids: string[],
- *   photos: Dot[]}} MapData  as the server tells it.
+ *   label and of its credit, licence and page in the lists, and the number of the photo.
+ * @typedef {{gallery: string, version: string, labels: string[], terms: [string, string, string][],
+ *   ids: string[], photos: Dot[]}} MapData  as the server tells it.
  * @typedef {{label: string, middle: Spot, photos: number}} Animal  the middle of its dots.
  */
 
@@ -338,11 +338,11 @@ export class GalleryMap {
     if (nearest < 0) return null;
     const { gallery, version, labels, terms, ids, photos } = this.#data;
     const [, , label, term, number] = photos[nearest];
-    const [credit, licence] = terms[term];
+    const [credit, licence, page] = terms[term];
     const thumbnail = `thumbnails/${number}?gallery=${encodeURIComponent(gallery)}&v=${version}`;
     const match = this.#matches.find((other) => other.number === number);
     const [id, name] = [ids[nearest], labels[label]];
-    const photo = { number, id, label: name, credit, licence, thumbnail };
+    const photo = { number, id, label: name, credit, licence, page, thumbnail };
     return { ...(match ?? photo), spot: this.#spots[nearest] };
   }
 

@@ -1,13 +1,35 @@
 /** Everything that scripts say to people. */
 
 const AND = new Intl.ListFormat("en-GB");
+const NUMBER = new Intl.NumberFormat("en-GB");
+
+/** @param {string} noun */
+const one = (noun) => `${/^[aeio]/i.test(noun) ? "an" : "a"} ${noun}`;
+
+/** @param {number} count */
+const photos = (count) => (count === 1 ? "one photo" : `${NUMBER.format(count)} photos`);
 
 export const SAY = {
   empty: "Start with a line, or take one of these.",
   credits: (/** @type {string[]} */ terms) => `Photos: ${terms.join("; ")}`,
-  found: (/** @type {string} */ labels) => `Nearest: ${labels}.`,
-  looksLike: (/** @type {string} */ guess, /** @type {string} */ labels) =>
-    `It looks like: ${guess}. The nearest photos here: ${labels}.`,
+  found: (/** @type {string[]} */ labels) => `Nearest: ${labels.join(", ")}.`,
+  looksLike: (/** @type {string} */ guess, /** @type {string[]} */ labels) =>
+    `That looks like ${one(guess)}. The nearest photos here: ${labels.join(", ")}.`,
+  missing: (
+    /** @type {string} */ guess,
+    /** @type {number} */ count,
+    /** @type {string[]} */ labels,
+    /** @type {string} */ more,
+  ) =>
+    `That looks like ${one(guess)}. There is no ${guess} among these ${photos(count)}. ` +
+    `The nearest are: ${labels.join(", ")}.${more ? ` More photos: ${more}` : ""}`,
+  few: (/** @type {string} */ guess, /** @type {number} */ held, /** @type {number} */ count) =>
+    `That looks like ${one(guess)}: ${held} of these ${photos(count)}.`,
+  others: "Other animals, nearest first",
+  coming: (/** @type {number} */ done, /** @type {number} */ wanted) =>
+    `More photos are coming: ${NUMBER.format(done)} of ${photos(wanted)}.`,
+  credit: (/** @type {number} */ makers) =>
+    makers === 1 ? "Photos by one maker: credits" : `Photos by ${makers} makers: credits`,
   unlikely: "Nothing here looks like it yet. Draw on, or see the nearest anyway.",
   because: "Warm parts of your drawing and of the photo made them match.",
   none: "No photo is left. Take something away above the photos.",

@@ -15,7 +15,6 @@ from model.gallery import Built, build_gallery, gallery_is_current, photos_in
 from model.manifest import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS, Calibration, Photo
 from model.progress import FILES
 from model.search import SketchSearch
-from model.starter import starter_photos
 from tests.drawings import fish
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork
@@ -420,30 +419,3 @@ def test_a_folder_of_unreadable_photos_leaves_nothing_behind(
     with pytest.raises(GalleryError, match="None of the photos"):
         build_gallery(tiny_checkpoint, [Photo(str(tmp_path / "broken.jpg"), "x")], tmp_path / "g")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["broken.jpg", "checkpoint"]
-
-
-def test_the_starter_gallery_reads_labels_and_terms_from_the_package(tmp_path: Path) -> None:
-    (tmp_path / "birds").mkdir()
-    for name, text in [("crow", "A crow.\naf=..."), ("hen", "An old brown hen (a chicken).")]:
-        Image.new("LA", (20, 20)).save(tmp_path / "birds" / f"{name}.png")
-        (tmp_path / "birds" / f"{name}.txt").write_text(text)
-    terms = tmp_path / "copyright"
-    terms.write_text(
-        "Format: x\n\nFiles: *\nCopyright: 2001 by A. Person <a@b.c>\nLicense: GPL-2\n\n"
-        "Files: debian/*\nCopyright: somebody else\nLicense: other\n"
-    )
-    chosen = tmp_path / "chosen.csv"
-    chosen.write_text(
-        "file,label,credit,licence\nbirds/crow.png,,,\n"
-        "birds/hen.png,chicken,B. Photographer,CC BY\nbirds/gone.png,,,\n"
-    )
-    crow, hen = starter_photos(tmp_path, terms, chosen)
-    assert (crow.path, crow.label) == (str(tmp_path / "birds/crow.png"), "crow")
-    assert (crow.credit, crow.licence) == ("Tux Paint stamps, © 2001 by A. Person", "GPL-2")
-    assert (hen.path, hen.label) == (str(tmp_path / "birds/hen.png"), "chicken")
-    assert (hen.credit, hen.licence) == ("Tux Paint stamps, B. Photographer", "CC BY")
-
-
-def test_without_the_package_the_way_to_own_photos_is_shown(tmp_path: Path) -> None:
-    with pytest.raises(GalleryError, match="--photos DIR"):
-        starter_photos(tmp_path / "missing")
