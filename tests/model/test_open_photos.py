@@ -78,8 +78,9 @@ def test_words_tell_of_something_else() -> None:
 
 
 def test_answers_with_missing_fields_give_no_usable_photo() -> None:
+    empty: list[object] = [{}, [], None, {"results": None}]
     for service in (INaturalist(), Openverse(), Commons()):
-        for odd in ({}, [], None, {"results": None}, {"results": [1]}, {"query": {"pages": [{}]}}):
+        for odd in (*empty, {"results": [1]}, {"query": {"pages": [{}]}}):
             assert all(offer.licence is None for offer in service.read(odd))
 
 
