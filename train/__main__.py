@@ -396,11 +396,14 @@ def _run_evaluate(arguments: argparse.Namespace) -> None:
     print(table(evaluation), end="\n\n")
     figures = evaluation.figures()
     for name in dataclasses.asdict(evaluation.metrics):
+        if name.startswith("recall"):
+            continue
         value = figures[name]
         print(f"{name:16} {value:.4f}" if isinstance(value, float) else f"{name:16} {value}")
-    for k, share in figures["recall_at"].items():
-        if share is not None:
-            print(f"recall_at_{k:6} {share:.4f}")
+    for name, where in (("recall_at", ""), ("recall_at_in_class", " among photos of its class")):
+        for k, share in figures[name].items():
+            if share is not None:
+                print(f"recall_at_{k:6} {share:.4f}{where}")
     protocol = (
         f"Only pictures whose photo id {split} holds out were used, so that no sketch of a "
         "training photo counts, nor an exact copy of one."

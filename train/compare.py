@@ -32,6 +32,8 @@ class Row:
     precision_at_12: float
     precision_at_1: float
     map: float
+    recall_at_1: float | None
+    recall_at_1_in_class: float | None
     milliseconds: float
     minutes: float
     steps: int
@@ -67,6 +69,8 @@ def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[Row], bool]:
             precision_at_12=run.metrics["precision_at_12"],
             precision_at_1=run.metrics["precision_at_1"],
             map=run.metrics["map"],
+            recall_at_1=run.metrics.get("recall_at_1"),
+            recall_at_1_in_class=run.metrics.get("recall_at_1_in_class"),
             milliseconds=spent,
             minutes=run.metrics["minutes"],
             steps=run.step,
@@ -90,17 +94,23 @@ def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[Row], bool]:
 def table(rows: Sequence[Row]) -> str:
     """The rows as lines of Markdown, which a terminal shows well too."""
     head = ["run", "backbone", "loss", "embedding", "pixels"]
-    head += ["P@12", "P@1", "mAP", "ms/sketch", "minutes", "steps"]
+    head += ["P@12", "P@1", "mAP", "R@1", "in class", "ms/sketch", "minutes", "steps"]
     lines = [head, ["---"] * len(head)]
     for row in rows:
-        values = [f"{v:.3f}" if isinstance(v, float) else str(v) for v in asdict(row).values()]
-        values[8], values[9] = f"{row.milliseconds:.1f}", f"{row.minutes:.1f}"
+        values = [_cell(value) for value in asdict(row).values()]
+        values[-3], values[-2] = f"{row.milliseconds:.1f}", f"{row.minutes:.1f}"
         lines.append(values)
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join(
         "| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |"
         for line in lines
     )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _loss_name(config: FitConfig) -> str:

@@ -20,6 +20,9 @@ from train.data import DataError, Picture, Split, list_pictures
 from train.metrics import FIRST, Metrics, Ranking, rank_photos, summarise
 
 CHUNK = 128
+RECALLS = (1, 5, 10)
+"""The k of recall at k."""
+
 HARDEST = 24
 """Sketches with the lowest average precision that are listed."""
 
@@ -84,7 +87,8 @@ class Evaluation:
             "perfect_precision_at_12": self.perfect(),
             "balanced_precision_at_12": float(ranking.balanced.mean()),
             "precision_at": {str(k): float(ranking.precision_at(k).mean()) for k in ranking.depths},
-            "recall_at": {str(k): ranking.recall_at(k) if known else None for k in (1, 5, 10)},
+            "recall_at": {str(k): ranking.recall_at(k) for k in RECALLS},
+            "recall_at_in_class": {str(k): ranking.recall_at(k, in_class=True) for k in RECALLS},
             "sketches_with_their_photo": known,
             "per_class": self.per_class(),
             "confusion": {"classes": self.classes, "shares": self.confusion().round(4).tolist()},

@@ -246,13 +246,12 @@ class _Shown:
             for frames in _chunks(_all(self.sketches), encoder.BATCH)
         ]
         photos = encoder.embed_photo_frames(_all(self.photos))
-        labels = (
-            np.unique(
-                [p.label for p in [*self.sketches.pictures, *self.photos.pictures]]
-            ).searchsorted([p.label for p in pictures])
-            for pictures in (self.sketches.pictures, self.photos.pictures)
+        drawn, shown = (
+            np.array([picture.label for picture in frames.pictures])
+            for frames in (self.sketches, self.photos)
         )
-        return evaluate_embeddings(np.concatenate(sketches), photos, *labels).precision_at_12
+        rows = np.concatenate(sketches)
+        return evaluate_embeddings(rows, photos, drawn, shown).precision_at_12
 
 
 def _known(pictures: "Iterator[Picture] | Sequence[Picture]", run: Run) -> list[Picture]:

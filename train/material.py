@@ -65,6 +65,11 @@ class Domain:
     labels: Indices
     targets: torch.Tensor | None = None
 
+    @property
+    def photo_ids(self) -> NDArray[np.str_]:
+        """`(n,)`: the id of each photo, or of the photo that each sketch was drawn from."""
+        return np.array([picture.photo_id for picture in self.frames.pictures])
+
 
 @dataclass
 class Material:

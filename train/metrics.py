@@ -10,6 +10,8 @@ at rank i is relevant, else 0:
     recall at k          = share of the sketches whose very photo, the one that was drawn, is
                            among the first k; sketches whose photo is not in the gallery do not
                            count
+    recall at k in class = the same among the photos of the sketch's class alone: whether the photo
+                           with the pose of the drawing comes first
     balanced P@k         = P@k where each photo of a class with n < k photos counts k / n times, as
                            if there were k of each; the last one that counts may count in part
 
@@ -43,6 +45,8 @@ class Metrics:
     photos: int
     sketches: int
     classes: int
+    recall_at_1: float | None = None
+    recall_at_1_in_class: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Ranking:
         balanced: `(n,)` balanced P@12.
         average_precision: `(n,)`.
         own_rank: `(n,)` rank of the very photo, from 1; 0 where it is not in the gallery.
+        own_rank_in_class: `(n,)` the same among the photos of the sketch's class.
     """
 
     first: NDArray[np.int64]
@@ -64,16 +69,18 @@ class Ranking:
     balanced: NDArray[np.float64]
     average_precision: NDArray[np.float64]
     own_rank: NDArray[np.int64]
+    own_rank_in_class: NDArray[np.int64]
 
     def precision_at(self, k: int) -> NDArray[np.float64]:
         """`(n,)` P@k."""
         column: NDArray[np.float64] = self.precision[:, self.depths.index(k)]
         return column
 
-    def recall_at(self, k: int) -> float:
-        """Share of the sketches whose very photo is among the first k; nan without any."""
-        known = self.own_rank[self.own_rank > 0]
-        return float((known <= k).mean()) if len(known) else float("nan")
+    def recall_at(self, k: int, *, in_class: bool = False) -> float | None:
+        """Share of the sketches whose very photo is among the first k; None without any."""
+        own = self.own_rank_in_class if in_class else self.own_rank
+        known = own[own > 0]
+        return float((known <= k).mean()) if len(known) else None
 
 
 def rank_photos(
@@ -98,7 +105,8 @@ def rank_photos(
     ids = None
     if sketch_ids is not None and photo_ids is not None:
         ids = _numbered(sketch_ids, photo_ids)
-    first, precision, balanced, average, own = [], [], [], [], []
+    first, precision, balanced, average = [], [], [], []
+    own, in_class = [], []
     _, label_of, counts = np.unique(photo_labels, return_inverse=True, return_counts=True)
     weights = np.maximum(1, FIRST / counts)[label_of]
     half_squares = (photos**2).sum(axis=1) / 2
@@ -116,9 +124,12 @@ def rank_photos(
         average.append((at * relevant).sum(axis=1) / np.maximum(relevant.sum(axis=1), 1))
         if ids is not None:
             same = (ids[1][order] == ids[0][block, None]) & relevant
-            own.append(np.where(same.any(axis=1), same.argmax(axis=1) + 1, 0))
+            found, place = same.any(axis=1), same.argmax(axis=1)
+            among = np.cumsum(relevant, axis=1)[np.arange(len(order)), place]
         else:
-            own.append(np.zeros(len(order), np.int64))
+            found, place, among = (np.zeros(len(order), np.int64) for _ in range(3))
+        own.append(np.where(found, place + 1, 0))
+        in_class.append(np.where(found, among, 0))
     return Ranking(
         np.concatenate(first),
         np.concatenate(precision),
@@ -126,6 +137,7 @@ def rank_photos(
         np.concatenate(balanced),
         np.concatenate(average),
         np.concatenate(own),
+        np.concatenate(in_class),
     )
 
 
@@ -146,6 +158,8 @@ def summarise(ranking: Ranking, sketch_labels: NDArray[Any], photos: int) -> Met
         photos=photos,
         sketches=len(sketch_labels),
         classes=len(set(sketch_labels.tolist())),
+        recall_at_1=ranking.recall_at(1),
+        recall_at_1_in_class=ranking.recall_at(1, in_class=True),
     )
 
 
@@ -154,7 +168,9 @@ def evaluate_embeddings(
     photos: Embeddings,
     sketch_labels: NDArray[Any],
     photo_labels: NDArray[Any],
+    sketch_ids: NDArray[np.str_] | None = None,
+    photo_ids: NDArray[np.str_] | None = None,
 ) -> Metrics:
     """Ranks all photos for each sketch, and takes the means; see `rank_photos`."""
-    ranking = rank_photos(sketches, photos, sketch_labels, photo_labels)
+    ranking = rank_photos(sketches, photos, sketch_labels, photo_labels, sketch_ids, photo_ids)
     return summarise(ranking, sketch_labels, len(photos))

@@ -56,6 +56,7 @@ def write_report(
         metrics=evaluation.metrics,
         protocol=protocol,
         recall=figures["recall_at"],
+        recall_in_class=figures["recall_at_in_class"],
         curve=_chart(charts.precision_curve(precision)),
         per_class=_worst_first(evaluation),
         confused=_confused(evaluation),

@@ -244,6 +244,8 @@ class Trainer:
                 embed(photos, mirror=True),
                 sketches.labels,
                 photos.labels,
+                sketches.photo_ids,
+                photos.photo_ids,
             )
         )
         better = _order(metrics) > _order(self.best)

@@ -118,3 +118,17 @@ def test_recall_counts_the_very_photo_and_leaves_out_sketches_without_one() -> N
     )
     assert ranking.own_rank.tolist() == [1, 4, 7, 0]
     assert [ranking.recall_at(k) for k in (1, 5, 10)] == pytest.approx([1 / 3, 2 / 3, 1.0])
+
+
+def test_recall_in_class_counts_photos_of_the_sketchs_class_alone() -> None:
+    photos = on_circle([10.0 * i for i in range(12)])
+    labels = np.array(["a", "b"] * 6)
+    ids = np.array([f"p{i}" for i in range(12)])
+    sketches = on_circle([0.0, 0.0, 0.0])
+    own, drawn = np.array(["p0", "p4", "p5"]), np.array(["a", "a", "b"])
+    ranking = rank_photos(sketches, photos, drawn, labels, own, ids)
+    assert ranking.own_rank.tolist() == [1, 5, 6]
+    assert ranking.own_rank_in_class.tolist() == [1, 3, 3]
+    assert ranking.recall_at(1, in_class=True) == pytest.approx(1 / 3)
+    nobody = rank_photos(sketches, photos, drawn, labels)
+    assert nobody.recall_at(1, in_class=True) is None
