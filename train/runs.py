@@ -22,7 +22,7 @@ LAST = "last.pt"
 SPLIT = "split.json"
 
 AVERAGED = "module"
-"""Where an `AveragedModel` keeps its network."""
+"""Where a `MovingAverage` keeps its network."""
 
 
 @dataclass(frozen=True)
