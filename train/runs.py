@@ -27,7 +27,7 @@ SPLIT = "split.json"
 SOURCES = "sources.json"
 
 AVERAGED = "module"
-"""Where an `AveragedModel` keeps its network."""
+"""Where a `MovingAverage` keeps its network."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def test_two_runs_that_begin_at_once_decode_once_and_see_the_same(
     second = decode(sketchy, tmp_path)
     assert second.stdout is not None
     assert "another run is making sketches-40px-" in second.stdout.readline()
-    said = [run.communicate("\n", timeout=120)[0] for run in (first, second)]
+    said = [run.communicate("\n", timeout=300)[0] for run in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0), said
     assert "decoding" not in said[1]
     sums = {out.strip() for out in said}
@@ -74,7 +74,7 @@ def test_a_run_that_is_killed_while_it_decodes_leaves_the_work_to_the_next(
     second = decode(sketchy, tmp_path)
     first.kill()
     first.communicate()
-    out, err = second.communicate("\n", timeout=120)
+    out, err = second.communicate("\n", timeout=300)
     assert second.returncode == 0, err
     assert "decoding" in out
 

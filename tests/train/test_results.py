@@ -123,6 +123,7 @@ def test_runs_are_compared_in_a_table_and_charts(
         assert float(table[run.name]["ms/sketch"]) > 0
     for name in ("by_loss", "by_backbone", "by_embedding_size", "against_time"):
         assert Image.open(tmp_path / f"precision_{name}.png").width > 300
+    assert Image.open(tmp_path / "milliseconds_by_backbone.png").width > 300
 
 
 @pytest.mark.parametrize("which", [0, 1])
