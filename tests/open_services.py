@@ -73,7 +73,7 @@ class World:
         which = next(i for i, a in enumerate(animals().values()) if taxon in a.taxa[:1])
         results = []
         for first in range(0, self.photos, 2):
-            photos = [
+            photos: list[dict[str, Any]] = [
                 {
                     "id": which * 1000 + number,
                     "license_code": "cc-by-nc" if number % 5 == 4 else "cc-by",

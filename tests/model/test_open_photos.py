@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,6 +80,7 @@ def test_words_tell_of_something_else() -> None:
 
 def test_answers_with_missing_fields_give_no_usable_photo() -> None:
     for service in (INaturalist(), Openverse(), Commons()):
+        odd: Any
         for odd in ({}, [], None, {"results": None}, {"results": [1]}, {"query": {"pages": [{}]}}):
             assert all(offer.licence is None for offer in service.read(odd))
 
