@@ -36,6 +36,8 @@ def main() -> int:
     os.nice(10)
     checkpoint = Checkpoint.open(given.checkpoint)
     built = 0
+    with contextlib.suppress(SketchZooError):  # The app has just built these.
+        built = len(gallery_photos(given.folder, given.starter))
 
     def build() -> None:
         nonlocal built
