@@ -30,8 +30,8 @@ from model import Checkpoint, GalleryError, SketchZooError
 from model.checkpoint import SHIPPED
 from model.gallery import build_gallery, gallery_is_current
 from model.manifest import EngineName
-from model.open_photos.__main__ import gallery_photos
 from model.open_photos.animals import animals
+from model.open_photos.gallery import gallery_photos
 from model.open_photos.store import open_photos
 from model.photos import find_photos
 from model.starter import missing_packages, starter_photos

@@ -7,6 +7,9 @@ const NUMBER = new Intl.NumberFormat("en-GB");
 const one = (noun) => `${/^[aeio]/i.test(noun) ? "an" : "a"} ${noun}`;
 
 /** @param {number} count */
+const these = (count) => (count === 1 ? "this one photo" : `these ${photos(count)}`);
+
+/** @param {number} count */
 const photos = (count) => (count === 1 ? "one photo" : `${NUMBER.format(count)} photos`);
 
 export const SAY = {
@@ -21,10 +24,10 @@ export const SAY = {
     /** @type {string[]} */ labels,
     /** @type {string} */ more,
   ) =>
-    `That looks like ${one(guess)}. There is no ${guess} among these ${photos(count)}. ` +
+    `That looks like ${one(guess)}. There is no ${guess} among ${these(count)}. ` +
     `The nearest are: ${labels.join(", ")}.${more ? ` More photos: ${more}` : ""}`,
   few: (/** @type {string} */ guess, /** @type {number} */ held, /** @type {number} */ count) =>
-    `That looks like ${one(guess)}: ${held} of these ${photos(count)}.`,
+    `That looks like ${one(guess)}: ${NUMBER.format(held)} of ${these(count)}.`,
   others: "Other animals, nearest first",
   coming: (/** @type {number} */ done, /** @type {number} */ wanted) =>
     `More photos are coming: ${NUMBER.format(done)} of ${photos(wanted)}.`,

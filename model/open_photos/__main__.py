@@ -13,35 +13,14 @@ from pathlib import Path
 from model.checkpoint import Checkpoint
 from model.errors import SketchZooError
 from model.gallery import build_gallery, gallery_is_current
-from model.manifest import Photo
 from model.open_photos.animals import animals
 from model.open_photos.download import Download, fetcher_for
+from model.open_photos.gallery import gallery_photos
 from model.open_photos.judge import Judge
 from model.open_photos.services import services
-from model.open_photos.store import open_photos
-from model.starter import starter_photos
 
 GROWTH = 1.25
 """The gallery is built again when it has so many times the photos."""
-
-
-def gallery_photos(folder: Path, starter: Path) -> list[Photo]:
-    """The photos of the starter gallery, and those that were fetched so far.
-
-    Args:
-        folder: where photos are fetched into.
-        starter: where photos of the starter gallery are unpacked.
-
-    Raises:
-        GalleryError: there is none at all.
-    """
-    fetched = open_photos(folder)
-    try:
-        return [*starter_photos(starter), *fetched]
-    except SketchZooError:
-        if fetched:
-            return fetched
-        raise
 
 
 def main() -> int:
@@ -57,6 +36,8 @@ def main() -> int:
     os.nice(10)
     checkpoint = Checkpoint.open(given.checkpoint)
     built = 0
+    with contextlib.suppress(SketchZooError):  # The app has just built these.
+        built = len(gallery_photos(given.folder, given.starter))
 
     def build() -> None:
         nonlocal built

@@ -58,7 +58,7 @@ class Download:
         services: that may be asked, by name.
         fetcher: asks them.
         judge: says whether a picture shows an animal, and its embedding.
-        grown: is called after each round of all animals in which photos came.
+        grown: is called when photos of an animal have come.
     """
 
     def __init__(
@@ -114,7 +114,6 @@ class Download:
                 came = sum(self._turn(store, *each, target, bar) for each in queues.items())
                 if came:
                     store.write_credits()
-                    self._grown()
                 elif target == wanted:
                     return
                 target += ROUND
@@ -138,6 +137,7 @@ class Download:
             bar.update(is_taken)
         if came:
             self._choose(store, animal.name)
+            self._grown()
         return came
 
     def _offers(self, store: Store, animal: Animal) -> Iterator[tuple[Service, Offer]]:

@@ -1,0 +1,70 @@
+"""Photos that are fetched beside the app: what the board is told, and that a stop ends it."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import app
+from server.growing import TROUBLE, Growing
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_while_photos_come_they_are_counted_and_a_stop_ends_the_process(tmp_path: Path) -> None:
+    growing = Growing(["-c", "import time; time.sleep(600)"], tmp_path, 2200)
+    growing.start()
+    wait_until(lambda: growing._process is not None)
+    assert growing.told() == {"done": 0, "wanted": 2200, "trouble": ""}
+    growing.stop()
+    process = growing._process
+    assert process is not None
+    assert process.wait(30) != 0
+
+
+def test_when_all_is_there_nothing_is_told(tmp_path: Path) -> None:
+    growing = Growing(["-c", "pass"], tmp_path, 2200)
+    growing.start()
+    wait_until(lambda: growing.told() is None)
+
+
+def test_without_network_the_board_and_the_log_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    command = "import sys; print('open photos: no answer', file=sys.stderr); sys.exit(1)"
+    growing = Growing(["-c", command], tmp_path, 2200)
+    growing.start()
+    wait_until(lambda: (growing.told() or {})["trouble"] == TROUBLE)
+    growing.stop()
+    assert "open photos: no answer" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "space", "way"),
+    [
+        ([], False, "make run PHOTOS=open"),
+        (["--open-photos"], False, ""),
+        (["--photos", "x"], False, ""),
+        (["--host", "0.0.0.0"], False, ""),
+        ([], True, ""),
+    ],
+)
+def test_more_photos_are_offered_to_whoever_may_have_started_the_app(
+    arguments: list[str], space: bool, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SPACE_ID", raising=False)
+    if space:
+        monkeypatch.setenv("SPACE_ID", "me/zoo")
+    assert app.way_to_more(app.parse_arguments(arguments)) == way
+
+
+def test_a_variable_switches_open_photos_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not app.parse_arguments([]).open_photos
+    monkeypatch.setenv("SKETCHZOO_OPEN_PHOTOS", "1")
+    assert app.parse_arguments([]).open_photos
