@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from model.checkpoint import Checkpoint
-from model.classes import class_part, class_shares, classes_of
+from model.classes import classes_of
 from model.manifest import Photo
+
+SHARES = [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]
 
 
 def embedding(*shares: float, more: int = 0) -> np.ndarray:
@@ -19,10 +21,10 @@ def test_the_class_part_is_the_same_where_a_further_part_follows(
     tiny_checkpoint: Checkpoint,
 ) -> None:
     manifest = tiny_checkpoint.manifest
-    rows = np.stack([embedding(0.7, 0.2, 0.1), embedding(0.1, 0.1, 0.8)])
-    longer = np.stack([embedding(0.7, 0.2, 0.1, more=5), embedding(0.1, 0.1, 0.8, more=5)])
-    assert np.array_equal(class_part(rows, manifest), class_part(longer, manifest))
-    assert np.allclose(class_shares(longer, manifest), [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]])
+    for more in (0, 5):
+        rows = np.stack([embedding(*shares, more=more) for shares in SHARES])
+        assert np.allclose(manifest.posterior(rows), SHARES)
+        assert np.allclose(manifest.posterior(rows[0]), SHARES[0])
 
 
 def test_a_photo_shows_what_its_label_says_or_what_the_encoder_is_sure_of(
