@@ -203,7 +203,7 @@ def test_without_the_starter_gallery_the_app_starts_and_tells_how_to_add_photos(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def not_installed() -> None:
+    def not_installed(_: Path) -> None:
         raise GalleryError("not installed; use --photos DIR")
 
     monkeypatch.setattr(app, "starter_photos", not_installed)
