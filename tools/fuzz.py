@@ -209,7 +209,7 @@ def read_query(query: Any) -> None:
 @functools.cache
 def checkpoint_folder() -> Path:
     """A small checkpoint whose manifest the fuzzer rewrites."""
-    folder = Path(tempfile.mkdtemp(prefix="sketchzoo-fuzz-"))
+    folder = Path(tempfile.mkdtemp(prefix="sketchzoo-fuzz-")) / "checkpoint"
     make_checkpoint(folder)
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     manifest["photos"] = [{"path": "a.jpg", "label": "ant", "credit": "", "licence": ""}]

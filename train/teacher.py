@@ -19,7 +19,7 @@ from train.networks.backbones import fold_batch_norms
 from train.networks.inputs import as_input
 from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
-from train.runs import SPLIT, Run, is_checkpoint, load_run, save_atomically
+from train.runs import BEST, SPLIT, Run, is_checkpoint, load_run, save_atomically
 
 BATCH = 128
 """Pictures that are embedded at once."""
@@ -36,6 +36,11 @@ def begin_with(
         DataError: the checkpoint knows other classes, embeds into another space, or has seen what
             is held out here; or a teacher embeds into another space.
     """
+    if not is_checkpoint(folder) and not (folder / BEST).exists():
+        raise DataError(
+            f"{folder} is no checkpoint, nor an evaluated run. Name what 'python -m train export' "
+            "has written."
+        )
     given = load_run(folder)
     if given.classes != material.classes:
         raise DataError(f"{folder} knows other classes than this run.")

@@ -53,7 +53,7 @@ def test_an_input_that_takes_too_long_is_noticed(monkeypatch: pytest.MonkeyPatch
         ("input_size", 0),
         ("scale", float("nan")),
         ("classes", [1, 2, 3]),
-        ("sha256", {"encoder.safetensors": None}),
+        ("sha256", {"encoder.onnx": None}),
         ("photos", [{"path": 7, "label": "ant"}]),
         ("photos", [{"path": "a.jpg", "label": None}]),
         ("photos", [7]),
@@ -62,7 +62,9 @@ def test_an_input_that_takes_too_long_is_noticed(monkeypatch: pytest.MonkeyPatch
         ("calibration", {"temperature": 0, "error": 0.1, "least_similarity": 0.2}),
         ("calibration", {"temperature": 1, "error": -0.1, "least_similarity": 0.2}),
         ("index", [1]),
-        ("backbone", "../resnet18"),
+        ("pose", {"cells": 0, "size": 5, "weight": 0.5}),
+        ("pose", {"cells": 2, "size": 10**9, "weight": 0.5}),
+        ("pose", {"cells": 2, "size": 5, "weight": float("nan")}),
     ],
 )
 def test_a_manifest_with_an_impossible_field_is_refused(

@@ -72,5 +72,5 @@ def test_every_package_of_the_deploy_is_pinned_by_hash() -> None:
         re.match(r"[\w.-]+==[\w.+]+ .*--hash=sha256:[0-9a-f]{64}", line) for line in packages
     )
     assert "://" not in text
-    wanted = (ROOT / "requirements.txt").read_text(encoding="utf-8").split()
+    wanted = (ROOT / "requirements-serve.txt").read_text(encoding="utf-8").split()
     assert {line.split()[0] for line in packages} >= set(wanted)

