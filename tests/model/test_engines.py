@@ -14,7 +14,7 @@ import pytest
 from benchmarks.running import free_port
 from model.checkpoint import Checkpoint
 from model.encoder import Embeddings
-from model.engines import Engine, choose_engine, open_index
+from model.engines import Engine, check_annoy, choose_engine, open_index
 from model.errors import CheckpointError, GalleryError
 from model.gallery import build_gallery, gallery_is_current, index_photos, photos_in
 from model.manifest import EMBEDDINGS, INDEX, MANIFEST, EngineName, Manifest, Metric, Photo
@@ -327,3 +327,17 @@ def test_without_the_package_the_way_to_get_it_is_shown(tmp_path: Path) -> None:
     code = "import sys; sys.modules['pymilvus'] = None; import model.engines, model.milvus"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "GalleryError: Search by Milvus needs a package: pip install -r" in done.stderr
+
+
+def test_an_annoy_for_another_processor_is_told_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -ILL $$\n")
+    python.chmod(0o755)
+    check_annoy.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.executable", str(python))
+        with pytest.raises(GalleryError, match="another processor.*pip install --force-reinstall"):
+            check_annoy()
+    check_annoy()
