@@ -338,6 +338,6 @@ def test_an_annoy_for_another_processor_is_told_with_the_remedy(
     check_annoy.cache_clear()
     with monkeypatch.context() as patched:
         patched.setattr("sys.executable", str(python))
-        with pytest.raises(GalleryError, match="another processor.*pip install --force-reinstall"):
+        with pytest.raises(GalleryError, match=r"another processor.*pip install --force-reinstall"):
             check_annoy()
     check_annoy()
