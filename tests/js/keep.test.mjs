@@ -67,19 +67,26 @@ test("a browser that keeps nothing costs the memory alone", (context) => {
   const refuse = () => {
     throw new Error("SecurityError");
   };
-  const former = Object.getOwnPropertyDescriptor(globalThis, "localStorage");
-  context.after(() => {
-    if (former) Object.defineProperty(globalThis, "localStorage", former);
-    else delete globalThis.localStorage;
-  });
-  Object.defineProperty(globalThis, "localStorage", { configurable: true, get: refuse });
+  /** @param {PropertyDescriptor} given what the browser has in place of its storages. */
+  const put = (given) => {
+    for (const name of ["localStorage", "sessionStorage"])
+      Object.defineProperty(globalThis, name, { configurable: true, ...given });
+  };
+  for (const name of ["localStorage", "sessionStorage"]) {
+    const former = Object.getOwnPropertyDescriptor(globalThis, name);
+    context.after(() => {
+      if (former) Object.defineProperty(globalThis, name, former);
+      else delete (/** @type {any} */ (globalThis)[name]);
+    });
+  }
+  put({ get: refuse });
   assert.throws(() => localStorage);
   const keeper = new Keeper(browser, () => /** @type {any} */ (page));
   keeper.write();
   assert.equal(keeper.read(), null);
-  const full = { getItem: () => null, setItem: refuse };
-  Object.defineProperty(globalThis, "localStorage", { configurable: true, value: full });
+  put({ value: { getItem: () => null, setItem: refuse, removeItem: refuse } });
   keeper.write();
+  assert.equal(keeper.read(), null);
 });
 
 test("each tab reads what it kept itself, and a new tab what was kept last", (context) => {
