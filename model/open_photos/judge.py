@@ -17,6 +17,13 @@ LEAST_SIDE = 240
 LEAST_SHARE = 0.5
 """Share of the class posterior from which a photo is taken for the animal."""
 
+SAME = 0.975
+"""Dot product of embeddings from which two photos count as the same one.
+
+Of the starter gallery the two photos most alike have 0.968. Its photos have a median of 0.993 with
+themselves in a JPEG of quality 50, and with a margin of 3 % cut off.
+"""
+
 PAPER = 0.6
 """Share of nearly white pixels from which a picture is a drawing, or cut out."""
 
@@ -78,14 +85,17 @@ def most_different(embeddings: Embeddings, count: int) -> NDArray[np.intp]:
         count: how many are wanted.
 
     Returns:
-        `(min(n, count),)` rows, in the order in which they were chosen.
+        `(m,)` rows, in the order in which they were chosen; m is `count`, or less where the others
+        are the same photos once more.
     """
-    if len(embeddings) <= count:
-        return np.arange(len(embeddings))
-    chosen = [int(np.argmax(embeddings @ embeddings.mean(axis=0)))]
-    nearest = embeddings @ embeddings[chosen[0]]
-    while len(chosen) < count:
-        nearest[chosen] = np.inf
-        chosen.append(int(np.argmin(nearest)))
-        nearest = np.maximum(nearest, embeddings @ embeddings[chosen[-1]])
-    return np.array(chosen)
+    chosen: list[int] = []
+    nearest = -embeddings @ embeddings.sum(axis=0) if len(embeddings) else np.zeros(0)
+    while len(chosen) < min(count, len(embeddings)):
+        farthest = int(np.argmin(nearest))
+        if chosen and nearest[farthest] >= SAME:
+            break
+        alike = embeddings @ embeddings[farthest]
+        nearest = np.maximum(nearest, alike) if chosen else alike
+        chosen.append(farthest)
+        nearest[farthest] = np.inf
+    return np.array(chosen, np.intp)
