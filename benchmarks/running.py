@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserType, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 
@@ -96,15 +96,20 @@ def _wait_for(
 @contextmanager
 def chromium(options: Sequence[str] = ()) -> Iterator[Browser]:
     """Headless Chromium: the system's where there is one, else Playwright's own."""
-    path = (
-        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    )
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--disable-background-networking", *options],
-        )
+        browser = launched(playwright.chromium, options)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def launched(kind: BrowserType, options: Sequence[str] = ()) -> Browser:
+    """One more Chromium; `browser.browser_type` of a running one is the kind."""
+    path = (
+        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    )
+    return kind.launch(
+        executable_path=path,
+        args=["--no-sandbox", "--disable-background-networking", *options],
+    )

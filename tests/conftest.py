@@ -68,16 +68,18 @@ def _made(seed: int, own_for_photos: bool) -> Path:
     place = tempfile.mkdtemp(prefix="sketchzoo-checkpoint-")
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     torch.manual_seed(seed)
+    network, other = SiameseNetwork("resnet18", 8, 3), SiameseNetwork("vgg11", 8, 3)
+    other.prototypes.data.copy_(network.prototypes.data)
     return save_checkpoint(
         Path(place),
-        SiameseNetwork("resnet18", 8, 3),
+        network,
         name="tiny",
         backbone="resnet18",
         input_size=32,
         classes=["ant", "bat", "cat"],
         training={},
         metrics={},
-        photo_network=SiameseNetwork("vgg11", 8, 3) if own_for_photos else None,
+        photo_network=other if own_for_photos else None,
         photo_encoder=PhotoEncoderInfo("vgg11", 48) if own_for_photos else None,
     ).folder
 

@@ -1,5 +1,6 @@
 """Drawing at the real app, in a real browser."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,16 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page, expect
 
 from model.strokes import parse_strokes, render_strokes
+from tests.conftest import ROOT
 from tests.drawings import huge_png
 
 PHOTOS = '[data-part="results"] li'
+CREDITS = re.compile("Tux Paint stamps|via GCompris")
+"""How the starter gallery's credits end."""
+
+STARTER = len((ROOT / "assets" / "starter_gallery.csv").read_text().splitlines()) - 1
+"""Photos of the starter gallery."""
+
 STATUS = '[data-part="status"]'
 
 
@@ -34,7 +42,12 @@ def upload(page: Page, strokes: list[dict[str, Any]], file: Path) -> None:
 
 
 def settled(page: Page) -> None:
+    """Waits until the newest photos are there, each at its place."""
     page.wait_for_selector('[data-part="results"][aria-busy="false"]', state="attached")
+    page.wait_for_function(
+        "() => document.getAnimations().every((one) => one.playState !== 'running'"
+        " || one.effect.getComputedTiming().endTime === Infinity)"
+    )
 
 
 def found(page: Page) -> list[str]:

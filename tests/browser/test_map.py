@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, FloatRect, Page, expect
 
-from tests.browser.test_board import PHOTOS, draw, settled
+from tests.browser.test_board import CREDITS, PHOTOS, STARTER, draw, settled
 
 PLANE = '[data-part="plane"]'
 PINS = '[data-part="pins"] img'
@@ -77,7 +77,7 @@ def test_the_map_shows_every_photo_and_says_in_words_where_the_drawing_lies(stil
     expect(
         still.get_by_role("img", name=f"lies among {first}, {second} and {third}.")
     ).to_be_visible()
-    assert len(dots(still)) == 118
+    assert len(dots(still)) == STARTER
     canvas = box(still, PLANE)
     drawn = still.locator(PLANE).evaluate("canvas => [canvas.width, canvas.height]")
     assert drawn == [
@@ -165,7 +165,7 @@ def test_a_click_on_a_dot_opens_its_photo_with_its_credit(still: Page) -> None:
     expect(still.locator('[data-part="tip"]')).to_have_text(far["label"])
     still.mouse.click(far["x"], far["y"])
     dialog = still.get_by_role("dialog", name=far["label"])
-    expect(dialog).to_contain_text("Tux Paint stamps")
+    expect(dialog).to_contain_text(CREDITS)
     expect(still.locator('[data-part="match"]')).to_have_text("")
     still.wait_for_function(
         f"document.querySelector('[data-part=large]').src.includes('/photos/{far['number']}?')"

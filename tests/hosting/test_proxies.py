@@ -17,7 +17,7 @@ from gradio_client import Client
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.running import ROOT, address_of, chromium, free_port
+from benchmarks.running import ROOT, address_of, free_port, launched
 from tests.conftest import make_checkpoint
 from tests.drawings import fish
 
@@ -28,10 +28,11 @@ LINE = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One that finds the site on this machine."""
-    with chromium([f"--host-resolver-rules=MAP {SITE} 127.0.0.1"]) as running:
-        yield running
+def browser(browser: Browser) -> Iterator[Browser]:
+    """One that finds the site on this machine, beside that of all tests."""
+    other = launched(browser.browser_type, [f"--host-resolver-rules=MAP {SITE} 127.0.0.1"])
+    yield other
+    other.close()
 
 
 @pytest.fixture(scope="module")
