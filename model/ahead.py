@@ -9,7 +9,7 @@ from typing import TypeVar
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
-AHEAD = 16
+AHEAD = 64
 """Results that may wait, so that memory stays bounded."""
 
 MOST_THREADS = 8

@@ -1,5 +1,6 @@
 """Runs a backbone, a network of convolutions in ONNX, with OpenVINO on the CPU."""
 
+import os
 import sys
 from collections import deque
 from functools import cache
@@ -21,11 +22,19 @@ import openvino  # noqa: E402
 Maps = NDArray[np.float32]
 """Feature maps, `(n, channels, h, w)`."""
 
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 PLUGIN = {
     # Without it OpenVINO computes in bf16 where the CPU can, and answers differ between machines.
     "INFERENCE_PRECISION_HINT": "f32",
-    # One batch on all cores: a single drawing is embedded sooner, and large batches as fast.
+    # One batch at a time: a single drawing is embedded sooner, and large batches as fast.
     "PERFORMANCE_HINT": "LATENCY",
+    # One core is left to answer requests, and to read photos.
+    "INFERENCE_NUM_THREADS": max(1, _cores() - 1),
 }
 
 

@@ -39,7 +39,7 @@ class _Waiting:
 class Batcher:
     """Embeds frames of many clients in batches.
 
-    One worker does, since the encoder spreads a batch over all cores. Sizes of batches are powers
+    One worker does, since the encoder spreads a batch over the cores. Sizes of batches are powers
     of two, since the encoder has to prepare itself once for each new size.
 
     Args:
