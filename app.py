@@ -27,15 +27,15 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from model import Checkpoint, GalleryError, SketchZooError
-from model.checkpoint import SHIPPED
-from model.gallery import build_gallery, gallery_is_current
-from model.manifest import EngineName
-from model.open_photos.animals import animals
-from model.open_photos.gallery import gallery_photos
-from model.open_photos.store import open_photos
-from model.photos import find_photos
-from model.starter import missing_packages, starter_photos
-from model.walk import LeftOut, named
+from model.checkpoint.checkpoint import SHIPPED
+from model.checkpoint.manifest import EngineName
+from model.gallery.build import build_gallery, gallery_is_current
+from model.gallery.open_photos.animals import animals
+from model.gallery.open_photos.gallery import gallery_photos
+from model.gallery.open_photos.store import open_photos
+from model.gallery.photos import find_photos
+from model.gallery.starter import missing_packages, starter_photos
+from model.gallery.walk import LeftOut, named
 from server.galleries import Galleries
 from server.growing import Growing
 from server.limits import RATE, default_proxies, read_proxies
@@ -114,7 +114,7 @@ def open_photos_for(arguments: argparse.Namespace) -> Growing:
     """What fetches open photos into the gallery that is served."""
     folder = arguments.galleries / "open-photos"
     command = [
-        *("-m", "model.open_photos", "--folder", folder.resolve()),
+        *("-m", "model.gallery.open_photos", "--folder", folder.resolve()),
         *("--starter", (arguments.galleries / "starter-photos").resolve()),
         *("--gallery", starter_folder(arguments.checkpoint, arguments.galleries, True).resolve()),
         *("--checkpoint", arguments.checkpoint.resolve(), "--per-class", str(PER_CLASS)),

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from model.checkpoint import SHIPPED, Checkpoint
+from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.errors import SketchZooError
 from model.files import write_json
-from train.data import Picture, Split, list_pictures, sketchy_folders
+from train.data.pictures import Picture, Split, list_pictures, sketchy_folders
 from train.runs import SPLIT
 
 

@@ -8,13 +8,13 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.running import ROOT
-from model.checkpoint import Checkpoint
-from model.encoder import Embeddings
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import Photo
+from model.encoder.encoder import Embeddings
 from model.files import replacing
-from model.images import open_image
-from model.manifest import Photo
-from model.starter import starter_photos
-from model.strokes import parse_strokes, render_strokes
+from model.gallery.starter import starter_photos
+from model.pictures.decoding import open_image
+from model.pictures.strokes import parse_strokes, render_strokes
 
 BLOCK = 50_000
 """Embeddings that are made at a time, from a seed of their own."""

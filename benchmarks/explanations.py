@@ -16,11 +16,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.command import held_out, parser, run
-from model.checkpoint import Checkpoint
-from model.explain import explain
-from model.images import flatten, open_image
-from model.preprocess import frame_sketch
-from train.data import DataError, Picture
+from model.checkpoint.checkpoint import Checkpoint
+from model.encoder.explain import explain
+from model.pictures.decoding import flatten, open_image
+from model.pictures.framing import frame_sketch
+from train.data.pictures import Picture
+from train.errors import DataError
 
 MASKED = 0.2
 SIDE = 256

@@ -27,8 +27,8 @@ from benchmarks.command import parser, told
 from benchmarks.running import chromium, running_app
 from model import SketchSearch
 from model.files import write_json
-from model.preprocess import Pixels, frame_sketch
-from model.strokes import parse_strokes, render_strokes
+from model.pictures.framing import Pixels, frame_sketch
+from model.pictures.strokes import parse_strokes, render_strokes
 
 Times = list[float]
 

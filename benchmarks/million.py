@@ -30,15 +30,15 @@ from benchmarks.command import parser
 from benchmarks.embeddings import Crowd
 from benchmarks.latency import time_http
 from benchmarks.running import ROOT, running_app
-from model import versions
-from model.checkpoint import SHIPPED, Checkpoint
+from model.checkpoint import versions
+from model.checkpoint.checkpoint import SHIPPED, Checkpoint
+from model.checkpoint.manifest import EMBEDDINGS, THUMBNAILS, EngineName
 from model.errors import SketchZooError
 from model.files import write_json
-from model.gallery import complete_version, photos_key
-from model.images import flatten, open_image
-from model.manifest import EMBEDDINGS, THUMBNAILS, EngineName
-from model.progress import thumbnail_of
-from model.strokes import parse_strokes, render_strokes
+from model.gallery.build import complete_version, photos_key
+from model.gallery.progress import thumbnail_of
+from model.pictures.decoding import flatten, open_image
+from model.pictures.strokes import parse_strokes, render_strokes
 
 SEARCHES = 50
 

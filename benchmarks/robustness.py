@@ -18,8 +18,8 @@ from PIL import Image, ImageFilter, ImageOps
 from tqdm import tqdm
 
 from benchmarks.command import held_out, parser, run
-from model.checkpoint import Checkpoint
-from model.images import open_image
+from model.checkpoint.checkpoint import Checkpoint
+from model.pictures.decoding import open_image
 from train.evaluate import labels_of
 from train.metrics import FIRST, rank_photos
 

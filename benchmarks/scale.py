@@ -35,13 +35,13 @@ from benchmarks.command import parser
 from benchmarks.embeddings import Crowd
 from benchmarks.peers import PEERS
 from benchmarks.running import ROOT
-from model.checkpoint import SHIPPED, Checkpoint
-from model.encoder import Embeddings
-from model.engines import build_index, open_engine, read_embeddings
+from model.checkpoint.checkpoint import SHIPPED, Checkpoint
+from model.checkpoint.manifest import EMBEDDINGS, EngineName
+from model.encoder.encoder import Embeddings
 from model.errors import SketchZooError
 from model.files import write_json
-from model.manifest import EMBEDDINGS, EngineName
-from model.recall import NEAREST, choose_search_k, nearest_rows, recall, sample_queries
+from model.search.engines import build_index, open_engine, read_embeddings
+from model.search.recall import NEAREST, choose_search_k, nearest_rows, recall, sample_queries
 
 OURS: tuple[EngineName, ...] = get_args(EngineName)
 QUERIES = 500
@@ -183,7 +183,7 @@ def _open(engine: str, folder: Path, effort: int) -> tuple[Find, Callable[[], fl
     """How to find the nearest, and by how many megabytes the process has grown since."""
     if engine in OURS:
         if engine == "milvus":
-            import model.milvus  # noqa: F401
+            import model.search.milvus  # noqa: F401
         before = psutil.Process().memory_info().rss
         labels = np.load(folder / "labels.npy")
         opened = open_engine(folder, _ours(engine), labels, "angular", effort)

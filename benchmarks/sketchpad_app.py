@@ -9,7 +9,7 @@ import gradio as gr
 
 from app import ROOT, open_galleries
 from model import EmptySketchError
-from model.checkpoint import SHIPPED
+from model.checkpoint.checkpoint import SHIPPED
 
 checkpoint = Path(os.environ.get("SKETCHZOO_CHECKPOINT", SHIPPED))
 search = open_galleries(checkpoint, None, ROOT / "galleries").search()

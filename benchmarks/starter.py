@@ -19,12 +19,12 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.command import held_out, parser, run
-from model.checkpoint import Checkpoint
-from model.gallery import build_gallery
-from model.images import open_image
-from model.search import SketchSearch
-from model.starter import starter_photos
-from train.data import Picture
+from model.checkpoint.checkpoint import Checkpoint
+from model.gallery.build import build_gallery
+from model.gallery.starter import starter_photos
+from model.pictures.decoding import open_image
+from model.search.search import SketchSearch
+from train.data.pictures import Picture
 from train.metrics import FIRST
 
 SHOWN = {

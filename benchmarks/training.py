@@ -6,7 +6,7 @@ Trains on pictures, and, in turns in the same process, on one batch that stays i
 is what any machine can compare. Frames are random bytes, unless --sketchy names pictures: then it
 also says what decoding costs, which the cache saves at every step but the first. On a GPU it counts
 how often a step waits for the GPU, and tells its memory and where the time goes. On a CPU it
-compares `train.convolutions` with PyTorch's own. Nothing else should be running.
+compares `train.networks.convolutions` with PyTorch's own. Nothing else should be running.
 """
 
 import argparse
@@ -28,9 +28,9 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.command import parser, told
 from model.files import write_json
 from train.config import FitConfig
-from train.data import Picture, Split
-from train.frames import Indices, StoredFrames, frame_file
-from train.material import CACHED_ABOVE, Domain, Material, Sources, load_material
+from train.data.frames import Indices, StoredFrames, frame_file
+from train.data.material import CACHED_ABOVE, Domain, Material, Sources, load_material
+from train.data.pictures import Picture, Split
 from train.trainer import Trainer
 
 

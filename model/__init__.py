@@ -1,7 +1,8 @@
 """The encoder and the search: all that the app loads, and what training exports."""
 
-from model.checkpoint import Checkpoint
-from model.encoder import Encoder
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import Photo
+from model.encoder.encoder import Encoder
 from model.errors import (
     CheckpointError,
     EmptySketchError,
@@ -9,8 +10,7 @@ from model.errors import (
     ImageError,
     SketchZooError,
 )
-from model.manifest import Photo
-from model.search import Match, SketchSearch
+from model.search.search import Match, SketchSearch
 
 __all__ = [
     "Checkpoint",

@@ -12,17 +12,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from model import Match, SketchSearch, SketchZooError
-from model.encoder import Embeddings, Encoder
-from model.images import open_image
-from model.layout import Positions
-from model.preprocess import Pixels, find_ink, frame_ink
-from model.query import Query, parse_query
-from model.search import photo_id
-from model.strokes import StrokeError, render_ink, render_strokes
+from model.encoder.encoder import Embeddings, Encoder
+from model.pictures.decoding import open_image
+from model.pictures.framing import Pixels, find_ink, frame_ink
+from model.pictures.strokes import StrokeError, render_ink, render_strokes
+from model.search.layout import Positions
+from model.search.search import photo_id
 from server.batching import Batcher, BusyError
 from server.galleries import Galleries, address
 from server.limits import client
 from server.metrics import Metrics
+from server.query import Query, parse_query
 from server.uploads import uploaded_file
 from server.workers import Workers
 
@@ -88,7 +88,7 @@ class Answers:
         """The answer to a board or a program; the answer to a newer drawing of a page will do.
 
         Args:
-            payload: see `model.query.parse_query`; and `page`, which tells pages apart.
+            payload: see `server.query.parse_query`; and `page`, which tells pages apart.
             is_small: whether it may be read at once.
 
         Raises:

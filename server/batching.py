@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from model.encoder import Embeddings, Encoder
+from model.encoder.encoder import Embeddings, Encoder
 from model.errors import SketchZooError
-from model.preprocess import Pixels
+from model.pictures.framing import Pixels
 from server.metrics import Metrics
 
 PLACES = 1024

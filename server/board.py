@@ -10,13 +10,13 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
+from model.encoder.explain import explain
 from model.errors import SketchZooError
-from model.explain import explain
-from model.images import OWN, flatten, open_image
-from model.preprocess import CLEAN_SIDE, clean_page, frame_box, frame_ink, frame_sketch
-from model.query import parse_query
+from model.pictures.decoding import OWN, flatten, open_image
+from model.pictures.framing import CLEAN_SIDE, clean_page, frame_box, frame_ink, frame_sketch
 from server.answers import JSON, Answers, busy, ink_of, parse_json, uploaded
 from server.batching import BusyError
+from server.query import parse_query
 
 CLEANED = "-cleaned.png"
 """What the name of an upload ends with, once the server has made another picture of it."""

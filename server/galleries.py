@@ -9,11 +9,11 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 from weakref import WeakValueDictionary
 
-from model import versions
-from model.checkpoint import Checkpoint
-from model.encoder import Encoder
+from model.checkpoint import versions
+from model.checkpoint.checkpoint import Checkpoint
+from model.encoder.encoder import Encoder
 from model.errors import CheckpointError, GalleryError
-from model.search import SketchSearch
+from model.search.search import SketchSearch
 
 LOOK_EVERY = 1.0
 """Seconds between looks at a gallery's folder."""

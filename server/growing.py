@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import SketchZooError
-from model.open_photos.store import open_photos
+from model.gallery.open_photos.store import open_photos
 
 AGAIN = 900.0
 """Seconds until services that did not answer are asked again."""
@@ -29,7 +29,7 @@ class Growing:
     """Fetches open photos, again and again until all are there.
 
     Args:
-        command: of the process that fetches; see `model.open_photos.__main__`.
+        command: of the process that fetches; see `model.gallery.open_photos.__main__`.
         folder: where it puts photos.
         wanted: how many photos there will be.
     """

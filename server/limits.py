@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from model.errors import SketchZooError
-from model.images import MAX_BYTES
+from model.pictures.decoding import MAX_BYTES
 
 MAX_BODY = 6_000_000
 """Bytes of any request but an upload: the largest drawing that is allowed, and some more."""

@@ -7,12 +7,12 @@ import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
 from model.errors import GalleryError, SketchZooError
-from model.images import open_image
-from model.preprocess import Pixels, frame_sketch
-from model.query import MAX_NARROWED, parse_count
-from model.search import SketchSearch
-from model.strokes import check_scale
+from model.pictures.decoding import open_image
+from model.pictures.framing import Pixels, frame_sketch
+from model.pictures.strokes import check_scale
+from model.search.search import SketchSearch
 from server.answers import Answers
+from server.query import MAX_NARROWED, parse_count
 from server.requests import API_PLACES
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -21,7 +21,7 @@ AT_ONCE = 8
 
 
 def read_sketch(file: Path, size: int) -> Pixels:
-    """The frame of a sketch in an image file; see `model.preprocess.frame_sketch`."""
+    """The frame of a sketch in an image file; see `model.pictures.framing.frame_sketch`."""
     return frame_sketch(open_image(file, "the sketch"), size)
 
 

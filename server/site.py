@@ -21,9 +21,9 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from model.errors import GalleryError, SketchZooError
-from model.images import MAX_BYTES, OWN, flatten, open_image
-from model.progress import THUMBNAIL_SIDE
-from model.search import SketchSearch, photo_id
+from model.gallery.progress import THUMBNAIL_SIDE
+from model.pictures.decoding import MAX_BYTES, OWN, flatten, open_image
+from model.search.search import SketchSearch, photo_id
 from server.answers import Answers, busy, rounded
 from server.batching import BusyError
 from server.board import Coming, add_board_routes

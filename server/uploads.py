@@ -16,7 +16,7 @@ from gradio import processing_utils
 from gradio.utils import get_upload_folder
 from safehttpx import AsyncSecureTransport
 
-from model.images import MAX_BYTES
+from model.pictures.decoding import MAX_BYTES
 from server.limits import Buckets
 
 MAX_KEPT = 1_000_000_000

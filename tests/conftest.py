@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser
 
 from benchmarks.running import chromium
-from model.checkpoint import Checkpoint
-from model.manifest import PhotoEncoderInfo
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import PhotoEncoderInfo
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork
 

@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from model.open_photos.animals import animals
+from model.gallery.open_photos.animals import animals
 
 FLICKR = "https://creativecommons.org/licenses/by-sa/2.0/"
 
@@ -163,7 +163,7 @@ RUNNER = """
 import functools, hashlib, os, runpy, sys
 sys.path.insert(0, os.environ["ROOT"])
 import numpy as np
-from model.open_photos import fetch, judge
+from model.gallery.open_photos import fetch, judge
 from tests.open_services import ToLocal
 begin = fetch.Fetcher.__init__
 def local(self, pauses, contact=""):

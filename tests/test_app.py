@@ -15,8 +15,8 @@ from PIL import Image
 
 import app
 from model import GalleryError, SketchZooError
-from model.checkpoint import Checkpoint
-from model.gallery import build_gallery, photos_in
+from model.checkpoint.checkpoint import Checkpoint
+from model.gallery.build import build_gallery, photos_in
 from server import site
 from server.answers import uploaded
 from server.requests import start_log

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from model.checkpoint import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
 
 ROOT = Path(__file__).parent.parent
 

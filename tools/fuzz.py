@@ -29,12 +29,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from model import SketchZooError
-from model.checkpoint import Checkpoint
-from model.images import flatten, open_image
-from model.manifest import MANIFEST
-from model.preprocess import clean_page, find_ink, frame_box, frame_ink, frame_sketch
-from model.query import parse_query
-from model.strokes import parse_strokes, render_ink, render_strokes
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import MANIFEST
+from model.pictures.decoding import flatten, open_image
+from model.pictures.framing import clean_page, find_ink, frame_box, frame_ink, frame_sketch
+from model.pictures.strokes import parse_strokes, render_ink, render_strokes
+from server.query import parse_query
 from tests.conftest import make_checkpoint
 
 SECONDS = 5.0

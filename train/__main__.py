@@ -24,12 +24,13 @@ from typing import Any, get_args
 
 import torch
 
-from model.checkpoint import SHIPPED
+from model.checkpoint.checkpoint import SHIPPED
+from model.checkpoint.manifest import EngineName
 from model.errors import SketchZooError
-from model.manifest import EngineName
-from train import ranks
+from train import distributed
 from train.config import PRESETS, FitConfig, Precision
-from train.data import DataError, sketchy_folders
+from train.data.pictures import sketchy_folders
+from train.errors import DataError
 from train.networks.backbones import BACKBONES
 
 Commands = Any  # argparse keeps the type of what add_subparsers returns to itself
@@ -115,7 +116,7 @@ def _download_sketchy(data: Commands) -> None:
     parser.add_argument("--sha256", default=argparse.SUPPRESS, help="digest that it must have")
 
     def run(arguments: argparse.Namespace) -> None:
-        from train.download import download_sketchy
+        from train.data.download import download_sketchy
 
         given = {k: v for k, v in vars(arguments).items() if k in ("url", "sha256")}
         print(f"--sketchy {download_sketchy(arguments.out, **given)}")
@@ -124,8 +125,8 @@ def _download_sketchy(data: Commands) -> None:
 
 
 def _download_photos(data: Commands) -> None:
-    from train.open_photos import add_options
-    from train.open_photos import run as run_download
+    from train.data.open_photos import add_options
+    from train.data.open_photos import run as run_download
 
     parser = _command(
         data,
@@ -154,7 +155,7 @@ def _inspect(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for charts and samples")
 
     def run(arguments: argparse.Namespace) -> None:
-        from train.inspection import inspect
+        from train.reports.inspection import inspect
 
         findings = inspect(arguments.sketchy, arguments.photos, arguments.classes, arguments.out)
         print("\n".join(findings.lines()))
@@ -241,8 +242,8 @@ def _fit(commands: Commands) -> None:
 
 
 def _run_fit(arguments: argparse.Namespace) -> None:
+    from train.data.material import Sources
     from train.fit import fit
-    from train.material import Sources
 
     names = {field.name for field in dataclasses.fields(FitConfig)}
     given = {name: value for name, value in vars(arguments).items() if name in names}
@@ -265,7 +266,7 @@ def _run_fit(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
         compiled=arguments.compile,
     )
-    if ranks.first():
+    if distributed.first():
         print(f"best P@12 on held-out photos and sketches: {best.precision_at_12:.3f}")
 
 
@@ -386,7 +387,7 @@ def _calibrate(commands: Commands) -> None:
 def _run_evaluate(arguments: argparse.Namespace) -> None:
     from model.files import write_json
     from train.evaluate import evaluate
-    from train.report import table, write_report
+    from train.reports.report import table, write_report
 
     for path in (arguments.json, arguments.html):
         if path and not path.resolve().parent.is_dir():
@@ -436,7 +437,7 @@ def _compare(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, help="folder for the charts")
 
     def run(arguments: argparse.Namespace) -> None:
-        from train.compare import compare, table
+        from train.reports.compare import compare, table
 
         rows, comparable = compare(arguments.runs, arguments.out)
         print(table(rows))
@@ -460,7 +461,7 @@ def _plot(commands: Commands) -> None:
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
 
     def run(arguments: argparse.Namespace) -> None:
-        from train.plot import plot_embedding
+        from train.reports.plot import plot_embedding
 
         given = arguments.sketchy, arguments.photos, arguments.out, arguments.cache
         print(plot_embedding(arguments.run, *given))
@@ -485,7 +486,7 @@ def _cache(commands: Commands) -> None:
     )
 
     def run(arguments: argparse.Namespace) -> None:
-        from train.cache import entries, prune
+        from train.data.cache import entries, prune
 
         if arguments.unused is not None:
             if not arguments.unused >= 0:
@@ -521,7 +522,7 @@ def _match(commands: Commands) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png or .svg")
 
     def run(arguments: argparse.Namespace) -> None:
-        from train.match import draw, match
+        from train.reports.match import draw, match
 
         found = match(
             arguments.checkpoint,

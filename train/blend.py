@@ -19,11 +19,12 @@ from torch import nn
 from torch.nn import functional
 from tqdm import trange
 
-from train import losses, ranks
+from train import distributed, losses
 from train.config import FitConfig
-from train.data import DataError, Picture, Split, list_pictures, sketchy_folders
-from train.frames import load_frames
-from train.material import photo_weights
+from train.data.frames import load_frames
+from train.data.material import photo_weights
+from train.data.pictures import Picture, Split, list_pictures, sketchy_folders
+from train.errors import DataError
 from train.networks.backbones import build_backbone, fold_batch_norms
 from train.networks.inputs import to_input
 from train.networks.siamese import SiameseNetwork
@@ -96,7 +97,7 @@ def blend(
     if missing:
         names = ", ".join(sorted(missing))
         raise DataError(f"There are no photos of {names} to fit to. Add some with --photos.")
-    with ranks.process_group(device) as where:
+    with distributed.process_group(device) as where:
         features = partial(
             _features, classes=given.classes, size=config.input_size, cache=cache, where=where
         )

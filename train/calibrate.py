@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.checkpoint import Checkpoint
-from model.manifest import Calibration
-from train.data import DataError
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import Calibration
+from train.errors import DataError
 from train.evaluate import embed_pictures, labels_of
 from train.metrics import FIRST
 

@@ -12,11 +12,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from model.checkpoint import Checkpoint
-from model.errors import CheckpointError
-from model.files import replacing
-from model.head import Floats, Head
-from model.manifest import (
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import (
     CHECKPOINT_FILES,
     ENCODER,
     GALLERY_FILES,
@@ -33,8 +30,11 @@ from model.manifest import (
     PoseInfo,
     sha256,
 )
-from model.preprocess import Pixels
-from model.versions import CURRENT, clean, hold_current
+from model.checkpoint.versions import CURRENT, clean, hold_current
+from model.encoder.head import Floats, Head
+from model.errors import CheckpointError
+from model.files import replacing
+from model.pictures.framing import Pixels
 from train.networks.encoder import head_of_network
 from train.networks.onnx import write_backbone
 from train.networks.siamese import SiameseNetwork

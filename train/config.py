@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
-from train.data import DataError
+from train.errors import DataError
 from train.networks.backbones import PLAIN_CNN_SIDE
 
 MAX_SIZE = 1024

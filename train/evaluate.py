@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from model.checkpoint import Checkpoint
-from model.encoder import Embeddings
+from model.checkpoint.checkpoint import Checkpoint
+from model.encoder.encoder import Embeddings
 from model.errors import ImageError
-from model.images import OWN, open_image
-from train.data import DataError, Picture, Split, list_pictures
+from model.pictures.decoding import OWN, open_image
+from train.data.pictures import Picture, Split, list_pictures
+from train.errors import DataError
 from train.metrics import FIRST, Metrics, Ranking, rank_photos, summarise
 
 CHUNK = 128

@@ -10,20 +10,27 @@ from pathlib import Path
 
 import numpy as np
 
-from model.checkpoint import Checkpoint
-from model.encoder import Encoder
-from model.gallery import build_gallery
-from model.manifest import CHECKPOINT_FILES, MANIFEST, Calibration, Manifest, PhotoEncoderInfo
-from model.photos import find_photos
-from model.preprocess import Pixels
-from model.versions import versions_in
-from model.walk import named
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import (
+    CHECKPOINT_FILES,
+    MANIFEST,
+    Calibration,
+    Manifest,
+    PhotoEncoderInfo,
+)
+from model.checkpoint.versions import versions_in
+from model.encoder.encoder import Encoder
+from model.gallery.build import build_gallery
+from model.gallery.photos import find_photos
+from model.gallery.walk import named
+from model.pictures.framing import Pixels
 from train.checkpoints import CalibrationFrames, clear_others, save_checkpoint
 from train.config import MAX_SIZE, Precision
-from train.data import DataError, Picture, Split, list_pictures, sketchy_folders
-from train.frames import Frames, load_frames
-from train.journal import say
-from train.material import sample
+from train.console import say
+from train.data.frames import Frames, load_frames
+from train.data.material import sample
+from train.data.pictures import Picture, Split, list_pictures, sketchy_folders
+from train.errors import DataError
 from train.metrics import FIRST, evaluate_embeddings
 from train.networks.encoder import encoder_of
 from train.runs import SPLIT, Pictures, Run, is_checkpoint, load_run, mean_weights

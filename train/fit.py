@@ -10,11 +10,11 @@ Two GPUs, and two hosts of eight GPUs: the README has the commands, which begin 
 import time
 from pathlib import Path
 
-from train import ranks
+from train import distributed
 from train.config import FitConfig
-from train.data import DataError
-from train.journal import say
-from train.material import Sources, load_material
+from train.console import say
+from train.data.material import Sources, load_material
+from train.errors import DataError
 from train.metrics import Metrics
 from train.runs import BEST, LAST, read
 from train.teacher import Teachers, begin_with
@@ -44,11 +44,11 @@ def fit(
         DataError: the data, the run's folder or the device are not as they have to be.
     """
     began = time.monotonic()
-    with ranks.process_group(device) as where:
+    with distributed.process_group(device) as where:
         evaluated = (run / BEST).exists()
         begun = evaluated or (run / LAST).exists()
         blended = evaluated and not read(run / BEST)["metrics"]
-        begun, blended = ranks.from_first((begun, blended))
+        begun, blended = distributed.from_first((begun, blended))
         if blended:
             raise DataError(f"{run} holds a blend, which is not trained on. Name another --run.")
         if begun and not resume:
@@ -56,15 +56,15 @@ def fit(
                 f"{run} holds a run already. Add --resume to go on with it, or name another --run."
             )
         for name in ("sketch_batch", "photos", "unlabelled_batch", "mixed_sketches"):
-            if getattr(config, name) % ranks.world():
+            if getattr(config, name) % distributed.world():
                 raise DataError(
                     f"A batch of {getattr(config, name)} ({name}) cannot be shared evenly by "
-                    f"{ranks.world()} processes."
+                    f"{distributed.world()} processes."
                 )
-        if 0 < config.mixed_sketches < 2 * ranks.world():
+        if 0 < config.mixed_sketches < 2 * distributed.world():
             raise DataError(
                 "Each process mixes its sketches with one another: --mixed-sketches is at least "
-                f"{2 * ranks.world()} here."
+                f"{2 * distributed.world()} here."
             )
         _check(config, sources)
         teachers = Teachers.load(sources)

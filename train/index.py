@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from model.captions import caption
-from model.checkpoint import Checkpoint
-from model.gallery import Built, build_gallery
-from model.manifest import EngineName
-from model.photos import find_photos
-from model.walk import LeftOut, named
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import EngineName
+from model.gallery.build import Built, build_gallery
+from model.gallery.captions import caption
+from model.gallery.photos import find_photos
+from model.gallery.walk import LeftOut, named
 
 
 def index(
@@ -20,13 +20,14 @@ def index(
     credits: Path | None = None,
     engine: EngineName | None = None,
 ) -> tuple[Built, list[LeftOut], list[str]]:
-    """Builds a gallery, or brings one up to date; see `model.gallery.build_gallery`.
+    """Builds a gallery, or brings one up to date; see `model.gallery.build.build_gallery`.
 
     Args:
         photos: folders of photos, in any depth.
         out: the gallery's folder.
         checkpoint: folder of the encoder.
-        labels, credits: tables of what is known of the photos; see `model.captions.caption`.
+        labels, credits: tables of what is known of the photos; see
+            `model.gallery.captions.caption`.
         engine: what searches; by the number of photos if None.
 
     Returns:

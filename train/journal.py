@@ -8,7 +8,8 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from model.files import replacing
-from train import ranks
+from train import distributed
+from train.console import say
 from train.metrics import Metrics
 
 LOG = "log.jsonl"
@@ -30,9 +31,11 @@ class Journal:
 
     def __init__(self, run: Path, name: str, *, step: int, steps: int, images: int) -> None:
         self.log, self.images = run / LOG, images
-        self.bar = tqdm(total=steps, initial=step, desc=name, unit="step", disable=ranks.rank() > 0)
+        self.bar = tqdm(
+            total=steps, initial=step, desc=name, unit="step", disable=distributed.rank() > 0
+        )
         self.board: SummaryWriter | None = None
-        if ranks.rank() == 0:
+        if distributed.rank() == 0:
             run.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_log(run) if line["step"] <= step] if step else []
             with replacing(self.log) as unfinished:
@@ -47,7 +50,7 @@ class Journal:
             losses: running means.
         """
         self.bar.update()
-        if ranks.rank() == 0 and step % SHOWN_EVERY == 0:
+        if distributed.rank() == 0 and step % SHOWN_EVERY == 0:
             rate = self.images * (self.bar.format_dict["rate"] or 0)
             self.bar.total = max(step, round(step / done))
             shown = {name: round(value, 3) for name, value in losses.items()}
@@ -58,7 +61,7 @@ class Journal:
         self, step: int, elapsed: float, metrics: Metrics, losses: dict[str, float]
     ) -> None:
         """After each evaluation; `elapsed` are seconds of training."""
-        if ranks.rank() > 0:
+        if distributed.rank() > 0:
             return
         tqdm.write(
             f"step {step}: P@12 {metrics.precision_at_12:.3f}  P@1 {metrics.precision_at_1:.3f}  "
@@ -99,9 +102,3 @@ def read_log(run: Path) -> list[dict[str, float]]:
             except ValueError:
                 continue
     return lines
-
-
-def say(line: str) -> None:
-    """A line above the progress bar, once for all ranks."""
-    if ranks.rank() == 0:
-        tqdm.write(line)

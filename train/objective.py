@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from train import losses, ranks
+from train import distributed, losses
 from train.config import FitConfig
 from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
@@ -42,7 +42,7 @@ def loss_terms(config: FitConfig, network: nn.Module, batch: Batch) -> dict[str,
     with autocast(batch.images.device, amp=config.amp):
         rows = network(batch.images)
     parts = rows.split(batch.counts)
-    sketches, photos, unlabelled = (ranks.gather(p) if len(p) else p for p in parts)
+    sketches, photos, unlabelled = (distributed.gather(p) if len(p) else p for p in parts)
     of_sketches, of_photos = batch.labels
     bare = getattr(network, "_orig_mod", network)  # where torch.compile keeps it
     bare = bare.module if isinstance(bare, DistributedDataParallel) else bare

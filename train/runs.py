@@ -12,13 +12,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from model.checkpoint.manifest import MANIFEST, PHOTO_WEIGHTS, WEIGHTS, Manifest
+from model.checkpoint.versions import CURRENT, hold_current
 from model.files import replacing
-from model.manifest import MANIFEST, PHOTO_WEIGHTS, WEIGHTS, Manifest
-from model.versions import CURRENT, hold_current
 from train.checkpoints import trained_network
 from train.config import FitConfig
-from train.data import DataError
-from train.journal import say
+from train.console import say
+from train.errors import DataError
 from train.networks.siamese import SiameseNetwork
 
 BEST = "best.pt"

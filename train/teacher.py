@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from train import ranks
-from train.cache import making
-from train.data import DataError, Split
-from train.feed import HostFrames
-from train.frames import Frames, load_frames, pictures_key
-from train.material import Material, Sources
+from train import distributed
+from train.data.cache import making
+from train.data.feed import HostFrames
+from train.data.frames import Frames, load_frames, pictures_key
+from train.data.material import Material, Sources
+from train.data.pictures import Split
+from train.errors import DataError
 from train.networks.backbones import fold_batch_norms
 from train.networks.inputs import as_input
 from train.networks.siamese import SiameseNetwork
@@ -215,9 +216,9 @@ def teacher_targets(
     changed = teacher.weights.stat().st_mtime_ns
     key = pictures_key(pictures, size, str(teacher.weights.resolve()), changed)
     path = cache / f"teacher-{kind}-{key}.pt"
-    with making(path) if ranks.rank() == 0 else nullcontext():
+    with making(path) if distributed.rank() == 0 else nullcontext():
         _ask(teacher, frames, kind, device, cache, path)
-    ranks.wait()
+    distributed.wait()
     targets: torch.Tensor = torch.load(path, weights_only=True)
     return targets
 
@@ -227,7 +228,7 @@ def _ask(
 ) -> None:
     """Writes a teacher's projections to `path`, unless they are there."""
     size, pictures = teacher.config.input_size, frames.pictures
-    if not ranks.from_first(path.exists()):
+    if not distributed.from_first(path.exists()):
         seen = load_frames(pictures, size, sketches=kind == "sketches", cache=cache)
         if len(seen.pictures) != len(pictures):
             raise DataError(f"Some {kind} could be read before, and now cannot. Start again.")
@@ -241,7 +242,7 @@ def _ask(
             mirror=True,
             name=f"teacher on {kind}",
         )
-        if ranks.rank() == 0:
+        if distributed.rank() == 0:
             save_atomically(projected, path)
 
 
@@ -266,15 +267,15 @@ def project(
         `(n, projection_size)` float32 rows, on the CPU, in the order of the frames.
     """
     network.eval()
-    count, world = len(frames.pictures), ranks.world()
-    mine = np.arange(ranks.rank(), count, world)
+    count, world = len(frames.pictures), distributed.world()
+    mine = np.arange(distributed.rank(), count, world)
     parts = [torch.empty(0, network.projection.out_features)]
     starts, feed = range(0, len(mine), BATCH), HostFrames(frames, device)
-    for start in tqdm(starts, name, disable=not name or ranks.rank() > 0):
+    for start in tqdm(starts, name, disable=not name or distributed.rank() > 0):
         batch = as_input(feed.take(mine[start : start + BATCH]))
         with autocast(device, amp=amp):
             parts.append(network.project(batch, mirror=mirror).float().cpu())
     rows = torch.empty(count, network.projection.out_features)
-    for of_rank, part in enumerate(ranks.gather_objects(torch.cat(parts))):
+    for of_rank, part in enumerate(distributed.gather_objects(torch.cat(parts))):
         rows[of_rank::world] = part
     return rows

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from train import ranks
+from train import distributed
 from train.average import MovingAverage
-from train.batches import Batches
 from train.config import FitConfig
-from train.convolutions import speed_up_convolutions
-from train.data import DataError
-from train.frames import pictures_key
-from train.journal import SHOWN_EVERY, Journal, say
-from train.material import Domain, Material, Sources
+from train.console import say
+from train.data.batches import Batches
+from train.data.frames import pictures_key
+from train.data.material import Domain, Material, Sources
+from train.errors import DataError
+from train.journal import SHOWN_EVERY, Journal
 from train.metrics import Metrics, evaluate_embeddings
+from train.networks.convolutions import speed_up_convolutions
 from train.networks.siamese import SiameseNetwork
 from train.objective import Batch, loss_terms
 from train.precision import bf16_is_fast
@@ -87,14 +88,14 @@ class Trainer:
         if gpu:
             torch.backends.cudnn.benchmark = True
         self.network.to(self.device).to(memory_format=torch.channels_last)
-        ranks.join_batch_norms(self.network, self.device)
+        distributed.join_batch_norms(self.network, self.device)
         self.average = MovingAverage(self.network, self.config.ema)
         if not gpu and not compiled:
             speed_up_convolutions(self.network)
         if self.config.amp and not bf16_is_fast(self.device):
             say("this CPU has no instructions for bf16: computing in fp32")
         self.forward: nn.Module = self.network
-        if ranks.world() > 1:  # batch norms are joined, so that their statistics are the same
+        if distributed.world() > 1:  # batch norms are joined, so that their statistics are the same
             self.forward = DistributedDataParallel(self.network, broadcast_buffers=False)
         if compiled:
             self.forward = cast(nn.Module, torch.compile(self.forward, dynamic=False))
@@ -130,7 +131,7 @@ class Trainer:
         journal = Journal(
             self.run, config.backbone, step=self.step, steps=self.steps, images=config.images
         )
-        if ranks.rank() == 0:
+        if distributed.rank() == 0:
             self.material.split.save(self.run / SPLIT)
             Pictures(self.sources.sketchy, self.sources.more_photos).save(self.run)
         saved = time.monotonic()
@@ -165,7 +166,7 @@ class Trainer:
             now = time.monotonic()
             self.elapsed, began = self.elapsed + now - began, now
             if self.config.minutes:
-                self.elapsed = ranks.from_first(self.elapsed)
+                self.elapsed = distributed.from_first(self.elapsed)
 
         pass_time()
         evaluate = self.step % self.config.eval_every == 0 or self.done >= 1
@@ -185,7 +186,7 @@ class Trainer:
         if not self.network.training:
             self.network.train()
         if config.dropout:  # the same after a stop, and another on each rank
-            seed = np.random.SeedSequence((config.seed, self.step, ranks.rank(), 1))
+            seed = np.random.SeedSequence((config.seed, self.step, distributed.rank(), 1))
             torch.manual_seed(int(seed.generate_state(1)[0]))
         terms = loss_terms(config, self.forward, batch)
         loss = torch.stack(list(terms.values())).sum()
@@ -238,7 +239,7 @@ class Trainer:
             return embedded
 
         sketches, photos = self.material.held_sketches, self.material.held_photos
-        metrics = ranks.from_first(
+        metrics = distributed.from_first(
             evaluate_embeddings(
                 embed(sketches, mirror=False),
                 embed(photos, mirror=True),
@@ -250,12 +251,12 @@ class Trainer:
         )
         better = _order(metrics) > _order(self.best)
         saved = better
-        if better and ranks.rank() == 0:
+        if better and distributed.rank() == 0:
             found = {**asdict(metrics), "minutes": self.elapsed / 60}
             classes = self.material.classes
             saved = _or_say(save_best, self.run, network, self.config, classes, found, self.step)
         self.without_better = 0 if better else self.without_better + 1
-        if ranks.from_first(saved):
+        if distributed.from_first(saved):
             self.best = metrics
         return metrics
 
@@ -278,7 +279,7 @@ class Trainer:
         }
 
     def _save(self, keep: int = 0) -> None:
-        if ranks.rank() > 0:
+        if distributed.rank() > 0:
             return
         state = {
             "network": self.network.state_dict(),
@@ -304,7 +305,7 @@ class Trainer:
             DataError: it is of a run with another configuration or other data.
         """
         path = self.run / LAST
-        if not ranks.from_first(path.exists()):
+        if not distributed.from_first(path.exists()):
             say(f"{path} is not there yet: this run begins anew")
             return
         state = read(path)

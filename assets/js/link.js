@@ -7,7 +7,7 @@
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 
-/** The server's limits, as in `model/strokes.py`. */
+/** The server's limits, as in `model/pictures/strokes.py`. */
 export const MAX_STROKES = 1000;
 export const MAX_POINTS = 50_000;
 

@@ -9,7 +9,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page, expect
 
-from model.strokes import parse_strokes, render_strokes
+from model.pictures.strokes import parse_strokes, render_strokes
 from tests.conftest import ROOT
 from tests.drawings import huge_png
 

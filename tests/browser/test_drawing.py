@@ -7,7 +7,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from model.strokes import parse_strokes, render_strokes
+from model.pictures.strokes import parse_strokes, render_strokes
 from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled, upload
 
 LINE: dict[str, Any] = {"points": [[0.2, 0.5], [0.8, 0.5]]}

@@ -8,8 +8,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.running import running_app
-from model.checkpoint import Checkpoint
-from model.gallery import build_gallery, photos_in
+from model.checkpoint.checkpoint import Checkpoint
+from model.gallery.build import build_gallery, photos_in
 from tests.browser.conftest import opened
 from tests.browser.test_board import PHOTOS, found, settled
 from tests.browser.test_map import middle

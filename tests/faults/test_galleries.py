@@ -19,12 +19,12 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from benchmarks.running import ROOT, running_app
-from model import versions
-from model.checkpoint import Checkpoint
+from model.checkpoint import versions
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import EMBEDDINGS, LAYOUT, MANIFEST
 from model.errors import GalleryError
-from model.gallery import build_gallery, photos_in
-from model.manifest import EMBEDDINGS, LAYOUT, MANIFEST
-from model.search import SketchSearch
+from model.gallery.build import build_gallery, photos_in
+from model.search.search import SketchSearch
 from server import site
 from server.answers import Answers
 from server.galleries import Galleries
@@ -350,7 +350,7 @@ def test_a_full_disk_leaves_the_last_version_as_it_was(
 BUILDER = """
 import sys, time
 from pathlib import Path
-from model import versions
+from model.checkpoint import versions
 with versions.building(Path(sys.argv[1])):
     print("at work", flush=True)
     time.sleep(600)

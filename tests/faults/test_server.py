@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
 from benchmarks.running import address_of, free_port, running_process
-from model.checkpoint import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
 from server.running import DRAIN
 
 PHOTOS = '[data-part="results"] li'

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from model import CheckpointError
-from model.checkpoint import Checkpoint
-from model.manifest import MANIFEST
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import MANIFEST
 from tools import fuzz
 
 

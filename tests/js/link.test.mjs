@@ -76,7 +76,7 @@ test("a damaged link is refused, whatever is damaged", async () => {
 });
 
 test("limits are those of the server, both ways", async () => {
-  const server = read("model/strokes.py").replaceAll("_000", "000");
+  const server = read("model/pictures/strokes.py").replaceAll("_000", "000");
   assert.ok(server.includes(`MAX_STROKES = ${MAX_STROKES}\n`));
   assert.ok(server.includes(`MAX_POINTS = ${MAX_POINTS}\n`));
   const point = /** @type {[number, number]} */ ([0.5, 0.5]);

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import EMBEDDINGS, ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS
 from model.errors import CheckpointError
-from model.gallery import build_gallery, photos_in
-from model.manifest import EMBEDDINGS, ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS
-from model.search import SketchSearch
+from model.gallery.build import build_gallery, photos_in
+from model.search.search import SketchSearch
 from train.checkpoints import trained_network
 from train.networks.siamese import SiameseNetwork
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from model.checkpoint import Checkpoint
-from model.classes import classes_of
-from model.manifest import Photo
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import Photo
+from model.encoder.classes import classes_of
 
 SHARES = [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from model.images import flatten, open_image
+from model.pictures.decoding import flatten, open_image
 from tests.profiles import (
     cmyk_profile,
     grey_profile,

@@ -3,8 +3,8 @@ import torch
 from PIL import Image
 from torchvision import models
 
-from model.checkpoint import Checkpoint
-from model.preprocess import frame_sketch
+from model.checkpoint.checkpoint import Checkpoint
+from model.pictures.framing import frame_sketch
 from tests.drawings import fish
 from train.networks.inputs import to_input
 from train.networks.siamese import SiameseNetwork

@@ -12,14 +12,22 @@ import numpy as np
 import pytest
 
 from benchmarks.running import free_port
-from model.checkpoint import Checkpoint
-from model.encoder import Embeddings
-from model.engines import Engine, check_annoy, choose_engine, open_index
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import (
+    EMBEDDINGS,
+    INDEX,
+    MANIFEST,
+    EngineName,
+    Manifest,
+    Metric,
+    Photo,
+)
+from model.encoder.encoder import Embeddings
 from model.errors import CheckpointError, GalleryError
-from model.gallery import build_gallery, gallery_is_current, index_photos, photos_in
-from model.manifest import EMBEDDINGS, INDEX, MANIFEST, EngineName, Manifest, Metric, Photo
-from model.recall import choose_search_k
-from model.search import SketchSearch
+from model.gallery.build import build_gallery, gallery_is_current, index_photos, photos_in
+from model.search.engines import Engine, check_annoy, choose_engine, open_index
+from model.search.recall import choose_search_k
+from model.search.search import SketchSearch
 
 ENGINES: list[EngineName] = ["exact", "annoy", "milvus"]
 METRICS: list[Metric] = ["angular", "euclidean"]
@@ -304,7 +312,7 @@ def test_a_cluster_that_is_not_there_is_named(
 ) -> None:
     address = f"http://127.0.0.1:{free_port()}"
     monkeypatch.setenv("MILVUS_URI", address)
-    monkeypatch.setattr("model.milvus.SECONDS", 1.0)
+    monkeypatch.setattr("model.search.milvus.SECONDS", 1.0)
     with pytest.raises(GalleryError, match=f"Milvus does not answer at {address}"):
         make(tmp_path, 30, "milvus", "angular")
 
@@ -313,7 +321,7 @@ def test_a_file_that_another_process_has_opened_is_said_to_be_so(tmp_path: Path)
     made = make(tmp_path, 30, "milvus", "angular")
     code = (
         "from pathlib import Path; import numpy as np;"
-        "from model.milvus import Milvus;"
+        "from model.search.milvus import Milvus;"
         f"Milvus(Path({str(tmp_path)!r}), np.arange(30, dtype=np.int32) % 12, 64)"
     )
     other = subprocess.run(
@@ -324,7 +332,10 @@ def test_a_file_that_another_process_has_opened_is_said_to_be_so(tmp_path: Path)
 
 
 def test_without_the_package_the_way_to_get_it_is_shown(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['pymilvus'] = None; import model.engines, model.milvus"
+    code = (
+        "import sys; sys.modules['pymilvus'] = None; "
+        "import model.search.engines, model.search.milvus"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "GalleryError: Search by Milvus needs a package: pip install -r" in done.stderr
 

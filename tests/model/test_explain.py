@@ -6,8 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from model.explain import explain
-from model.preprocess import frame_sketch
+from model.encoder.explain import explain
+from model.pictures.framing import frame_sketch
 from tests.drawings import fish
 from train.networks.encoder import encoder_of
 from train.networks.inputs import to_input

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from model.checkpoint import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS, Calibration, Photo
 from model.errors import CheckpointError, GalleryError
-from model.gallery import Built, build_gallery, gallery_is_current, photos_in
-from model.manifest import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS, Calibration, Photo
-from model.progress import FILES
-from model.search import SketchSearch
+from model.gallery.build import Built, build_gallery, gallery_is_current, photos_in
+from model.gallery.progress import FILES
+from model.search.search import SketchSearch
 from tests.drawings import fish
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork

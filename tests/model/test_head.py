@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from model.head import Head, PoseHead, cell_shares, unit
+from model.encoder.head import Head, PoseHead, cell_shares, unit
 
 
 def maps_of(*shape: int) -> np.ndarray:

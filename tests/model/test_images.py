@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from model.errors import ImageError
-from model.images import MAX_PIXELS, flatten, open_image
+from model.pictures.decoding import MAX_PIXELS, flatten, open_image
 from tests.drawings import fish, huge_png
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
 
-from model.encoder import Embeddings
-from model.layout import lay_out, place
+from model.encoder.encoder import Embeddings
+from model.search.layout import lay_out, place
 
 
 def clusters(count: int, spread: float = 0.25, groups: int = 8) -> Embeddings:

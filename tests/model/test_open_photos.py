@@ -14,20 +14,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.checkpoint.versions import Lock
 from model.errors import GalleryError
-from model.open_photos import fetch
-from model.open_photos.animals import animals
-from model.open_photos.download import Download
-from model.open_photos.fetch import Fetcher, GoneError, ServiceError
-from model.open_photos.judge import Judgement, most_different
-from model.open_photos.licences import named_in_page, open_licence
-from model.open_photos.services import Commons, INaturalist, Openverse, services
-from model.open_photos.store import open_photos
-from model.versions import Lock
+from model.gallery.open_photos import fetch
+from model.gallery.open_photos.animals import animals
+from model.gallery.open_photos.download import Download
+from model.gallery.open_photos.fetch import Fetcher, GoneError, ServiceError
+from model.gallery.open_photos.judge import Judgement, most_different
+from model.gallery.open_photos.licences import named_in_page, open_licence
+from model.gallery.open_photos.services import Commons, INaturalist, Openverse, services
+from model.gallery.open_photos.store import open_photos
 from tests.conftest import ROOT
 from tests.open_services import RUNNER, ToLocal, World, serving
-from train.classes import ANIMALS
-from train.open_photos import remove
+from train.data.classes import ANIMALS
+from train.data.open_photos import remove
 
 HOSTS = {host: 0.0 for each in (*services("me").values(),) for host in each.hosts}
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from model.checkpoint import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import PHOTO_ENCODER, PhotoEncoderInfo
 from model.errors import CheckpointError
-from model.gallery import build_gallery, gallery_is_current, photos_in
-from model.manifest import PHOTO_ENCODER, PhotoEncoderInfo
-from model.search import SketchSearch
+from model.gallery.build import build_gallery, gallery_is_current, photos_in
+from model.search.search import SketchSearch
 from tests.drawings import fish
 from train.checkpoints import save_checkpoint
 from train.networks.encoder import encoder_of

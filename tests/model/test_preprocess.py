@@ -4,7 +4,7 @@ import torch
 from PIL import Image, ImageDraw, ImageOps
 
 from model.errors import EmptySketchError, ImageError
-from model.preprocess import (
+from model.pictures.framing import (
     CLEAN_SIDE,
     MARGIN,
     MIN_LINE,

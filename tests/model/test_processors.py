@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.checkpoint import SHIPPED, Checkpoint
-from model.preprocess import frame_sketch
-from model.strokes import parse_strokes, render_strokes
+from model.checkpoint.checkpoint import SHIPPED, Checkpoint
+from model.pictures.framing import frame_sketch
+from model.pictures.strokes import parse_strokes, render_strokes
 
 ROOT = Path(__file__).parent.parent.parent
 
 EMBED = """
 import sys
 import numpy as np
-from model.checkpoint import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
 encoder = Checkpoint.open(sys.argv[1]).encoder()
 frames = np.load(sys.argv[2])
 np.save(sys.argv[3], np.concatenate([encoder.embed_frames(frame[None]) for frame in frames]))

@@ -1,7 +1,7 @@
 import pytest
 
 from model.errors import SketchZooError
-from model.query import MAX_K, MAX_NARROWED, parse_query
+from server.query import MAX_K, MAX_NARROWED, parse_query
 
 LINE = [{"width": 0.01, "points": [[0, 0], [1, 1]]}]
 

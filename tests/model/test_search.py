@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from model import EmptySketchError, GalleryError, SketchSearch
-from model.checkpoint import SHIPPED, Checkpoint
-from model.gallery import build_gallery
-from model.images import open_image
-from model.starter import starter_photos
-from model.strokes import parse_strokes, render_strokes
+from model.checkpoint.checkpoint import SHIPPED, Checkpoint
+from model.gallery.build import build_gallery
+from model.gallery.starter import starter_photos
+from model.pictures.decoding import open_image
+from model.pictures.strokes import parse_strokes, render_strokes
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from model.errors import GalleryError, ImageError
-from model.qt_resources import ResourceFile
-from model.starter import missing_packages, starter_photos
+from model.gallery.qt_resources import ResourceFile
+from model.gallery.starter import missing_packages, starter_photos
 
 README = """Copyright: A. Person
 Source: https://example.org/cat

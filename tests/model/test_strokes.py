@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.strokes import (
+from model.pictures.strokes import (
     MAX_POINTS,
     MAX_STROKES,
     StrokeError,

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from gradio import processing_utils
 
 import server.uploads
-from model.images import MAX_BYTES
+from model.pictures.decoding import MAX_BYTES
 from server.uploads import Fetcher
 from tests.drawings import fish
 

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from model import CheckpointError, SketchSearch
-from model.checkpoint import Checkpoint
-from model.manifest import ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS, sha256
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS, sha256
 from train.checkpoints import trained_network
-from train.data import DataError
-from train.frames import StoredFrames
+from train.data.frames import StoredFrames
+from train.errors import DataError
 from train.runs import read
 
 

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from model.errors import ImageError
-from model.images import LONGEST, open_image
-from model.preprocess import clean_page, frame_sketch
+from model.pictures.decoding import LONGEST, open_image
+from model.pictures.framing import clean_page, frame_sketch
 from tests.conftest import ROOT
 
 
@@ -80,7 +80,7 @@ def test_many_bombs_at_once_do_not_fill_the_memory(tmp_path: Path) -> None:
     (tmp_path / "bomb.png").write_bytes(png_of(7000, 7000))
     script = (
         "import resource, sys, threading; from pathlib import Path\n"
-        "from model.images import open_image\n"
+        "from model.pictures.decoding import open_image\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
         "before = peak()\n"
         "kept = []\n"

@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from starlette.types import Message, Receive, Scope, Send
 
-from model.strokes import StrokeError, parse_strokes, render_strokes
+from model.pictures.strokes import StrokeError, parse_strokes, render_strokes
 from server.limits import MAX_BODY, MAX_DEPTH, MAX_UPLOAD, Bodies, nests_deeper
 from server.uploads import make_room
 from tests.loops import in_a_loop

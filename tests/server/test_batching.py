@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from model.checkpoint import Checkpoint
-from model.encoder import Embeddings, Encoder
-from model.preprocess import Pixels
+from model.checkpoint.checkpoint import Checkpoint
+from model.encoder.encoder import Embeddings, Encoder
+from model.pictures.framing import Pixels
 from server.batching import Batcher, BusyError
 from server.metrics import Metrics
 

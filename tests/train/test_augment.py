@@ -1,8 +1,8 @@
 import torch
 
-from model.preprocess import MEAN, STD
+from model.pictures.framing import MEAN, STD
 from tests.drawings import fish
-from train.augment import photo_views, sketch_views
+from train.data.views import photo_views, sketch_views
 
 
 def restored(views: torch.Tensor) -> torch.Tensor:

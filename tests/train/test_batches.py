@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from train import batches, feed
 from train.config import FitConfig
-from train.data import DataError
-from train.feed import HostFrames
-from train.material import Material, Sources, load_material
+from train.data import batches, feed
+from train.data.feed import HostFrames
+from train.data.material import Material, Sources, load_material
+from train.errors import DataError
 from train.networks.inputs import as_input, to_input
 from train.objective import Batch
 from train.trainer import Trainer

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from model import Checkpoint
-from train import batches
 from train.__main__ import main
 from train.config import FitConfig
-from train.material import Sources, load_material
+from train.data import batches
+from train.data.material import Sources, load_material
 from train.networks.backbones import build_backbone
 from train.runs import Run, load_run, save_best
 from train.teacher import Teachers, mix

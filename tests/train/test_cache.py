@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from train.__main__ import main
-from train.cache import entries
-from train.data import Picture, list_pictures, sketchy_folders
-from train.frames import load_frames
+from train.data.cache import entries
+from train.data.frames import load_frames
+from train.data.pictures import Picture, list_pictures, sketchy_folders
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,16 +20,16 @@ DECODE = """
 import sys
 from pathlib import Path
 import numpy as np
-import train.frames
-from train.data import list_pictures, sketchy_folders
-real = train.frames._store
+import train.data.frames
+from train.data.pictures import list_pictures, sketchy_folders
+real = train.data.frames._store
 def slowly(*arguments):
     print("decoding", flush=True)
     sys.stdin.readline()
     return real(*arguments)
-train.frames._store = slowly
+train.data.frames._store = slowly
 pictures = list_pictures(sketchy_folders(Path(sys.argv[1]))[1], sketches=True)
-frames = train.frames.load_frames(pictures, 40, sketches=True, cache=Path(sys.argv[2]))
+frames = train.data.frames.load_frames(pictures, 40, sketches=True, cache=Path(sys.argv[2]))
 print(int(frames.take(np.arange(len(pictures))).astype(np.int64).sum()), flush=True)
 if sys.argv[3:]:
     sys.stdin.read()
@@ -90,7 +90,7 @@ def test_the_cache_is_listed_and_what_no_run_has_used_is_deleted(
     cache = tmp_path / "cache"
     code = (
         "import sys; from pathlib import Path; from tests.train.test_cache import fill; "
-        "from train.data import list_pictures, sketchy_folders; "
+        "from train.data.pictures import list_pictures, sketchy_folders; "
         "fill(list_pictures(sketchy_folders(Path(sys.argv[1]))[1], sketches=True), "
         "Path(sys.argv[2]))"
     )

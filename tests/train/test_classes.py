@@ -1,7 +1,7 @@
 import pytest
 
-from train.classes import ANIMALS, choose_classes
-from train.data import DataError
+from train.data.classes import ANIMALS, choose_classes
+from train.errors import DataError
 
 FOUND = {*ANIMALS, "teapot", "axe"}
 

@@ -1,7 +1,7 @@
 import pytest
 
 from train.config import PRESETS, FitConfig
-from train.data import DataError
+from train.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from train import convolutions
-from train.convolutions import (
+from train.networks import convolutions
+from train.networks.convolutions import (
     DepthwiseConv2d,
     SmallMapConv2d,
     speed_up_convolutions,

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from train.data import (
-    DataError,
+from train.data.material import sample
+from train.data.pictures import (
     Picture,
     Split,
     list_pictures,
     make_split,
     sketchy_folders,
 )
-from train.material import sample
+from train.errors import DataError
 
 
 def test_sketches_carry_the_id_of_their_photo(sketchy: Path) -> None:

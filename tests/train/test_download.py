@@ -11,7 +11,7 @@ import py7zr
 import pytest
 
 from train.__main__ import main
-from train.data import list_pictures, sketchy_folders
+from train.data.pictures import list_pictures, sketchy_folders
 
 
 class Archive(BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ def server(sketchy: Path, tmp_path: Path) -> Iterator[tuple[str, type[Archive]]]
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for as long as a person would between tries."""
-    monkeypatch.setattr("train.download.WAIT", 0.01)
+    monkeypatch.setattr("train.data.download.WAIT", 0.01)
 
 
 def download(out: Path, url: str, *more: str) -> int:

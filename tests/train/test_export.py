@@ -10,12 +10,12 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from model.checkpoint import Checkpoint
-from model.manifest import ENCODER, MANIFEST
-from model.runtime import OnnxBackbone
+from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.manifest import ENCODER, MANIFEST
+from model.encoder.runtime import OnnxBackbone
 from tests.conftest import make_checkpoint
 from train.__main__ import main
-from train.data import DataError
+from train.errors import DataError
 from train.export import _check_loss
 from train.networks.backbones import BACKBONES, PLAIN_CNN_SIDE
 from train.networks.encoder import TorchBackbone

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.preprocess import frame_photo, frame_sketch
+from model.pictures.framing import frame_photo, frame_sketch
 from tests.train.conftest import full_disk
-from train.data import DataError, Picture, list_pictures, sketchy_folders
-from train.frames import load_frames
+from train.data.frames import load_frames
+from train.data.pictures import Picture, list_pictures, sketchy_folders
+from train.errors import DataError
 
 
 class Usage(NamedTuple):
@@ -119,7 +120,7 @@ def end_at_once(path: Path, **_: object) -> None:
 def test_a_process_that_was_ended_while_it_decoded_is_an_error(
     pictures: list[Picture], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("train.frames.frame_file", end_at_once)
+    monkeypatch.setattr("train.data.frames.frame_file", end_at_once)
     with pytest.raises(DataError, match="the memory was full"):
         load_frames(pictures, 48, sketches=True, cache=tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []

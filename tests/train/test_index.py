@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from model.checkpoint import Checkpoint
-from model.search import SketchSearch
+from model.checkpoint.checkpoint import Checkpoint
+from model.search.search import SketchSearch
 from train.__main__ import main
 
 

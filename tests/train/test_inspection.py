@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from train.__main__ import main
-from train.inspection import inspect
+from train.reports.inspection import inspect
 
 
 def test_a_clean_folder_is_counted_and_drawn(

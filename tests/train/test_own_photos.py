@@ -17,16 +17,16 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 
 import app
-from model.checkpoint import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
 from model.errors import ImageError
-from model.images import open_image
-from model.search import SketchSearch
+from model.pictures.decoding import open_image
+from model.search.search import SketchSearch
 from server.site import shrunk
 from tests.conftest import ROOT, make_checkpoint
 from tests.drawings import huge_png
 from train.__main__ import main
-from train.data import list_pictures
-from train.inspection import inspect
+from train.data.pictures import list_pictures
+from train.reports.inspection import inspect
 
 register_heif_opener()
 
@@ -371,7 +371,7 @@ def test_large_photos_take_little_memory(tmp_path: Path) -> None:
     Image.new("RGB", (12000, 9000), "teal").save(tmp_path / "a.png", compress_level=1)
     script = (
         "import resource, sys; from pathlib import Path\n"
-        "from model.images import OWN, open_image\n"
+        "from model.pictures.decoding import OWN, open_image\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
         "before = peak()\n"
         "print(open_image(Path(sys.argv[1]), limits=OWN).size, peak() - before)"
@@ -449,5 +449,5 @@ def test_a_gallery_of_an_older_version_is_read_again(
     save(tmp_path / "in" / "a.jpg", 0)
     index(tmp_path / "in")
     assert "1 kept; 0 removed; 0 embedded" in index(tmp_path / "in").said
-    monkeypatch.setattr("model.gallery.READER", 99)
+    monkeypatch.setattr("model.gallery.build.READER", 99)
     assert "1 kept; 0 removed; 1 embedded" in index(tmp_path / "in").said

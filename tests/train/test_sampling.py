@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.data import Picture
-from train.material import photo_weights
-from train.sampling import BalancedSampler, PairSampler, Rows, Sampler, TripletSampler
+from train.data.material import photo_weights
+from train.data.pictures import Picture
+from train.data.sampling import BalancedSampler, PairSampler, Rows, Sampler, TripletSampler
 
 SKETCHES = np.repeat([0, 1, 2], [40, 30, 20])
 PHOTOS = np.repeat([0, 1, 2], [10, 4, 2])

@@ -17,8 +17,8 @@ import torch
 from tests.train.conftest import full_disk
 from train.__main__ import main
 from train.config import FitConfig
-from train.data import DataError
-from train.material import Sources, load_material
+from train.data.material import Sources, load_material
+from train.errors import DataError
 from train.objective import Batch
 from train.runs import save_last
 from train.trainer import Trainer
@@ -134,7 +134,7 @@ def test_pictures_that_go_away_while_it_trains_do_not_end_the_training(
 ) -> None:
     """Where frames do not fit on the disk, so that they are decoded each time."""
     full = SimpleNamespace(total=10**6, used=10**6 - 9000, free=9000)
-    monkeypatch.setattr("train.frames.shutil.disk_usage", lambda _: full)
+    monkeypatch.setattr("train.data.frames.shutil.disk_usage", lambda _: full)
     data = tmp_path / "data"
     shutil.copytree(sketchy, data)
     config = replace(TINY, steps=3)

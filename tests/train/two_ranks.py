@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from train import distributed
 from train import fit as fitting
-from train import ranks
 from train.config import FitConfig
-from train.data import list_pictures, sketchy_folders
-from train.frames import load_frames
-from train.material import Sources
+from train.data.frames import load_frames
+from train.data.material import Sources
+from train.data.pictures import list_pictures, sketchy_folders
+from train.data.sampling import Rows
 from train.metrics import Metrics
 from train.objective import Batch, loss_terms
 from train.runs import build_network
-from train.sampling import Rows
 from train.teacher import project
 from train.trainer import Trainer
 
@@ -62,7 +62,7 @@ def gradients(folder: Path) -> None:
             targets = torch.nn.functional.normalize(
                 torch.from_numpy(random.normal(size=(sum(counts), 8))), dim=1
             )
-        mine = Rows(*(np.arange(n) for n in counts)).part(ranks.rank(), ranks.world())
+        mine = Rows(*(np.arange(n) for n in counts)).part(distributed.rank(), distributed.world())
         own = [torch.from_numpy(r) for r in (mine.sketches, mine.photos, mine.unlabelled)]
         batch = Batch(
             torch.cat([part[rows] for part, rows in zip(images, own, strict=True)]),
@@ -70,14 +70,14 @@ def gradients(folder: Path) -> None:
             (labels[0], labels[1]),
             targets,
         )
-        ranks.join_batch_norms(network, torch.device("cpu"))
-        forward = DistributedDataParallel(network) if ranks.world() > 1 else network
+        distributed.join_batch_norms(network, torch.device("cpu"))
+        forward = DistributedDataParallel(network) if distributed.world() > 1 else network
         terms = loss_terms(config, forward, batch)
         torch.stack(list(terms.values())).sum().backward()
         found = {k: p.grad for k, p in network.named_parameters() if p.requires_grad}
         found |= {key: b for key, b in network.named_buffers() if b.is_floating_point()}
         found["loss"] = torch.stack(list(terms.values())).sum().detach()
-        torch.save(found, folder / f"{name}-{ranks.rank()}.pt")
+        torch.save(found, folder / f"{name}-{distributed.rank()}.pt")
 
 
 class Recorded(Trainer):
@@ -103,7 +103,7 @@ class Recorded(Trainer):
             "images": self.batch.images,
             "targets": self.batch.targets,
         }
-        torch.save(found, self.folder / f"fit-{ranks.rank()}.pt")
+        torch.save(found, self.folder / f"fit-{distributed.rank()}.pt")
         return best
 
 
@@ -111,7 +111,7 @@ def main() -> None:
     what, folder = sys.argv[1], Path(sys.argv[2])
     torch.set_num_threads(1)
     if what == "gradients":
-        with ranks.process_group("cpu"):
+        with distributed.process_group("cpu"):
             gradients(folder)
         return
     Recorded.folder, Recorded.sketchy = folder, Path(sys.argv[3])

@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from model.encoder import Encoder
-from model.head import Head, PoseHead
-from model.preprocess import Pixels
-from model.runtime import Maps
+from model.encoder.encoder import Encoder
+from model.encoder.head import Head, PoseHead
+from model.encoder.runtime import Maps
+from model.pictures.framing import Pixels
 from train.networks.inputs import to_input
 from train.networks.siamese import SiameseNetwork
 

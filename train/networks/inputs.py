@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import torch
 
-from model.preprocess import MEAN, STD, Pixels
+from model.pictures.framing import MEAN, STD, Pixels
 
 
 def to_input(pixels: Pixels) -> torch.Tensor:

@@ -20,7 +20,7 @@ from onnxruntime.quantization import (
 )
 from torch import nn
 
-from model.preprocess import MEAN, STD, Pixels
+from model.pictures.framing import MEAN, STD, Pixels
 from train.networks.backbones import fold_batch_norms
 from train.networks.siamese import SiameseNetwork
 

@@ -29,7 +29,7 @@ class SiameseNetwork(nn.Module):
             from random weights finds what they share sooner.
         pretrained: start from ImageNet weights.
         pose: numbers for each cell of the pose, the part of an embedding that tells the layout;
-            0 for an encoder without (see `model.head.PoseHead`).
+            0 for an encoder without (see `model.encoder.head.PoseHead`).
         pose_cells: cells of the pose, a side.
         pose_weight: what a cosine of poses counts beside that of the other part.
     """

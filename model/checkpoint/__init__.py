@@ -1,0 +1,1 @@
+"""Checkpoint folders: manifest, versions, and what they hold."""

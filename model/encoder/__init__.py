@@ -1,0 +1,1 @@
+"""The encoder: frames to maps to embeddings, and why two pictures match."""

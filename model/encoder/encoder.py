@@ -1,0 +1,168 @@
+"""The encoder: sketches and photos to embeddings."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image
+
+from model.encoder.head import Embeddings, Head
+from model.encoder.runtime import Backbone, Maps
+from model.pictures.framing import Pixels, frame_photo, frame_sketch
+
+__all__ = ["Embeddings", "Encoder"]
+
+
+class Encoder:
+    """Sketches and photos to embeddings that are compared by their distance.
+
+    Rows have length 1 unless the network was trained without; then the dot product ranks alike.
+
+    Args:
+        backbone: frames to feature maps.
+        head: feature maps to embeddings.
+        input_size: side in pixels of the frames that the backbone was trained on.
+        photo_encoder: makes a stronger encoder into the same space (asymmetric metric learning,
+            Budnik and Avrithis 2021). It is called once, when photos are first embedded, and never
+            for a sketch.
+    """
+
+    BATCH, GROUP = 32, 8
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: Head,
+        input_size: int,
+        photo_encoder: "Callable[[], Encoder] | None" = None,
+    ) -> None:
+        self.backbone, self.head, self.input_size = backbone, head, input_size
+        self._making = threading.Lock()
+        self._make_photo_encoder = photo_encoder
+        self._photo_encoder: Encoder | None = None
+
+    @property
+    def size(self) -> int:
+        """Numbers in an embedding."""
+        return self.head.size
+
+    @property
+    def photo_encoder(self) -> "Encoder":
+        """The encoder of photos; this one, where there is no other."""
+        with self._making:
+            if self._make_photo_encoder is not None:
+                self._photo_encoder = self._make_photo_encoder()
+                self._make_photo_encoder = None
+            return self._photo_encoder or self
+
+    def make_photos_with(self, photo_encoder: "Callable[[], Encoder] | None") -> None:
+        """Has the encoder of photos, unless it is there already, made by another function."""
+        with self._making:
+            if self._photo_encoder is None:
+                self._make_photo_encoder = photo_encoder
+
+    def embed_sketches(self, images: Sequence[Image.Image]) -> Embeddings:
+        """Embeddings of drawings: any size, mode or transparency, dark lines on light paper.
+
+        A blank drawing is embedded as blank paper.
+
+        Returns:
+            `(n, size)` float32.
+
+        Raises:
+            ImageError: a drawing is too large or too small.
+        """
+
+        def frame(image: Image.Image) -> Pixels:
+            return frame_sketch(image, self.input_size, allow_empty=True)
+
+        return self._embed(images, frame, mirror=False)
+
+    def embed_photos(self, images: Sequence[Image.Image], *, shared: bool = False) -> Embeddings:
+        """Embeddings of photos, each the mean of the photo and its mirror image.
+
+        Args:
+            shared: use the network that embeds sketches, even where there is another for photos.
+
+        Returns:
+            `(n, size)` float32.
+
+        Raises:
+            ImageError: a photo is too large or too small.
+        """
+        if not shared and self.photo_encoder is not self:
+            return self.photo_encoder.embed_photos(images)
+
+        def frame(image: Image.Image) -> Pixels:
+            return frame_photo(image, self.input_size)
+
+        return self._embed(images, frame, mirror=True)
+
+    def embed_photo_frames(self, frames: Sequence[Pixels]) -> Embeddings:
+        """Embeddings of photos, the same to the last bit whatever other photos are there.
+
+        The order of sums depends on the size of a batch, so that all have one size: a short one
+        is filled up.
+
+        Args:
+            frames: from `frame_photo`, of the input size of the encoder of photos; at least one.
+
+        Returns:
+            `(n, size)` float32.
+        """
+        filled = np.stack([*frames, *[frames[-1]] * (-len(frames) % self.GROUP)])
+        rows = [
+            self.photo_encoder._forward(filled[start : start + self.GROUP], mirror=True)
+            for start in range(0, len(filled), self.GROUP)
+        ]
+        return np.concatenate(rows)[: len(frames)]
+
+    def embed_frame(self, frame: Pixels) -> Embeddings:
+        """The embedding of one sketch that `model.pictures.framing` has framed.
+
+        Returns:
+            `(size,)` float32.
+        """
+        embedding: Embeddings = self.embed_frames(frame[None])[0]
+        return embedding
+
+    def embed_frames(self, frames: Pixels) -> Embeddings:
+        """The embeddings of sketches that were framed, in one forward pass.
+
+        Args:
+            frames: `(n, input_size, input_size)`, `n` of at most about `BATCH`.
+
+        Returns:
+            `(n, size)` float32.
+        """
+        return self._forward(frames, mirror=False)
+
+    def _embed(
+        self,
+        images: Sequence[Image.Image],
+        frame: Callable[[Image.Image], Pixels],
+        *,
+        mirror: bool,
+    ) -> Embeddings:
+        rows = [np.empty((0, self.size), np.float32)]
+        for start in range(0, len(images), self.BATCH):
+            frames = np.stack([frame(image) for image in images[start : start + self.BATCH]])
+            rows.append(self._forward(frames, mirror=mirror))
+        return np.concatenate(rows)
+
+    def maps(self, frames: Pixels) -> Maps:
+        """The backbone's last maps.
+
+        Args:
+            frames: `(n, h, w)` grey sketches or `(n, h, w, 3)` photos.
+
+        Returns:
+            `(n, channels, h', w')`.
+        """
+        if frames.ndim == 3:
+            frames = np.repeat(frames[..., None], 3, axis=3)
+        return self.backbone(np.ascontiguousarray(frames))
+
+    def _forward(self, frames: Pixels, *, mirror: bool) -> Embeddings:
+        mirrored = self.maps(frames[:, :, ::-1]) if mirror else None
+        return self.head.embed(self.maps(frames), mirrored)

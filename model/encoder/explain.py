@@ -1,0 +1,126 @@
+"""Which parts of a drawing and of a photo make them match.
+
+An embedding is made of the last maps of a backbone by average pooling and a linear layer. So its
+projection z is a sum over the locations x of the maps A, and so is the dot product with any fixed
+direction v (the class activation map of Zhou et al. 2016):
+
+    v . z = sum over locations x of  v . W A(x) / locations  +  v . b
+
+The constant, from the bias, is shared evenly by all locations, so that the contributions add up to
+the similarity. The pose is such a sum, too, over the locations of each of its cells.
+
+The posteriors in an embedding (see `Head.extend`) are no linear function of z. Their part of the
+similarity is divided like the dot product of z with the prototypes of the classes that both
+pictures seem to show, each weighted by how much of the similarity it makes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.encoder.encoder import Encoder
+from model.encoder.head import Floats, Head, PoseHead, cell_shares
+from model.encoder.runtime import Maps
+from model.pictures.framing import Pixels, frame_photo
+
+LEAST = 0.05
+"""Cosine below which a direction cannot divide the posteriors' part; all locations share it."""
+
+Heat = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How much each location of a drawing and of a photo contributes to their similarity.
+
+    Attributes:
+        sketch: `(h, w)`, over the drawing as `frame_sketch` frames it; sums to `similarity`.
+        photo: `(h, w)`, over the whole photo; sums to `similarity`, too.
+        similarity: the dot product of both embeddings.
+    """
+
+    sketch: Heat
+    photo: Heat
+    similarity: float
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A picture as an encoder sees it: its head, maps of it and of its mirror image, projection."""
+
+    head: Head
+    maps: Maps
+    mirrored: Maps | None
+
+    @property
+    def projected(self) -> Floats:
+        return np.asarray(self.head.project(self.maps, self.mirrored)[0])
+
+    @property
+    def embedded(self) -> Floats:
+        return np.asarray(self.head.embed(self.maps, self.mirrored)[0])
+
+
+def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
+    """Divides the similarity of a drawing and a photo among their parts.
+
+    Args:
+        encoder: the one that embedded both.
+        frame: a drawing from `frame_sketch`.
+        photo: a photo, embedded as the gallery's are.
+
+    Raises:
+        ImageError: the photo is too large or too small.
+    """
+    photos = encoder.photo_encoder
+    seen = frame_photo(photo, photos.input_size)[None]
+    sketch = _Seen(encoder.head, encoder.maps(frame[None]), None)
+    picture = _Seen(photos.head, photos.maps(seen), photos.maps(seen[:, :, ::-1]))
+    similarity = float(sketch.embedded @ picture.embedded)
+    return Explanation(
+        _heat(sketch, picture, similarity), _heat(picture, sketch, similarity), similarity
+    )
+
+
+def _heat(own: _Seen, other: _Seen, similarity: float) -> Heat:
+    """The contributions of all locations of a picture, `(h, w)`."""
+    head = own.head
+    direction = _direction(head, own.projected, other.projected)
+    views = [own.maps] if own.mirrored is None else [own.maps, own.mirrored]
+    points = [head.points(view) for view in views]
+    # The projection is the mean of unit vectors, put on the unit sphere again.
+    mean = np.mean([head.place(each) for each in points], axis=0)
+    shrink = float(np.linalg.norm(mean)) if head.normalise else 1.0
+    total: Heat = np.zeros(own.maps.shape[2:], np.float32)
+    for number, (view, each) in enumerate(zip(views, points, strict=True)):
+        heat = np.einsum("c,chw->hw", direction @ head.matrix, view[0]) / total.size
+        length = float(np.linalg.norm(each)) if head.normalise else 1.0
+        total += (heat[:, ::-1] if number else heat) / (length * shrink * len(views))
+    if head.pose and other.head.pose:
+        pose = _pose_heat(head.pose, own.maps, other.head.pose(other.maps)[0])
+        total = np.asarray((total + head.pose.weight * pose) / (1 + head.pose.weight), np.float32)
+    total += (similarity - total.sum()) / total.size
+    return np.asarray(total, np.float32)
+
+
+def _direction(head: Head, own: Floats, other: Floats) -> Floats:
+    """`v` of one picture of a pair: `v . own` is the similarity, where `LEAST` allows it."""
+    if not len(head.prototypes):
+        return other
+    agreed = np.sqrt(np.prod(head.posterior(np.stack([own, other])), axis=0))
+    towards = agreed @ head.prototypes
+    along = towards @ own / np.linalg.norm(towards)
+    classes = agreed.sum() * towards / (towards @ own) if along > LEAST else np.zeros(len(own))
+    return np.asarray((other + classes) / 2, np.float32)
+
+
+def _pose_heat(head: PoseHead, maps: Maps, other: Floats) -> Heat:
+    """What each location makes of the dot product of a pose with another, without the constant."""
+    height, width = maps.shape[2:]
+    wanted = other.reshape(head.cells**2, -1) @ head.matrix  # a direction of channels for each cell
+    shares = cell_shares(head.cells, height, width)
+    heat = np.einsum("kc,cx,kx->x", wanted, maps[0].reshape(len(maps[0]), -1), shares)
+    length = float(np.linalg.norm(head.points(maps)))
+    return np.asarray(heat.reshape(height, width) / max(length, 1e-12), np.float32)

@@ -1,0 +1,246 @@
+"""The services: how each is asked for photos of an animal, and what its answers say.
+
+Each service is a class with a name, the hosts that it needs with the seconds between two requests
+to each, `urls` for the addresses of its lists, and `read` for the photos in one of them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from typing import Any, Protocol
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from model.gallery.open_photos.animals import Animal
+from model.gallery.open_photos.licences import Licence, open_licence
+
+LISTED = 200
+"""Photos of an animal that are looked at, at most, in the lists of one service."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A photo that a service lists.
+
+    Attributes:
+        id: of the service and its id there, such as `inaturalist-300000001`.
+        licence: None where it is not open, not known or not understood.
+        text: title, tags and categories, which tell what else it may show.
+        flaw: why it cannot be taken, where something but the licence is wrong; else empty.
+    """
+
+    id: str
+    image: str
+    page: str
+    title: str
+    creator: str
+    licence: Licence | None
+    text: str = ""
+    flaw: str = ""
+
+
+class Service(Protocol):
+    """A service that lists photos."""
+
+    name: str
+    hosts: dict[str, float]
+    must_confirm: bool
+    """Whether the licence has to be looked up at the photo's own page, too."""
+
+    def urls(self, animal: Animal) -> Iterator[str]:
+        """The addresses of its lists of photos of an animal, best first."""
+
+    def read(self, answer: Any) -> list[Offer]:
+        """The photos in a list, in its order."""
+
+
+class INaturalist:
+    """Photos of wild animals, those that most people liked first. Its API v1 needs no key."""
+
+    name = "inaturalist"
+    hosts = {"api.inaturalist.org": 1.0, "inaturalist-open-data.s3.amazonaws.com": 1.0}  # noqa: RUF012
+    must_confirm = False
+
+    def urls(self, animal: Animal) -> Iterator[str]:
+        if not animal.taxa:
+            return
+        asked = {
+            "taxon_id": ",".join(animal.taxa),
+            **({"without_taxon_id": ",".join(animal.without)} if animal.without else {}),
+            "photos": "true",
+            "sounds": "false",
+            "photo_license": "cc0,cc-by,cc-by-sa",
+            "quality_grade": "research",
+            "captive": "false",
+            "order_by": "votes",
+            "order": "desc",
+            "per_page": str(LISTED),
+            "locale": "en",
+        }
+        yield f"https://api.inaturalist.org/v1/observations?{urlencode(asked)}&page=1"
+
+    def read(self, answer: Any) -> list[Offer]:
+        offers = []
+        for record in _items(answer, "results"):
+            creator = _text(record, "user", "name") or _text(record, "user", "login")
+            title = _text(record, "taxon", "preferred_common_name") or _text(
+                record, "taxon", "name"
+            )
+            for photo in _items(record, "photos"):
+                number, code = photo.get("id"), photo.get("license_code")
+                is_hidden = photo.get("hidden") or photo.get("flags")
+                offers.append(
+                    Offer(
+                        id=f"{self.name}-{number}",
+                        image=_text(photo, "url").replace("/square.", "/medium."),
+                        page=f"https://www.inaturalist.org/photos/{number}",
+                        title=title,
+                        creator=creator,
+                        licence=open_licence(code, "4.0"),
+                        flaw="hidden or flagged" if is_hidden else "" if number else "no id",
+                    )
+                )
+        return offers
+
+
+class Openverse:
+    """Photos on Flickr, for domestic animals. Its API needs no key for few requests.
+
+    Openverse does not check licences, so each is looked up at the photo's own page.
+    """
+
+    name = "openverse"
+    hosts = {"api.openverse.org": 3.1, "www.flickr.com": 1.0, ".staticflickr.com": 1.0}  # noqa: RUF012
+    must_confirm = True
+
+    PAGES = 10
+    """Of 20 photos; people without a key get at most 12."""
+
+    def urls(self, animal: Animal) -> Iterator[str]:
+        asked = {
+            "q": animal.words,
+            "license": "cc0,pdm,by,by-sa",
+            "category": "photograph",
+            "extension": "jpg",
+            "source": "flickr",
+            "mature": "false",
+            "filter_dead": "true",
+            "page_size": "20",
+        }
+        for page in range(1, self.PAGES + 1):
+            yield f"https://api.openverse.org/v1/images/?{urlencode(asked)}&page={page}"
+
+    def read(self, answer: Any) -> list[Offer]:
+        offers = []
+        for photo in _items(answer, "results"):
+            number = _text(photo, "id")
+            tags = [_text(tag, "name") for tag in _items(photo, "tags")]
+            offers.append(
+                Offer(
+                    id=f"{self.name}-{number}",
+                    image=_text(photo, "url"),
+                    page=_text(photo, "foreign_landing_url"),
+                    title=_text(photo, "title"),
+                    creator=_text(photo, "creator"),
+                    licence=open_licence(photo.get("license"), _text(photo, "license_version")),
+                    text=" ".join([_text(photo, "title"), *tags]),
+                    flaw="marked as mature" if photo.get("mature") else "" if number else "no id",
+                )
+            )
+        return offers
+
+
+class Commons:
+    """Wikimedia Commons: photos that its people call good first. It demands a contact."""
+
+    name = "commons"
+    hosts = {  # noqa: RUF012
+        "commons.wikimedia.org": 1.0,
+        "thumb.wikimedia.org": 1.5,
+        "upload.wikimedia.org": 1.5,
+    }
+    must_confirm = False
+
+    QUALITY = ("Featured pictures on Wikimedia Commons", "Quality images", "Valued images")
+    FIELDS = (
+        "Artist|Attribution|License|LicenseShortName|LicenseUrl|Restrictions|NonFree|ObjectName|"
+        "Categories"
+    )
+
+    def urls(self, animal: Animal) -> Iterator[str]:
+        for quality in self.QUALITY:
+            search = (
+                f'"{animal.words}" incategory:"{quality}" filetype:bitmap filemime:jpeg '
+                "filew:>1000 fileh:>700"
+            )
+            asked = {
+                "action": "query",
+                "format": "json",
+                "formatversion": "2",
+                "maxlag": "5",
+                "generator": "search",
+                "gsrnamespace": "6",
+                "gsrlimit": "50",
+                "gsrsearch": search,
+                "prop": "imageinfo",
+                "iiprop": "url|size|mime|sha1|user|extmetadata",
+                "iiurlwidth": "960",
+                "iiextmetadatafilter": self.FIELDS,
+            }
+            yield f"https://commons.wikimedia.org/w/api.php?{urlencode(asked)}"
+
+    def read(self, answer: Any) -> list[Offer]:
+        query = answer.get("query") if isinstance(answer, dict) else None
+        pages = sorted(_items(query, "pages"), key=lambda page: page.get("index") or 0)
+        return [self._offer(page) for page in pages]
+
+    def _offer(self, page: dict[str, Any]) -> Offer:
+        info = next(iter(_items(page, "imageinfo")), {})
+        told = {
+            name: _plain(_text(info, "extmetadata", name, "value"))
+            for name in self.FIELDS.split("|")
+        }
+        number, title = page.get("pageid"), _text(page, "title").removeprefix("File:")
+        licence = open_licence(told["License"])
+        creator = told["Attribution"] or told["Artist"]
+        address = urlsplit(_text(info, "thumburl"))
+        if told["NonFree"] or told["Restrictions"]:
+            flaw = "restricted"
+        elif _text(info, "mime") != "image/jpeg" or not number:
+            flaw = "no photo"
+        else:
+            flaw = ""
+        return Offer(
+            id=f"{self.name}-{number}",
+            image=urlunsplit(address._replace(query="")),
+            page=_text(info, "descriptionurl"),
+            title=told["ObjectName"] or title,
+            creator="" if creator.lower() == "unknown" else creator,
+            licence=licence,
+            text=f"{title} {told['Categories'].replace('|', ' ')}",
+            flaw=flaw,
+        )
+
+
+def services(contact: str) -> dict[str, Service]:
+    """The services that may be asked: Commons only by a person who gives a contact."""
+    known: list[Service] = [INaturalist(), Openverse()]
+    return {each.name: each for each in (*known, *([Commons()] if contact else []))}
+
+
+def _items(found: Any, name: str) -> list[dict[str, Any]]:
+    """The objects in a list of an answer; none where it has another form."""
+    items = found.get(name) if isinstance(found, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _text(found: Any, *names: str) -> str:
+    """A text inside of an answer; empty where it is missing or something else."""
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return " ".join(found.split()) if isinstance(found, str) else ""
+
+
+def _plain(text: str) -> str:
+    """HTML as the text that people see."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", "", text)).split())

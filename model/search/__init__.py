@@ -1,0 +1,1 @@
+"""Search: engines for the nearest embeddings, the map, and the search itself."""

@@ -1,0 +1,1 @@
+"""Training data: pictures, frames, views, and batches."""

@@ -1,0 +1,219 @@
+"""Which pictures there are, and which of them are held out."""
+
+import filecmp
+import hashlib
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.files import replacing
+from model.gallery.walk import LeftOut, walk
+from model.text import composed
+from train.console import say
+from train.errors import DataError
+
+VARIANT = "tx_000000000000"
+"""The variant of the Sketchy Database that keeps sketches placed as they were drawn."""
+
+
+SKETCH_NAME = re.compile(r"(?P<photo_id>.+)-\d+")
+"""A sketch's file name without its ending."""
+
+OUTSIDE = "outside of a class folder: put them into one"
+DEEPER = "folders inside of a class folder: put their pictures into the class folder"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One file; `photo_id` names the photo that it is, or that it was drawn from."""
+
+    path: Path
+    label: str
+    photo_id: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """Held-out photo ids: neither such a photo nor a sketch of it is ever trained on.
+
+    An id that several classes have is held out in one of them as `<class>/<id>`.
+    """
+
+    validation_ids: frozenset[str]
+
+    def train(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """Those that are not held out."""
+        return [p for p in pictures if not self._holds(p)]
+
+    def validation(self, pictures: Sequence[Picture]) -> list[Picture]:
+        """Those that are held out, but for exact copies of others, which were trained on."""
+        held = [p for p in pictures if self._holds(p)]
+        return without_copies(held, self.train(pictures))
+
+    def _holds(self, picture: Picture) -> bool:
+        names = (picture.photo_id, f"{picture.label}/{picture.photo_id}")
+        return not self.validation_ids.isdisjoint(names)
+
+    def save(self, path: Path) -> None:
+        """Writes the ids under a temporary name, then replaces an older file."""
+        ids = {"validation_ids": sorted(self.validation_ids)}
+        with replacing(path) as unfinished:
+            unfinished.write_text(json.dumps(ids, indent=0))
+
+    @classmethod
+    def load(cls, path: Path) -> "Split":
+        try:
+            ids = json.loads(path.read_text())["validation_ids"]
+            return cls(frozenset(composed(name) for name in ids))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path} is not a split written by 'python -m train fit'. Name the split.json "
+                "of a run or of a checkpoint."
+            ) from error
+
+
+@dataclass
+class Classes:
+    """What a folder of one folder a class holds, in a fixed order.
+
+    Attributes:
+        files: by class; empty for folders without pictures.
+        left_out: what is not used, and pictures that lie elsewhere than in a class folder.
+    """
+
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def find_classes(folder: Path) -> Classes:
+    """Finds pictures as galleries do (see `model.gallery.walk`), in `<class>/<picture>` alone.
+
+    A class is named as its folder is, with composed letters.
+
+    Raises:
+        DataError: there is no such folder.
+        GalleryError: it cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder. It should hold one folder of pictures a class.")
+    found, classes = walk(folder), Classes()
+    for place in found.folders:
+        if place.parent == folder:
+            classes.files.setdefault(composed(place.name), [])
+        elif place.parent.parent == folder:
+            classes.left_out.append(LeftOut(DEEPER, str(place)))
+    for path in (file.path for file in found.files):
+        if path.parent == folder:
+            classes.left_out.append(LeftOut(OUTSIDE, str(path)))
+        elif path.parent.parent == folder:
+            classes.files[composed(path.parent.name)].append(path)
+    classes.left_out += [
+        one
+        for one in found.left_out
+        if folder in (Path(one.path).parent, Path(one.path).parent.parent)
+    ]
+    return classes
+
+
+def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
+    """Every picture below `folder`, which holds one folder a class, in a fixed order.
+
+    A sketch `<photo id>-<k>.png` belongs to the photo `<photo id>`, as in the Sketchy Database.
+
+    Raises:
+        DataError: there is no such folder, no picture in it, none in one of its classes, or a
+            sketch has another name.
+        GalleryError: `folder` cannot be read.
+    """
+    classes = find_classes(folder)
+    pictures = []
+    for label, paths in classes.files.items():
+        for path in paths:
+            photo_id = sketched_photo(path) if sketches else composed(path.stem)
+            if photo_id is None:
+                raise DataError(
+                    f"{path} is not named <photo id>-<k>, as sketches of a photo are. Rename it."
+                )
+            pictures.append(Picture(path, label, photo_id))
+    if not pictures:
+        raise DataError(
+            f"{folder} holds no pictures in folders of one class each. It should look like "
+            f"{folder.name}/<class>/<picture>."
+        )
+    if empty := sorted(label for label, paths in classes.files.items() if not paths):
+        raise DataError(
+            f"{folder} has class folders without pictures: {', '.join(empty)}. Fill or remove them."
+        )
+    if left := classes.left_out:
+        say(
+            f"left out of {folder}: {len(left)} files or folders, such as {left[0].path} "
+            f"({left[0].why}). 'python -m train inspect' names them."
+        )
+    return pictures
+
+
+def sketched_photo(path: Path) -> str | None:
+    """The id of the photo that a sketch was drawn from; None where its name tells none."""
+    named = SKETCH_NAME.fullmatch(composed(path.stem))
+    return named["photo_id"] if named else None
+
+
+def without_copies(pictures: Sequence[Picture], others: Sequence[Picture]) -> list[Picture]:
+    """Those of `pictures` whose file has not the very bytes of one of `others`."""
+    by_size: dict[int, list[Path]] = defaultdict(list)
+    for path in (other.path for other in others):
+        if path.exists():
+            by_size[path.stat().st_size].append(path)
+
+    def is_copy(path: Path) -> bool:
+        return path.exists() and any(
+            filecmp.cmp(path, other, shallow=False) for other in by_size[path.stat().st_size]
+        )
+
+    return [picture for picture in pictures if not is_copy(picture.path)]
+
+
+def sketchy_folders(root: Path) -> tuple[Path, Path]:
+    """The photo and the sketch folder of the official archive, unpacked at `root`.
+
+    Raises:
+        DataError: `root` does not hold `256x256/photo` and `256x256/sketch`.
+    """
+    base = root / "256x256" if (root / "256x256").is_dir() else root
+    photos, sketches = base / "photo" / VARIANT, base / "sketch" / VARIANT
+    if not (photos.is_dir() and sketches.is_dir()):
+        raise DataError(
+            f"{root} does not look like the Sketchy Database: it should hold "
+            f"256x256/photo/{VARIANT} and 256x256/sketch/{VARIANT}."
+        )
+    return photos, sketches
+
+
+def make_split(
+    photos: Sequence[Picture], sketches: Sequence[Picture], *, fraction: float, most: int, seed: int
+) -> Split:
+    """Holds out photo ids, class by class, in an order drawn from the seed.
+
+    In each class `fraction` of the photos, but at most `most`, and `fraction` of the photo ids
+    that are known by sketches alone.
+    """
+    ids: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
+    for photo in photos:
+        ids[photo.label][0].add(photo.photo_id)
+    for sketch in sketches:
+        ids[sketch.label][1].add(sketch.photo_id)
+    classes_of = Counter(name for known in ids.values() for name in set.union(*known))
+    held: set[str] = set()
+    for label, (of_photos, of_sketches) in ids.items():
+        only_sketched = of_sketches - of_photos
+        drawn = _draw(of_photos, min(most, round(fraction * len(of_photos))), seed)
+        drawn += _draw(only_sketched, round(fraction * len(only_sketched)), seed)
+        held.update(name if classes_of[name] == 1 else f"{label}/{name}" for name in drawn)
+    return Split(frozenset(held))
+
+
+def _draw(ids: set[str], count: int, seed: int) -> list[str]:
+    return sorted(ids, key=lambda i: hashlib.sha256(f"{seed} {i}".encode()).digest())[:count]
