@@ -22,7 +22,7 @@ class FoundPhotos:
 def find_photos(folders: Sequence[Path], besides: Iterable[Path] = ()) -> FoundPhotos:
     """All pictures below some folders, each labelled with the folder that it is in.
 
-    Links are followed, see `model.gallery.walk.walk`. A photo that is met several times has the label
+    Links are followed, see `model.gallery.walk.walk`. A photo met several times has the label
     of where it really lies if that is below the folders, else that of the first link to it.
 
     Args:
