@@ -30,7 +30,7 @@ COPY --chown=zoo:zoo model model
 COPY --chown=zoo:zoo server server
 USER 1000
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860
-# Indexes the starter gallery now, so that each start is fast.
+# The gallery is indexed now, so that every start is a warm one.
 RUN python -c "import app; app.open_galleries(app.SHIPPED, None, app.ROOT / 'galleries')"
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
