@@ -1,7 +1,7 @@
 """The encoder and the search: all that the app loads, and what training exports."""
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.encoder.encoder import Encoder
 from model.errors import (
     CheckpointError,
@@ -10,7 +10,8 @@ from model.errors import (
     ImageError,
     SketchZooError,
 )
-from model.search.search import Match, SketchSearch
+from model.search.matches import Match
+from model.search.search import SketchSearch
 
 __all__ = [
     "Checkpoint",

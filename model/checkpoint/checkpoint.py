@@ -23,15 +23,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from model.checkpoint.manifest import (
-    ENCODER,
-    HEADS,
-    MANIFEST,
-    PHOTO_ENCODER,
-    RESTORE,
-    Manifest,
-    sha256,
-)
+from model.checkpoint.files import ENCODER, HEADS, MANIFEST, PHOTO_ENCODER, sha256
+from model.checkpoint.manifest import RESTORE, Manifest
 from model.checkpoint.versions import Lock, hold_current
 from model.encoder.encoder import Encoder
 from model.encoder.head import Head, head_of

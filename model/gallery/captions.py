@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.errors import GalleryError
 from model.gallery.tables import Row, read_table
 from model.text import composed, one_line

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.errors import GalleryError
 from model.gallery.walk import SAME, LeftOut, PictureFile, named, walk
 from model.text import one_line
@@ -52,6 +52,11 @@ def find_photos(folders: Sequence[Path], besides: Iterable[Path] = ()) -> FoundP
         if first[file.real] == file.path
     ]
     return FoundPhotos(photos, left_out)
+
+
+def photos_in(folder: Path) -> list[Photo]:
+    """The photos below a folder; `find_photos` also tells what is left out."""
+    return find_photos([folder]).photos
 
 
 def _nothing_in(folder: Path, left_out: Sequence[LeftOut]) -> str:

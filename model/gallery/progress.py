@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import EMBEDDINGS, THUMBNAILS
+from model.checkpoint.files import EMBEDDINGS, THUMBNAILS
 from model.encoder.encoder import Embeddings
 from model.files import replacing
 

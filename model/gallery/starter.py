@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.errors import GalleryError, ImageError
 from model.files import replacing
 from model.gallery.qt_resources import ResourceFile

@@ -19,11 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model.checkpoint.manifest import EMBEDDINGS, sha256
+from model.checkpoint.files import EMBEDDINGS, sha256
 from model.encoder.encoder import Embeddings
 from model.errors import CheckpointError, GalleryError
-from model.search.engines import Effort, Rows, read_embeddings
-from model.search.recall import NEAREST, Distances, Numbers, choose_search_k, sample_queries
+from model.search.exact import read_embeddings
+from model.search.labels import PhotosByLabel
+from model.search.protocol import Distances, Effort, Numbers
+from model.search.recall import NEAREST, choose_search_k, sample_queries
 
 try:
     from milvus_lite.server_manager import server_manager_instance as embedded
@@ -91,10 +93,10 @@ def build_milvus(folder: Path, labels: NDArray[np.int32]) -> Effort:
 
 
 class Milvus:
-    """An opened collection; see `model.search.engines.Engine`."""
+    """An opened collection; see `model.search.protocol.Engine`."""
 
     def __init__(self, folder: Path, labels: NDArray[np.int32], ef: int) -> None:
-        self._rows, self._ef = Rows(labels), ef
+        self._rows, self._ef = PhotosByLabel(labels), ef
         self._database = Database(folder, labels)
         try:
             self._count = self._database.count()

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from model.checkpoint.manifest import Metric
+from model.checkpoint.records import Metric
 from model.encoder.encoder import Embeddings
-
-Numbers = NDArray[np.int64]
-Distances = NDArray[np.float32]
+from model.search.protocol import Distances, Numbers
 
 SEED = 12
+
 NEAREST = 12
 """Photos that are counted in recall, as many as the board shows."""
 
@@ -22,6 +20,7 @@ PLATEAU = 0.001
 """Recall that is not worth a larger effort where `TARGET` is out of reach."""
 
 SAMPLE = 200
+
 CHUNK = 32_768
 """Rows that are compared at a time where there are many queries."""
 

@@ -2,66 +2,28 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import LAYOUT, MANIFEST, THUMBNAILS, Manifest, Photo, sha256
-from model.encoder.classes import classes_of
+from model.checkpoint.files import LAYOUT, MANIFEST, THUMBNAILS, sha256
+from model.checkpoint.manifest import Manifest
+from model.checkpoint.records import Photo, photo_id
 from model.encoder.encoder import Embeddings, Encoder
+from model.encoder.posterior import classes_of
 from model.errors import CheckpointError, GalleryError
 from model.pictures.framing import frame_sketch
-from model.search.engines import Engine, open_index, read_embeddings
-from model.search.layout import NEIGHBOURS, Positions, place
+from model.search.engines import open_index
+from model.search.exact import read_embeddings
+from model.search.map import NEIGHBOURS, Positions, place
+from model.search.matches import Guess, Match
+from model.search.protocol import Engine
 
 LIKE, UNLIKE = 0.75, 0.25
 """Weights of the photos that a query is moved towards and away from."""
-
-
-@dataclass(frozen=True)
-class Match:
-    """A photo that was found.
-
-    Attributes:
-        photo: path of the photo.
-        label: what it shows.
-        distance: Euclidean, between embeddings. On the unit sphere, where most encoders put
-            them, it is 0 (same) to 2 (opposite): sqrt(2 - 2 * dot product).
-        similarity: 1 for the same. On the unit sphere the dot product, -1 to 1, else
-            1 / (1 + distance).
-        credit: who made it; empty where unknown.
-        licence: its terms; empty where unknown.
-        rank: 1 for the nearest.
-        number: its place in the manifest, from 0.
-        page: the address of the page that it comes from; empty where unknown.
-        animal: the class that it shows, by its label or as the encoder sees it; empty where it is
-            none for sure.
-    """
-
-    photo: str
-    label: str
-    distance: float
-    similarity: float
-    credit: str
-    licence: str
-    rank: int
-    number: int
-    page: str = ""
-    animal: str = ""
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A class that a drawing may show, how sure the encoder is, 0 to 1, and photos of it."""
-
-    label: str
-    share: float
-    photos: int
 
 
 class SketchSearch:
@@ -69,9 +31,9 @@ class SketchSearch:
 
     Attributes:
         version: changes when anything in the checkpoint does.
-        positions: places of the photos on the map, `(n, 2)`; see `model.search.layout.lay_out`.
+        positions: places of the photos on the map, `(n, 2)`; see `model.search.map.lay_out`.
         labels: how many photos of what there are.
-        animals: how many photos there are of what class; see `model.encoder.classes.classes_of`.
+        animals: how many photos there are of what class; see `model.encoder.posterior.classes_of`.
     """
 
     def __init__(
@@ -249,7 +211,7 @@ class SketchSearch:
         """Where a query lies on the map, x and y from 0 to 1: among the photos it found.
 
         It is the mean of the positions of the first 12 matches, weighted by the softmax of their
-        similarities, so that it glides while one draws; see `model.search.layout.place`.
+        similarities, so that it glides while one draws; see `model.search.map.place`.
 
         Args:
             matches: from `nearest`, best first; where there are none, there is no place either.
@@ -306,11 +268,6 @@ class SketchSearch:
 
     def _similarity(self, distance: float) -> float:
         return 1 - distance**2 / 2 if self.manifest.normalise else 1 / (1 + distance)
-
-
-def photo_id(photo: Photo) -> str:
-    """16 letters and digits that stand for a photo in any version of a gallery, by its path."""
-    return blake2b(photo.path.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _load_layout(checkpoint: Checkpoint) -> Positions:

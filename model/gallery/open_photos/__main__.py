@@ -12,7 +12,8 @@ from pathlib import Path
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.errors import SketchZooError
-from model.gallery.build import build_gallery, gallery_is_current
+from model.gallery.build import build_gallery
+from model.gallery.current import gallery_is_current
 from model.gallery.open_photos.animals import animals
 from model.gallery.open_photos.download import Download, fetcher_for
 from model.gallery.open_photos.gallery import gallery_photos

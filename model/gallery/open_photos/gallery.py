@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.errors import SketchZooError
 from model.gallery.open_photos.store import open_photos
 from model.gallery.starter import starter_photos

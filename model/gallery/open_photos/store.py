@@ -8,28 +8,26 @@
 SQLite keeps the database whole when a process is killed or a disk is full.
 """
 
-import csv
 import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.encoder.encoder import Embeddings
 from model.errors import GalleryError
 from model.files import replacing
+from model.gallery.open_photos.credits import Kept, credits_page, write_table
 from model.gallery.open_photos.services import Offer
 
 DATABASE = ".photos.sqlite"
 FETCHED = ".fetched"
 CREDITS, READABLE = "credits.csv", "CREDITS.md"
 KEPT, SPARE, REMOVED, NOT_OPEN = "kept", "spare", "removed", "no open licence"
-COLUMNS = ("file", "label", "credit", "licence", "page", "id", "title", "creator", "licence_url")
 SCHEMA = """
 create table if not exists answers (url text primary key, body text not null);
 create table if not exists photos (
@@ -38,25 +36,6 @@ create table if not exists photos (
     page text not null, image text not null, embedding blob not null
 );
 """
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A photo that is kept. `file` is its path below the folder."""
-
-    id: str
-    animal: str
-    file: str
-    title: str
-    creator: str
-    spdx: str
-    licence_url: str
-    page: str
-
-    def line(self) -> str:
-        """Its credit in one line, as the licences ask for it."""
-        title = f"“{self.title}” by " if self.title else ""
-        return f"{title}{self.creator or 'an unnamed maker'}"
 
 
 class Store:
@@ -223,9 +202,9 @@ class Store:
         kept = self.kept()
         try:
             with replacing(self.folder / CREDITS) as path:
-                _write_table(path, kept)
+                write_table(path, kept)
             with replacing(self.folder / READABLE) as path:
-                path.write_text(_readable(kept), encoding="utf-8")
+                path.write_text(credits_page(kept), encoding="utf-8")
         except OSError as error:
             raise cannot_write(self.folder, error) from error
 
@@ -242,41 +221,6 @@ def _link(source: Path, target: Path) -> None:
 def _is_ours(path: Path) -> bool:
     """Whether a file has the name of one that was fetched, or of one that was being written."""
     return path.name.lstrip(".").split("-")[0] in ("inaturalist", "openverse", "commons")
-
-
-def _write_table(path: Path, kept: Sequence[Kept]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        for photo in kept:
-            table.writerow(
-                [
-                    *(photo.file, photo.animal.replace("_", " "), photo.line(), photo.spdx),
-                    *(photo.page, photo.id, photo.title, photo.creator, photo.licence_url),
-                ]
-            )
-
-
-def _readable(kept: Sequence[Kept]) -> str:
-    """The credits for people, in Markdown."""
-    lines = ["# Credits", "", "The photos are unchanged, as the services hand them out.", ""]
-    animal = ""
-    for photo in kept:
-        if photo.animal != animal:
-            animal = photo.animal
-            lines += ["", f"## {animal.replace('_', ' ')}", ""]
-        line = _escaped(photo.line())
-        lines.append(
-            f"- [{line}](<{photo.page}>), [{photo.spdx}]({photo.licence_url}), `{photo.id}`"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    """Text without what Markdown or HTML would make of it."""
-    for sign in "\\`*_[]<>":
-        text = text.replace(sign, f"\\{sign}")
-    return text
 
 
 def cannot_write(folder: Path, error: Exception) -> GalleryError:

@@ -3,7 +3,7 @@ import pytest
 from sklearn.manifold import trustworthiness
 
 from model.encoder.encoder import Embeddings
-from model.search.layout import lay_out, place
+from model.search.map import lay_out, place
 
 
 def clusters(count: int, spread: float = 0.25, groups: int = 8) -> Embeddings:

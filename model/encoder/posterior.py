@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from model.checkpoint.manifest import Manifest, Photo
+from model.checkpoint.manifest import Manifest
+from model.checkpoint.records import Photo
 from model.encoder.encoder import Embeddings
 
 CHUNK = 65_536

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import EMBEDDINGS, ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS
+from model.checkpoint.files import EMBEDDINGS, ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS
 from model.errors import CheckpointError
-from model.gallery.build import build_gallery, photos_in
+from model.gallery.build import build_gallery
+from model.gallery.photos import photos_in
 from model.search.search import SketchSearch
 from train.checkpoints import trained_network
 from train.networks.siamese import SiameseNetwork

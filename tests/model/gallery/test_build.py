@@ -10,9 +10,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS, Calibration, Photo
+from model.checkpoint.files import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS
+from model.checkpoint.records import Calibration, Photo
 from model.errors import CheckpointError, GalleryError
-from model.gallery.build import Built, build_gallery, gallery_is_current, photos_in
+from model.gallery.build import Built, build_gallery
+from model.gallery.current import gallery_is_current
+from model.gallery.photos import photos_in
 from model.gallery.progress import FILES
 from model.search.search import SketchSearch
 from tests.drawings import fish

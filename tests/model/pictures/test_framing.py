@@ -4,17 +4,8 @@ import torch
 from PIL import Image, ImageDraw, ImageOps
 
 from model.errors import EmptySketchError, ImageError
-from model.pictures.framing import (
-    CLEAN_SIDE,
-    MARGIN,
-    MIN_LINE,
-    clean_page,
-    find_ink,
-    frame_box,
-    frame_ink,
-    frame_photo,
-    frame_sketch,
-)
+from model.pictures.framing import MARGIN, MIN_LINE, frame_box, frame_ink, frame_photo, frame_sketch
+from model.pictures.paper import CLEAN_SIDE, clean_page, find_ink
 from tests.drawings import fish
 from train.networks.inputs import to_input
 

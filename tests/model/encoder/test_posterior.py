@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import Photo
-from model.encoder.classes import classes_of
+from model.checkpoint.records import Photo
+from model.encoder.posterior import classes_of
 
 SHARES = [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from model.checkpoint.manifest import Metric
+from model.checkpoint.records import Metric
 from model.encoder.encoder import Embeddings
 
 Positions = NDArray[np.float32]

@@ -14,7 +14,7 @@ from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.pictures.framing import frame_sketch
 from model.pictures.strokes import parse_strokes, render_strokes
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 EMBED = """
 import sys

@@ -8,9 +8,12 @@ import torch
 from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import PHOTO_ENCODER, PhotoEncoderInfo
+from model.checkpoint.files import PHOTO_ENCODER
+from model.checkpoint.records import PhotoEncoderInfo
 from model.errors import CheckpointError
-from model.gallery.build import build_gallery, gallery_is_current, photos_in
+from model.gallery.build import build_gallery
+from model.gallery.current import gallery_is_current
+from model.gallery.photos import photos_in
 from model.search.search import SketchSearch
 from tests.drawings import fish
 from train.checkpoints import save_checkpoint

@@ -13,19 +13,18 @@ import pytest
 
 from benchmarks.running import free_port
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import (
-    EMBEDDINGS,
-    INDEX,
-    MANIFEST,
-    EngineName,
-    Manifest,
-    Metric,
-    Photo,
-)
+from model.checkpoint.files import EMBEDDINGS, INDEX, MANIFEST
+from model.checkpoint.manifest import Manifest
+from model.checkpoint.records import EngineName, Metric, Photo
 from model.encoder.encoder import Embeddings
 from model.errors import CheckpointError, GalleryError
-from model.gallery.build import build_gallery, gallery_is_current, index_photos, photos_in
-from model.search.engines import Engine, check_annoy, choose_engine, open_index
+from model.gallery.build import build_gallery
+from model.gallery.current import gallery_is_current
+from model.gallery.photos import photos_in
+from model.gallery.write import index_photos
+from model.search.annoy_trees import check_annoy
+from model.search.engines import choose_engine, open_index
+from model.search.protocol import Engine
 from model.search.recall import choose_search_k
 from model.search.search import SketchSearch
 
