@@ -43,7 +43,8 @@ from model.errors import SketchZooError
 from model.files import write_json
 from model.search.engines import build_index, open_engine
 from model.search.exact import read_embeddings
-from model.search.recall import NEAREST, choose_search_k, nearest_rows, recall, sample_queries
+from model.search.protocol import NEAREST
+from model.search.recall import choose_search_k, nearest_rows, recall, sample_queries
 
 OURS: tuple[EngineName, ...] = get_args(EngineName)
 QUERIES = 500

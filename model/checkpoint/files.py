@@ -1,37 +1,28 @@
-"""The files of a checkpoint folder: their names, and the digest that tells them apart."""
+"""Names and digests of the files in a checkpoint folder."""
 
 import hashlib
 from pathlib import Path
 
 ENCODER = "encoder.onnx"
-
 PHOTO_ENCODER = "photos.onnx"
-
 HEADS = "heads.safetensors"
-
 WEIGHTS = "encoder.safetensors"
-
 PHOTO_WEIGHTS = "photos.safetensors"
-
 EMBEDDINGS = "embeddings.npy"
-
 INDEX = "index.ann"
-
 LAYOUT = "layout.npy"
-
 MANIFEST = "manifest.json"
+THUMBNAILS = "thumbnails"
 
 CHECKPOINT_FILES = {ENCODER, PHOTO_ENCODER, HEADS, WEIGHTS, PHOTO_WEIGHTS}
-
 GALLERY_FILES = (EMBEDDINGS, INDEX, LAYOUT)
-
-THUMBNAILS = "thumbnails"
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file."""
-    digest = hashlib.sha256()
+    """The SHA-256 digest of a file, in hexadecimal.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,13 +1,15 @@
-"""The manifest of a checkpoint folder: what its files are, and what they say of one another."""
+"""The manifest of a checkpoint folder: what its files are, and how they belong together."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import FailFast, TypeAdapter, ValidationError, with_config
 
 from model.checkpoint.files import (
     CHECKPOINT_FILES,
@@ -21,24 +23,26 @@ from model.checkpoint.files import (
 )
 from model.checkpoint.records import (
     Calibration,
+    Flag,
     IndexInfo,
     Metric,
+    Number,
     Photo,
     PhotoEncoderInfo,
     PoseInfo,
+    Size,
+    Text,
 )
-from model.checkpoint.validation import check_types, photo, record
 from model.errors import CheckpointError
 from model.files import replacing
 from model.pictures.framing import PREPROCESSING
 
 FORMAT = 2
-
 OLDER = 1
-"""The format before, whose networks only PyTorch could run."""
+"""The previous format. Only PyTorch could run its networks."""
 
-READABLE = 20_000
-"""Photos up to which a manifest is laid out for people."""
+INDENTED_UP_TO = 20_000
+"""Photos up to which a manifest is indented for people to read."""
 
 RESTORE = (
     "Fetch the folder again, or make it again with 'python -m train export', or with "
@@ -46,43 +50,44 @@ RESTORE = (
 )
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class Manifest:
     """What a checkpoint folder holds."""
 
-    name: str
-    backbone: str
-    projection_size: int
-    embedding_size: int
-    input_size: int
-    scale: float
-    classes: list[str]
+    name: Text
+    backbone: Text
+    projection_size: Size
+    embedding_size: Size
+    input_size: Size
+    scale: Number
+    classes: list[Text]
     training: dict[str, Any]
     metrics: dict[str, Any]
-    sha256: dict[str, str]
+    sha256: dict[str, Text]
     preprocessing: dict[str, Any] = field(default_factory=lambda: dict(PREPROCESSING))
     index: IndexInfo | None = None
-    photos: list[Photo] = field(default_factory=list)
+    photos: Annotated[list[Photo], FailFast()] = field(default_factory=list)
     format: int = FORMAT
-    normalise: bool = True
-    standardise: bool = False
+    normalise: Flag = True
+    standardise: Flag = False
     photo_encoder: PhotoEncoderInfo | None = None
     calibration: Calibration | None = None
     pose: PoseInfo | None = None
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """The files that embed sketches and photos."""
+        """The files of the networks that embed sketches and photos."""
         return (ENCODER, PHOTO_ENCODER, HEADS) if self.photo_encoder else (ENCODER, HEADS)
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """The files of weights that training goes on from; the app does without them."""
+        """The files of the weights that training continues from. The app does not need them."""
         return (WEIGHTS, PHOTO_WEIGHTS) if self.photo_encoder else (WEIGHTS,)
 
     @property
     def photo_size(self) -> int:
-        """Side in pixels of a photo as the encoder of photos sees it."""
+        """Side in pixels of the frame in which the photo encoder sees a photo."""
         return self.photo_encoder.input_size if self.photo_encoder else self.input_size
 
     @property
@@ -95,14 +100,18 @@ class Manifest:
 
     @property
     def prototypes(self) -> int:
-        """One a class for a network that has them, else 0."""
+        """Number of prototypes: one per class, or 0 for a network without prototypes."""
         pose = self.pose.numbers if self.pose else 0
         return self.embedding_size - self.projection_size - pose
 
     def posterior(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What embeddings say of the class, `(..., d)` to `(..., classes)` that sum to 1.
+        """The class posterior that is stored in embeddings. The encoder must have prototypes.
 
-        The encoder has to have prototypes.
+        Args:
+            embeddings: `(..., d)`.
+
+        Returns:
+            `(..., classes)`, sums to 1 along the last axis.
         """
         end = self.projection_size + self.prototypes
         shares = embeddings[..., self.projection_size : end].astype(float) ** 2
@@ -111,13 +120,14 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path, *, older: bool = False) -> "Manifest":
-        """Parses a manifest.
+        """Reads and validates a manifest.
 
         Args:
-            older: read one of the format before, too.
+            path: of the manifest.
+            older: also accept the previous format.
 
         Raises:
-            CheckpointError: missing, damaged, or of another format.
+            CheckpointError: the file is missing, damaged or of another format.
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
@@ -128,51 +138,48 @@ class Manifest:
             ) from error
         except (OSError, ValueError, RecursionError) as error:
             raise CheckpointError(f"{path} is damaged. {RESTORE}") from error
-        try:
-            if data["format"] == OLDER and not older:
-                raise CheckpointError(_convert(path.parent, bool(data["photos"])))
-            if data["format"] not in (FORMAT, OLDER):
-                raise CheckpointError(
-                    f"{path} has format {data['format']}; this version reads format {FORMAT}. "
-                    "Export the run again, or update SketchZoo."
-                )
-            check_types(data)
-            index = data.pop("index")
-            photos = [photo(**each) for each in data.pop("photos")]
-            other = data.pop("photo_encoder", None)
-            calibration = data.pop("calibration", None)
-            pose = data.pop("pose", None)
-            return cls(
-                **data,
-                index=record(IndexInfo, index) if index else None,
-                photos=photos,
-                photo_encoder=record(PhotoEncoderInfo, other) if other else None,
-                calibration=record(Calibration, calibration) if calibration else None,
-                pose=record(PoseInfo, pose) if pose else None,
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if not isinstance(data, dict) or "format" not in data:
+            raise CheckpointError(f"{path} is not a manifest of a checkpoint. {RESTORE}")
+        if data["format"] == OLDER and not older:
+            raise CheckpointError(_convert(path.parent, bool(data.get("photos"))))
+        if data["format"] not in (FORMAT, OLDER):
             raise CheckpointError(
-                f"{path} lacks a field or has one too many, or one that cannot be: {error}. "
+                f"{path} has format {data['format']}; this version reads format {FORMAT}. "
+                "Export the run again, or update SketchZoo."
+            )
+        try:
+            # A file has to have these fields; the defaults of `Manifest` are for new manifests.
+            return _parser().validate_python({"preprocessing": None, "photos": None, **data})
+        except ValidationError as error:
+            wrong = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            name = ".".join(map(str, wrong["loc"]))
+            raise CheckpointError(
+                f"{path} has a missing, unknown or invalid field: {name} ({wrong['msg']}). "
                 f"{RESTORE}"
             ) from error
 
     def save(self, folder: Path) -> None:
         """Writes the manifest under a temporary name, then replaces an older one."""
-        # Without an indent it is written ten times as fast, which counts for a million photos.
-        indent = 1 if len(self.photos) < READABLE else None
+        # Without an indent it is written ten times as fast, which matters for a million photos.
+        indent = 1 if len(self.photos) < INDENTED_UP_TO else None
         with replacing(folder / MANIFEST) as unfinished:
             unfinished.write_text(json.dumps(asdict(self), indent=indent) + "\n", encoding="utf-8")
 
     def with_index(self, folder: Path, index: IndexInfo, photos: Sequence[Photo]) -> "Manifest":
-        """The manifest of `folder`, which holds the same networks, an index and a map."""
+        """The manifest of `folder`, which holds the same networks and also an index and a map."""
         kept = CHECKPOINT_FILES & self.sha256.keys()
         hashes = {name: self.sha256[name] for name in sorted(kept) if (folder / name).is_file()}
         hashes |= {name: sha256(folder / name) for name in index.files}
         return replace(self, index=index, photos=list(photos), sha256=hashes)
 
 
+@cache
+def _parser() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)
+
+
 def _convert(folder: Path, has_photos: bool) -> str:
-    """What to do about a folder of the format before."""
+    """Tells how to convert a folder of the previous format."""
     if has_photos:
         return (
             f"{folder} was made by an older version. Make it again: "

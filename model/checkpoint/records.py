@@ -1,99 +1,114 @@
-"""The records inside a manifest: photos, index, encoder of photos, pose, calibration."""
+"""The records inside a manifest, and the values that their fields allow.
 
+The annotations are checked by pydantic when a manifest is read (see `model.checkpoint.manifest`).
+Creating a record in Python checks nothing.
+"""
+
+import sys
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AllowInfNan, Field, Strict, with_config
 
 from model.checkpoint.files import EMBEDDINGS, GALLERY_FILES, LAYOUT
 
-Metric = Literal["angular", "euclidean"]
+MAX_SIZE = 16_384
+"""Upper limit for numbers in an embedding and for pixels of a frame's side; networks use less."""
 
+Flag = Annotated[bool, Strict()]
+Text = Annotated[str, Strict()]
+SharedText = Annotated[str, Strict(), AfterValidator(sys.intern)]
+"""Text that many photos have in common. It is stored once, which saves a third of the memory."""
+
+Count = Annotated[int, Strict(), Field(ge=0)]
+Size = Annotated[int, Strict(), Field(ge=1, le=MAX_SIZE)]
+Number = Annotated[float, Strict(), AllowInfNan(False)]
+Positive = Annotated[Number, Field(gt=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+
+Metric = Literal["angular", "euclidean"]
 EngineName = Literal["exact", "annoy", "milvus"]
 
-LARGEST = 16_384
-"""Numbers in an embedding, and pixels of a frame's side: more than any network here has."""
 
-
+@with_config(extra="forbid")
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A photo of the gallery. What is not known of it is empty.
+    """A photo of the gallery. Unknown fields are empty.
 
     Attributes:
-        page: the address of the page on the web that it comes from.
+        path: absolute path of the file.
+        label: what the photo shows.
+        credit: who made it.
+        licence: its licence.
+        page: URL of the web page that it comes from.
     """
 
-    path: str
-    label: str
-    credit: str = ""
-    licence: str = ""
-    page: str = ""
+    path: Text
+    label: SharedText
+    credit: SharedText = ""
+    licence: SharedText = ""
+    page: Text = ""
 
 
 def photo_id(photo: Photo) -> str:
-    """16 letters and digits that stand for a photo in any version of a gallery, by its path."""
+    """16 hexadecimal digits, derived from the path, that identify a photo in every version."""
     return blake2b(photo.path.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class IndexInfo:
     """How an index was built.
 
     Attributes:
-        metric: between embeddings.
-        engine: which one of `model.search.engines` searches.
-        trees: of Annoy; 0 for other engines.
-        search_k: nodes that Annoy looks at for 12 photos, and Milvus's `ef`; 0 for exact search.
-        recall: share of the 12 nearest photos that was found with it, on a sample of queries.
-        photos: how many there are.
-        photos_key: tells whether the photos have changed since.
+        metric: distance between embeddings.
+        engine: which engine of `model.search.engines` searches.
+        trees: number of Annoy's trees; 0 for other engines.
+        search_k: nodes that Annoy visits for 12 photos, or Milvus's `ef`; 0 for exact search.
+        recall: share of the 12 nearest photos that the index finds, on a sample of queries.
+        photos: number of photos.
+        photos_key: changes when the photos do.
     """
 
     metric: Metric
     engine: EngineName
-    trees: int
-    search_k: int
-    recall: float
-    photos: int
-    photos_key: str
-
-    def __post_init__(self) -> None:
-        if min(self.trees, self.search_k, self.photos) < 0:
-            raise ValueError("an index has no negative numbers")
-        if not 0 <= self.recall <= 1:
-            raise ValueError("recall is from 0 to 1")
+    trees: Count
+    search_k: Count
+    recall: Share
+    photos: Count
+    photos_key: Text
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Those whose sha256 is in the manifest."""
+        """The files whose SHA-256 is in the manifest."""
         return GALLERY_FILES if self.engine == "annoy" else (EMBEDDINGS, LAYOUT)
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class PhotoEncoderInfo:
-    """A network that embeds photos, into the space of the shared one, while they are indexed."""
+    """A second network that embeds photos into the same space, while they are indexed."""
 
-    backbone: str
-    input_size: int
-    standardise: bool = False
+    backbone: Text
+    input_size: Size
+    standardise: Flag = False
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class PoseInfo:
-    """The part of an embedding that tells the layout; see `model.encoder.head.PoseHead`.
+    """The part of an embedding that describes the layout; see `model.encoder.head.PoseHead`.
 
     Attributes:
-        cells: cells a side.
-        size: numbers of each cell.
-        weight: what a cosine of this part counts beside that of the other part.
+        cells: cells per side.
+        size: numbers per cell.
+        weight: weight of this part's cosine relative to the rest of the embedding.
     """
 
-    cells: int
-    size: int
-    weight: float
-
-    def __post_init__(self) -> None:
-        if not (1 <= self.cells <= 16 and 1 <= self.size <= LARGEST and self.weight > 0):
-            raise ValueError("a pose has 1 to 16 cells a side, some numbers a cell, and a weight")
+    cells: Annotated[int, Strict(), Field(ge=1, le=16)]
+    size: Size
+    weight: Positive
 
     @property
     def numbers(self) -> int:
@@ -101,23 +116,18 @@ class PoseInfo:
         return self.size * self.cells**2
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class Calibration:
-    """What held-out sketches have shown of an encoder's guesses.
+    """How far the encoder's guesses can be trusted, measured on held-out sketches.
 
     Attributes:
-        temperature: divides the logarithms of the class posterior, so that a guess of 70 % is
-            right in 70 % of the cases (Guo et al. 2017).
-        error: the expected calibration error that is left, on sketches that it was not fitted to.
-        least_similarity: of the nearest photo; below it, nothing in a gallery is like a drawing.
+        temperature: divides the logarithms of the class posterior, so that guesses with a
+            confidence of 70 % are right in 70 % of the cases (Guo et al. 2017).
+        error: expected calibration error, on sketches that the temperature was not fitted to.
+        least_similarity: below this similarity of the nearest photo, nothing resembles a drawing.
     """
 
-    temperature: float
-    error: float
-    least_similarity: float
-
-    def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise ValueError("a temperature is above 0")
-        if not 0 <= self.error <= 1:
-            raise ValueError("a calibration error is from 0 to 1")
+    temperature: Positive
+    error: Share
+    least_similarity: Number

@@ -1,4 +1,4 @@
-"""What an encoder takes pictures for: the part of their embeddings that tells of classes."""
+"""Classes of photos, from the class posterior that is part of their embeddings."""
 
 from collections.abc import Sequence
 
@@ -10,28 +10,28 @@ from model.checkpoint.records import Photo
 from model.encoder.encoder import Embeddings
 
 CHUNK = 65_536
-"""Embeddings that are looked at together."""
+"""Embeddings that are processed at a time."""
 
-SURE = 0.9
-"""Share of the posterior from which a photo counts as one of a class.
+MIN_PROBABILITY = 0.9
+"""Posterior probability from which a photo is assigned to a class.
 
-Of held-out photos of the 55 classes, 73 % are taken for their own class with it, and 1.5 % for
-another one. With the likeliest class at any share it is 88 % and 12 %.
+With it, 73 % of held-out photos of the 55 classes are assigned to their own class, and 1.5 % to
+another one. If every photo were assigned to its likeliest class, it would be 88 % and 12 %.
 """
 
 
 def classes_of(
     photos: Sequence[Photo], embeddings: Embeddings, manifest: Manifest
 ) -> NDArray[np.int16]:
-    """The class that each photo shows, by its label or else as the encoder sees it.
+    """The class of each photo: by its label, or else by the encoder's class posterior.
 
     Args:
-        photos: a gallery.
-        embeddings: theirs, `(n, d)`, which may be a memory map.
-        manifest: of the encoder.
+        photos: the photos of a gallery.
+        embeddings: their embeddings, `(n, d)`; a memory map is accepted.
+        manifest: the manifest of the encoder.
 
     Returns:
-        `(n,)` places in `manifest.classes`; -1 where a photo shows none of them for sure.
+        `(n,)` indices into `manifest.classes`; -1 if the class is uncertain.
     """
     numbers = np.full(len(photos), -1, np.int16)
     if not manifest.prototypes:
@@ -39,8 +39,10 @@ def classes_of(
     for start in range(0, len(photos), CHUNK):
         shares = manifest.posterior(embeddings[start : start + CHUNK])
         likeliest = shares.argmax(axis=1)
-        numbers[start : start + CHUNK] = np.where(shares.max(axis=1) >= SURE, likeliest, -1)
+        numbers[start : start + CHUNK] = np.where(
+            shares.max(axis=1) >= MIN_PROBABILITY, likeliest, -1
+        )
     named = {name.replace("_", " "): number for number, name in enumerate(manifest.classes)}
-    for place, photo in enumerate(photos):
-        numbers[place] = named.get(photo.label, numbers[place])
+    for row, photo in enumerate(photos):
+        numbers[row] = named.get(photo.label, numbers[row])
     return numbers

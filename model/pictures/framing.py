@@ -1,8 +1,8 @@
-"""From a picture to the frame that the encoder sees: for training, indexing and the app.
+"""Turns a picture into the frame that the encoder sees. Training, indexing and the app use this.
 
-A person draws small in a corner or fills the page, with a thin mouse line or a thick finger
-line. `frame_sketch` takes most of that away: dark lines on white paper, cropped to the ink, and
-no line thinner than about a pixel at the encoder's input size.
+People draw in a small corner or fill the page, with a thin mouse or a thick finger. `frame_sketch`
+removes most of these differences: it gives dark lines on white paper, cropped to the ink, and at
+least about a pixel wide at the encoder's input size.
 """
 
 import math
@@ -19,38 +19,42 @@ from model.pictures.paper import find_ink, is_photographed, paper_tone
 Pixels = NDArray[np.uint8]
 
 MARGIN = 0.08
-"""White border around the ink, as a share of the longer side of the ink."""
+"""White border around the ink, relative to the longer side of the ink."""
 
 MIN_LINE = 1.5
-"""Width in pixels, at the encoder's input size, below which lines are thickened."""
+"""Width in pixels, at the encoder's input size, to which thinner lines are thickened."""
 
 MEAN = (0.485, 0.456, 0.406)
 
 STD = (0.229, 0.224, 0.225)
+"""Mean and standard deviation of ImageNet's red, green and blue, from 0 to 1."""
 
 PREPROCESSING = {"margin": MARGIN, "min_line": MIN_LINE, "mean": list(MEAN), "std": list(STD)}
-"""What a checkpoint depends on; saved in its manifest and compared when it is opened."""
+"""What a checkpoint depends on. It is saved in the manifest and compared when it is opened."""
 
 _INK = 80
-"""Stretched darkness, 0 to 255, from which a pixel counts as ink."""
+"""Scaled darkness, from 0 to 255, above which a pixel counts as ink."""
 
 _SMALLEST_DRAWING = 8
-"""Pixels. A dot is framed as if it were this large, or it would fill the frame."""
+"""Pixels. Smaller drawings are framed as if they were this large; a dot must not fill the frame."""
 
 
 def frame_sketch(image: Image.Image, size: int, *, allow_empty: bool = False) -> Pixels:
-    """A drawing as the encoder sees it: grey, `(size, size)`, ink 0 on paper 255.
+    """Turns a drawing into the frame that the encoder sees.
 
-    Light lines on a dark ground are inverted, the drawing is cropped to its ink, padded to a
-    square with a margin, its tones are stretched, and hair lines are thickened to `MIN_LINE`.
+    Light lines on a dark ground are inverted. The drawing is cropped to its ink, padded to a square
+    with a margin, and scaled. Its tones are stretched, and thin lines are thickened to `MIN_LINE`.
 
     Args:
-        image: any size and mode; transparent means paper.
-        size: side of the result in pixels.
-        allow_empty: return blank paper for a drawing without ink instead of raising.
+        image: a drawing of any size and mode; transparent parts are paper.
+        size: side of the frame in pixels.
+        allow_empty: whether a drawing without ink gives blank paper instead of an error.
+
+    Returns:
+        Grey, `(size, size)`: 0 for ink, 255 for paper.
 
     Raises:
-        EmptySketchError: the drawing is one even tone.
+        EmptySketchError: the drawing has no ink.
         ImageError: the drawing is too large or too small.
     """
     try:
@@ -62,11 +66,14 @@ def frame_sketch(image: Image.Image, size: int, *, allow_empty: bool = False) ->
 
 
 def frame_ink(ink: Image.Image, size: int) -> Pixels:
-    """What `frame_sketch` makes of a drawing whose ink is known.
+    """The frame of a drawing whose ink is known; see `frame_sketch`.
 
     Args:
-        ink: from `find_ink` or `model.pictures.strokes.render_ink`.
-        size: side of the result in pixels.
+        ink: from `model.pictures.paper.find_ink` or `model.pictures.strokes.render_ink`.
+        size: side of the frame in pixels.
+
+    Returns:
+        Grey, `(size, size)`: 0 for ink, 255 for paper.
 
     Raises:
         EmptySketchError: there is no ink.
@@ -76,9 +83,9 @@ def frame_ink(ink: Image.Image, size: int) -> Pixels:
 
 
 def frame_box(ink: Image.Image) -> tuple[float, float, float]:
-    """Where on a drawing the frame of `frame_ink` lies: left, top and side in pixels.
+    """The part of a drawing that `frame_ink` shows: left, top and side in pixels.
 
-    The frame may reach beyond the drawing.
+    It may extend beyond the drawing.
 
     Raises:
         EmptySketchError: there is no ink.
@@ -89,10 +96,17 @@ def frame_box(ink: Image.Image) -> tuple[float, float, float]:
 
 
 def frame_photo(image: Image.Image, size: int) -> Pixels:
-    """A photo as the encoder sees it: RGB, `(size, size, 3)`, 0 to 255.
+    """Turns a photo into the frame that the encoder sees.
 
-    The whole photo is squeezed to a square, as the Sketchy Database does, so that no part of an
+    The whole photo is squeezed into a square, as in the Sketchy Database, so that no part of an
     animal is cut off.
+
+    Args:
+        image: a photo of any size and mode.
+        size: side of the frame in pixels.
+
+    Returns:
+        RGB, `(size, size, 3)`, from 0 to 255.
 
     Raises:
         ImageError: the photo is too large or too small.
@@ -103,14 +117,14 @@ def frame_photo(image: Image.Image, size: int) -> Pixels:
 
 
 def _find_box(ink: Image.Image) -> tuple[Image.Image, tuple[int, int, int, int]]:
-    """The ink, and left, top, right, bottom of its pixels.
+    """The ink, with light on dark inverted, and its left, top, right and bottom in pixels.
 
     Raises:
-        EmptySketchError: there is none.
+        EmptySketchError: there is no ink.
     """
     tones = np.asarray(ink)
     if paper_tone(tones) > 127 and not is_photographed(tones):
-        # Strokes may have made a dark ground, out of which lines were wiped.
+        # Strokes can fill the page, and the eraser can then draw light lines.
         ink, tones = ImageOps.invert(ink), 255 - tones
     box = _ink_box(tones)
     if box is None:
@@ -119,7 +133,7 @@ def _find_box(ink: Image.Image) -> tuple[Image.Image, tuple[int, int, int, int]]
 
 
 def _ink_box(ink: Pixels) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of the pixels that hold ink; None for a blank page."""
+    """Left, top, right and bottom of the pixels with ink; None for a blank page."""
     columns = np.flatnonzero(ink.max(axis=0) > _INK)
     rows = np.flatnonzero(ink.max(axis=1) > _INK)
     if not len(columns):
@@ -128,26 +142,26 @@ def _ink_box(ink: Pixels) -> tuple[int, int, int, int] | None:
 
 
 def _fit(ink: Image.Image, box: tuple[int, int, int, int], size: int) -> Pixels:
-    """Crops to a square around `box` and scales it to `size`, keeping lines visible."""
+    """Crops to a square around `box` and scales it to `size`. Thin lines stay visible."""
     drawing = ink.crop(box)
     longest: float = max(*drawing.size, _SMALLEST_DRAWING)
-    most = 2 * size / (1 + 2 * MARGIN)
-    if longest > most:
-        width, height = (max(1, round(length * most / longest)) for length in drawing.size)
+    limit = 2 * size / (1 + 2 * MARGIN)
+    if longest > limit:
+        width, height = (max(1, round(length * limit / longest)) for length in drawing.size)
         drawing = drawing.resize((width, height), Image.Resampling.BOX)
-        longest = most
+        longest = limit
     working = round(longest * (1 + 2 * MARGIN))
     left, top = (working - drawing.width) // 2, (working - drawing.height) // 2
     lines = np.zeros((working, working), np.uint8)
     lines[top : top + drawing.height, left : left + drawing.width] = _stretch(drawing)
-    grown = MIN_LINE * working / size - _line_width(lines)
-    for _ in range(round(grown / 2)):
+    missing = MIN_LINE * working / size - _line_width(lines)
+    for _ in range(round(missing / 2)):
         lines = _thicken(lines)
     return _stretch(Image.fromarray(lines).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _thicken(ink: Pixels) -> Pixels:
-    """The darkest ink among each pixel and its eight neighbours."""
+    """The deepest ink among each pixel and its eight neighbours."""
     for before, after in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         thick = ink.copy()
         np.maximum(thick[after], ink[before], out=thick[after])
@@ -157,7 +171,7 @@ def _thicken(ink: Pixels) -> Pixels:
 
 
 def _stretch(ink: Image.Image) -> Pixels:
-    """Tones scaled so that the darkest ink is 255 again after shrinking has paled it."""
+    """Scales tones so that the deepest ink is 255 again after shrinking."""
     tones = np.asarray(ink)
     deepest = max(int(tones.max()), 1)
     return tones if deepest == 255 else _stretched(deepest).take(tones)
@@ -165,15 +179,15 @@ def _stretch(ink: Image.Image) -> Pixels:
 
 @cache
 def _stretched(deepest: int) -> Pixels:
-    """What each tone becomes when this one becomes 255."""
+    """A table that scales tones so that this one becomes 255."""
     return np.array([min(255, round(tone * 255 / deepest)) for tone in range(256)], np.uint8)
 
 
 def _line_width(ink: Pixels) -> float:
-    """Mean width of the lines in pixels: area over length, the length by Crofton's formula.
+    """Mean width of the lines in pixels: their area divided by their length.
 
-    A curve of length l crosses the grid's rows and columns 4l/pi times on average; an outline
-    has two sides.
+    The length comes from Crofton's formula: a curve of length l crosses the rows and columns of the
+    pixel grid 4l/pi times on average. Every line has two sides.
     """
     mask = ink > _INK
     down, across = mask[1:] != mask[:-1], mask[:, 1:] != mask[:, :-1]

@@ -1,11 +1,11 @@
-"""Search for the nearest embeddings, at any size, behind one small interface.
+"""Chooses, builds and opens a search engine. All engines have the interface of `protocol.Engine`.
 
-    exact    every embedding is compared, by numpy: up to some ten thousand photos
-    annoy    trees of random splits (https://github.com/spotify/annoy): up to a few millions
-    milvus   a database, in a file or on a cluster: past one machine (see `model.search.milvus`)
+    exact    compares every embedding: up to some ten thousand photos (`exact`)
+    annoy    trees of random splits: up to a few million photos (`annoy_trees`)
+    milvus   a database, in a file or on a cluster: beyond one machine (`milvus`)
 
-A gallery folder holds `embeddings.npy`, `(n, d)` in float32, whichever engine searches it. Photos
-are known by their number, the row of that matrix, and labels by theirs (see `number_labels`).
+With every engine, a gallery folder holds `embeddings.npy`, `(n, d)` in float32. The number of a
+photo is its row in this matrix. The number of a label comes from `labels.number_labels`.
 """
 
 from pathlib import Path
@@ -18,32 +18,31 @@ from model.checkpoint.records import EngineName, Metric
 from model.errors import CheckpointError
 from model.search.annoy_trees import EXACT_UP_TO, Annoy, build_annoy
 from model.search.exact import Exact
-from model.search.labels import number_labels
 from model.search.protocol import Effort, Engine
 
 
 def choose_engine(count: int) -> EngineName:
-    """The engine for this many photos, where a person has not named one."""
+    """The default engine for so many photos."""
     return "exact" if count <= EXACT_UP_TO else "annoy"
 
 
 def build_index(
     folder: Path, engine: EngineName, labels: NDArray[np.int32], metric: Metric
 ) -> Effort:
-    """Makes the index of a gallery folder, whose `embeddings.npy` is there already.
+    """Builds the index of a gallery folder that already holds `embeddings.npy`.
 
     Args:
-        folder: of the gallery.
-        engine: which one.
-        labels: `(n,)`, from `number_labels`.
-        metric: between embeddings.
+        folder: the gallery folder.
+        engine: which engine will search.
+        labels: label numbers of the photos, `(n,)`, from `number_labels`.
+        metric: distance between embeddings.
 
     Raises:
-        GalleryError: Milvus is not installed, or does not answer.
+        GalleryError: Milvus is not installed or does not answer.
         OSError: the index cannot be written.
     """
     if engine == "exact":
-        return Effort(0, 0, 1.0)
+        return Effort(trees=0, search_k=0, recall=1.0)
     if engine == "annoy":
         return build_annoy(folder, metric)
     from model.search.milvus import build_milvus
@@ -54,10 +53,11 @@ def build_index(
 def open_engine(
     folder: Path, engine: EngineName, labels: NDArray[np.int32], metric: Metric, search_k: int
 ) -> Engine:
-    """Opens an index that `build_index` has made, without any manifest.
+    """Opens an index from `build_index`, without a manifest.
 
     Raises:
         CheckpointError: a file is missing or damaged.
+        GalleryError: Milvus is not installed or does not answer.
     """
     if engine == "milvus":
         from model.search.milvus import Milvus
@@ -67,15 +67,20 @@ def open_engine(
     return Annoy(folder, exact, search_k) if engine == "annoy" else exact
 
 
-def open_index(folder: Path, manifest: Manifest) -> Engine:
+def open_index(folder: Path, manifest: Manifest, labels: NDArray[np.int32]) -> Engine:
     """Opens the index of a gallery folder.
 
+    Args:
+        folder: the gallery folder.
+        manifest: its manifest, which has an index.
+        labels: label numbers of the photos, `(n,)`, from `number_labels`.
+
     Raises:
-        CheckpointError: a file is missing, or is not what the manifest describes.
+        CheckpointError: a file is missing, or does not match the manifest.
+        GalleryError: Milvus is not installed or does not answer.
     """
     info = manifest.index
     assert info is not None
-    _, labels = number_labels([photo.label for photo in manifest.photos])
     engine = open_engine(folder, info.engine, labels, manifest.metric, info.search_k)
     if (count := engine.count()) != info.photos:
         engine.close()

@@ -1,4 +1,4 @@
-"""Exact search: every embedding is compared, by numpy."""
+"""Exact search: compares the query with every embedding, in numpy."""
 
 from pathlib import Path
 
@@ -11,20 +11,30 @@ from model.encoder.encoder import Embeddings
 from model.errors import CheckpointError
 from model.search.labels import PhotosByLabel
 from model.search.protocol import Distances, Numbers
-from model.search.recall import SPARE
+from model.search.recall import EXTRA
 
-FEW = 0.1
-"""Share of all photos from which reading all is cheaper than picking some."""
+FULL_SCAN_FROM = 0.1
+"""Share of all photos from which scanning all of them is faster than selecting some."""
 
 MAPPED_FROM = 1 << 26
-"""Bytes from which a matrix stays in its file."""
+"""Bytes from which embeddings are memory-mapped instead of read."""
 
 
 class Exact:
-    """Compares every embedding, or every one with the right label."""
+    """Compares the query with every embedding, or with those that have the right labels.
+
+    Args:
+        folder: the gallery folder.
+        labels: label numbers of the photos, `(n,)`, from `number_labels`.
+        metric: distance between embeddings.
+
+    Raises:
+        CheckpointError: the embeddings are missing or damaged.
+    """
 
     def __init__(self, folder: Path, labels: NDArray[np.int32], metric: Metric) -> None:
-        self.matrix, self.metric, self.rows = read_embeddings(folder), metric, PhotosByLabel(labels)
+        self.matrix, self.metric = read_embeddings(folder), metric
+        self.photos_by_label = PhotosByLabel(labels)
         # |x - q|^2 is |q|^2 - 2 (x.q - |x|^2 / 2), and |x| is 1 on the unit sphere.
         self._halves: NDArray[np.float32] = np.zeros(0, np.float32)
         if metric == "euclidean":
@@ -33,15 +43,16 @@ class Exact:
     def search(
         self, vector: Embeddings, k: int, labels: NDArray[np.int32] | None = None
     ) -> tuple[Numbers, Distances]:
-        rows = slice(None) if labels is None else self.rows.of(labels)
-        if isinstance(rows, slice) or len(rows) > FEW * self.count():
+        rows = slice(None) if labels is None else self.photos_by_label.of(labels)
+        if isinstance(rows, slice) or len(rows) > FULL_SCAN_FROM * self.count():
             scores = self._scores(vector, slice(None))[rows]
         else:
             scores = self._scores(vector, rows)
-        most = k + SPARE
-        best = (
-            np.argpartition(-scores, most)[:most] if most < len(scores) else np.arange(len(scores))
-        )
+        candidates = k + EXTRA
+        if candidates < len(scores):
+            best = np.argpartition(-scores, candidates)[:candidates]
+        else:
+            best = np.arange(len(scores))
         numbers = best if isinstance(rows, slice) else rows[best]
         distances = np.linalg.norm(self.matrix[numbers] - vector, axis=1)
         order = np.argsort(distances, kind="stable")[:k]
@@ -57,8 +68,8 @@ class Exact:
         pass
 
     def _scores(self, vector: Embeddings, rows: Numbers | slice) -> NDArray[np.float32]:
-        """Larger for nearer ones, `(m,)`."""
-        # On one thread, since many people search at once; memory is what takes the time.
+        """Scores that are larger for nearer photos, `(m,)`."""
+        # einsum uses one thread: many people search at once, and memory is the bottleneck.
         scores: NDArray[np.float32] = np.einsum(
             "nd,d->n", self.matrix[rows], np.asarray(vector, np.float32)
         )
@@ -68,21 +79,23 @@ class Exact:
 
 
 def read_embeddings(folder: Path) -> Embeddings:
-    """The matrix of a gallery folder, `(n, d)`.
+    """The embeddings of a gallery folder, `(n, d)`.
 
-    A small one is read, so that nothing can happen to it; a large one stays in its file.
+    Large files are memory-mapped. Small ones are read, so that later changes to them do no harm.
 
     Raises:
         CheckpointError: the file is missing or damaged.
     """
     path = folder / EMBEDDINGS
     try:
-        mapped = path.stat().st_size > MAPPED_FROM
-        matrix = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        is_large = path.stat().st_size > MAPPED_FROM
+        matrix = np.load(path, mmap_mode="r" if is_large else None, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise CheckpointError(
             f"{path} is missing or damaged. Delete {folder} and start again to build it anew."
         ) from error
     if matrix.ndim != 2 or matrix.dtype != np.float32:
-        raise CheckpointError(f"{path} is no matrix of float32. Delete {folder} and start again.")
+        raise CheckpointError(
+            f"{path} is not a matrix of float32. Delete {folder} and start again to build it anew."
+        )
     return np.asarray(matrix)

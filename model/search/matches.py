@@ -1,26 +1,25 @@
-"""What a search finds."""
+"""The results of a search."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Match:
-    """A photo that was found.
+    """A photo that a search has found.
 
     Attributes:
         photo: path of the photo.
-        label: what it shows.
-        distance: Euclidean, between embeddings. On the unit sphere, where most encoders put
-            them, it is 0 (same) to 2 (opposite): sqrt(2 - 2 * dot product).
-        similarity: 1 for the same. On the unit sphere the dot product, -1 to 1, else
-            1 / (1 + distance).
-        credit: who made it; empty where unknown.
-        licence: its terms; empty where unknown.
-        rank: 1 for the nearest.
-        number: its place in the manifest, from 0.
-        page: the address of the page that it comes from; empty where unknown.
-        animal: the class that it shows, by its label or as the encoder sees it; empty where it is
-            none for sure.
+        label: what the photo shows.
+        distance: Euclidean distance between the embeddings. On the unit sphere, where most
+            encoders put them, it is sqrt(2 - 2 * dot product): from 0 (same) to 2 (opposite).
+        similarity: 1 for the same embedding. On the unit sphere it is the dot product, from -1 to
+            1; otherwise 1 / (1 + distance).
+        credit: who made the photo; empty if unknown.
+        licence: licence of the photo; empty if unknown.
+        rank: 1 for the nearest photo.
+        number: index of the photo in the manifest, from 0.
+        page: URL of the web page that the photo comes from; empty if unknown.
+        animal: class of the photo, by its label or by the encoder; empty if uncertain.
     """
 
     photo: str
@@ -37,7 +36,13 @@ class Match:
 
 @dataclass(frozen=True)
 class Guess:
-    """A class that a drawing may show, how sure the encoder is, 0 to 1, and photos of it."""
+    """A class that a drawing may show.
+
+    Attributes:
+        label: the class.
+        share: its calibrated probability, from 0 to 1.
+        photos: number of photos of this class in the gallery.
+    """
 
     label: str
     share: float

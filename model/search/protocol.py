@@ -1,4 +1,4 @@
-"""What every search engine can do."""
+"""The interface of every search engine."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from model.encoder.encoder import Embeddings
 
 Numbers = NDArray[np.int64]
-
 Distances = NDArray[np.float32]
+
+NEAREST = 12
+"""Photos that a search returns by default. Recall is measured on as many."""
 
 
 class Engine(Protocol):
@@ -19,31 +21,31 @@ class Engine(Protocol):
     def search(
         self, vector: Embeddings, k: int, labels: NDArray[np.int32] | None = None
     ) -> tuple[Numbers, Distances]:
-        """The nearest photos.
+        """Finds the nearest photos.
 
         Args:
-            vector: `(d,)`; of length 1 where the metric is angular.
-            k: how many, at least 1.
-            labels: numbers of the labels to search among, each once; None for all.
+            vector: the query, `(d,)`; of length 1 if the metric is angular.
+            k: how many photos, at least 1.
+            labels: numbers of the labels to search among, without duplicates; None for all.
 
         Returns:
-            Numbers and Euclidean distances, both `(m,)`, nearest first; m is k, or as many as
-            there are with these labels.
+            Numbers and Euclidean distances, both `(m,)`, nearest first; m is the smaller of k and
+            the number of photos with these labels.
         """
 
     def vector(self, number: int) -> Embeddings:
         """The embedding of a photo, `(d,)`."""
 
     def count(self) -> int:
-        """How many photos there are."""
+        """Number of photos in the index."""
 
     def close(self) -> None:
-        """Lets go of files and connections; the index is not used after that."""
+        """Releases files and connections. The index cannot be used afterwards."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """What was chosen while an index was built; see `IndexInfo`."""
+    """How much work an index needs per query; see `model.checkpoint.records.IndexInfo`."""
 
     trees: int
     search_k: int
