@@ -1,4 +1,4 @@
-"""The encoder and the search: all that the app loads, and what training exports."""
+"""The encoder and the search: everything that the app loads, and that training exports."""
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.records import Photo

@@ -1,13 +1,20 @@
-"""Builds galleries: photos that can be searched.
+"""Builds galleries. A gallery is a searchable collection of photos.
 
-A gallery folder holds versions of a gallery (see `model.checkpoint.versions`). A build writes a new
-version and then makes it the current one. Meanwhile the app serves the old version, until it has
-opened the new one. Embeddings of an older version, or of a build that was killed, are reused (see
+A gallery folder holds versions (see `model.checkpoint.versions`). A build writes a new version and
+then makes it the current one. The app serves the old version until it has opened the new one.
+
+A build takes these steps:
+
+    current   the last version, if its embeddings can be reused
+    embed     reads the photos and embeds new ones
+    write     writes embeddings, thumbnails, map, index and manifest
+
+Embeddings from the last version, or from a build that was interrupted, are reused (see
 `model.gallery.progress`).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,22 +33,22 @@ from model.gallery.current import (
 )
 from model.gallery.embed import embed_photos
 from model.gallery.progress import Progress, read_files
-from model.gallery.walk import SAME, UNUSABLE, LeftOut
+from model.gallery.walk import LeftOut
 from model.gallery.write import write_version
 
 
 @dataclass(frozen=True)
 class Built:
-    """A gallery that was built, and what that took; the first four count photos.
+    """The result of a build, compared with the last version.
 
     Attributes:
-        new: in the gallery, and not in its last version.
-        changed: in both, with another content.
-        kept: in both, with the same content.
-        removed: in its last version only.
-        embedded: how many had to be embedded.
-        duplicates: files that were left out, each with the one that has the same content.
-        unreadable: files that were left out, each with the reason.
+        checkpoint: the gallery.
+        new: photos that are not in the last version.
+        changed: photos in both, with different content.
+        kept: photos in both, with the same content.
+        removed: photos that are only in the last version.
+        embedded: photos that had to be embedded.
+        left_out: copies and unreadable files, with the reason.
     """
 
     checkpoint: Checkpoint
@@ -50,14 +57,7 @@ class Built:
     kept: int
     removed: int
     embedded: int
-    duplicates: list[tuple[str, str]]
-    unreadable: list[tuple[str, str]]
-
-    @property
-    def left_out(self) -> list[LeftOut]:
-        """Duplicates and unreadable files, for `model.gallery.walk.named`."""
-        same = [LeftOut(SAME, path, f" = {first}") for path, first in self.duplicates]
-        return same + [LeftOut(UNUSABLE, path, f": {why}") for path, why in self.unreadable]
+    left_out: list[LeftOut]
 
 
 def build_gallery(
@@ -68,25 +68,23 @@ def build_gallery(
     *,
     wait: bool = False,
 ) -> Built:
-    """Embeds photos and writes a gallery that finds them, or brings one up to date.
+    """Builds a gallery of photos, or brings it up to date.
 
-    A version of it is a checkpoint folder, with the networks. Files that have kept path, size and
-    time of change since the last version are not read, and no content is embedded twice. Photos
-    with the content of an earlier one are left out, as are those that cannot be read. The result
-    does not depend on what was there before.
+    Files whose path, size and modification time are those of the last version are not read, and no
+    content is embedded twice. Copies of an earlier photo and unreadable files are left out. The
+    result does not depend on the last version.
 
     Args:
         checkpoint: the encoder.
-        photos: what to index. A credit or a licence that is empty is taken from the photo's EXIF
-            data, if they tell.
-        folder: where the result goes. Photos below it are left out.
-        engine: what searches; by the number of photos if None.
-        wait: where another process builds the same gallery, wait for it.
+        photos: the photos to index. Empty credits and licences are taken from their EXIF data.
+        folder: the gallery folder. Photos below it are ignored.
+        engine: which engine searches; by default it depends on the number of photos.
+        wait: whether to wait if another process is building the same gallery.
 
     Raises:
-        GalleryError: none of the photos can be read, or the folder cannot be written, holds
-            something else, or is being built by another process; or Milvus is not installed, or
-            does not answer. The last version is untouched.
+        GalleryError: no photo can be read; the folder cannot be written, holds other files, or is
+            being built by another process; or Milvus is not installed or does not answer. The
+            last version remains unchanged.
     """
     folder = folder.resolve()
     chosen = without_gallery(photos, folder)
@@ -98,7 +96,7 @@ def build_gallery(
     except OSError as error:
         raise GalleryError(
             f"{folder} cannot be written: {error.strerror or error}. Free some space or name "
-            "another folder, and start again; photos that are done stay so."
+            "another folder, and start again. Finished photos are not embedded again."
         ) from error
 
 
@@ -107,32 +105,30 @@ def _build(
 ) -> Built:
     last = last_version(folder, checkpoint)
     key = photos_key(photos)
-    made = repr((READER, checkpoint.embedding_manifest())).encode()
-    progress = Progress(
-        folder, last if is_read_alike(last) else None, hashlib.sha256(made).hexdigest()
-    )
+    made_by = hashlib.sha256(repr((READER, checkpoint.embedding_manifest())).encode()).hexdigest()
+    progress = Progress(folder, last if last and is_read_alike(last) else None, made_by)
     found = embed_photos(photos, checkpoint, progress)
     if not found.files:
         progress.delete()
         raise GalleryError("None of the photos can be read, so there is nothing to index.")
-    kept = list(found.photos.values())
     before = last.manifest.photos if last else []
-    is_same = before == kept and not found.embedded
+    is_same = before == list(found.photos.values()) and not found.embedded
     if last and is_same and is_current(last, checkpoint, key, engine):
         built = last
     else:
         built = write_version(checkpoint, found, key, progress, folder, engine)
     progress.delete()
-    listed = read_files(last) if last else {}
-    old = {photo.path: listed[photo.path].digest for photo in before if photo.path in listed}
+    files = read_files(last) if last else {}
+    old = {photo.path: files[photo.path].digest for photo in before if photo.path in files}
     new = {photo.path: digest for digest, photo in found.photos.items()}
-    return Built(
-        built,
-        new=len(new.keys() - old.keys()),
-        changed=sum(old.get(path, digest) != digest for path, digest in new.items()),
-        kept=sum(old.get(path) == digest for path, digest in new.items()),
-        removed=len(old.keys() - new.keys()),
-        embedded=found.embedded,
-        duplicates=found.duplicates,
-        unreadable=found.unreadable,
+    return Built(built, *_compare(old, new), found.embedded, found.left_out)
+
+
+def _compare(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[int, int, int, int]:
+    """Counts new, changed, kept and removed photos, given the digests by path."""
+    return (
+        len(new.keys() - old.keys()),
+        sum(old.get(path, digest) != digest for path, digest in new.items()),
+        sum(old.get(path) == digest for path, digest in new.items()),
+        len(old.keys() - new.keys()),
     )

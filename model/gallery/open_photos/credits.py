@@ -1,4 +1,4 @@
-"""Credits of photos that were fetched: a table for programs, and a page for people."""
+"""Credits of downloaded photos: a table for programs, and a page for people."""
 
 import csv
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ COLUMNS = ("file", "label", "credit", "licence", "page", "id", "title", "creator
 
 @dataclass(frozen=True)
 class Kept:
-    """A photo that is kept. `file` is its path below the folder."""
+    """A photo that is kept. `file` is its path in the folder of photos."""
 
     id: str
     animal: str
@@ -22,7 +22,7 @@ class Kept:
     page: str
 
     def line(self) -> str:
-        """Its credit in one line, as the licences ask for it."""
+        """The credit in one line, as the licences require it."""
         title = f"“{self.title}” by " if self.title else ""
         return f"{title}{self.creator or 'an unnamed maker'}"
 
@@ -41,7 +41,7 @@ def write_table(path: Path, kept: Sequence[Kept]) -> None:
 
 
 def credits_page(kept: Sequence[Kept]) -> str:
-    """The credits for people, in Markdown."""
+    """The credits as a page in Markdown."""
     lines = ["# Credits", "", "The photos are unchanged, as the services hand them out.", ""]
     animal = ""
     for photo in kept:
@@ -56,7 +56,7 @@ def credits_page(kept: Sequence[Kept]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text without what Markdown or HTML would make of it."""
+    """Escapes the special characters of Markdown and HTML."""
     for sign in "\\`*_[]<>":
         text = text.replace(sign, f"\\{sign}")
     return text

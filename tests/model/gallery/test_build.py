@@ -17,6 +17,7 @@ from model.gallery.build import Built, build_gallery
 from model.gallery.current import gallery_is_current
 from model.gallery.photos import photos_in
 from model.gallery.progress import FILES
+from model.gallery.walk import SAME, LeftOut
 from model.search.search import SketchSearch
 from tests.drawings import fish
 from train.checkpoints import save_checkpoint
@@ -44,9 +45,9 @@ def test_unreadable_photos_are_named_and_left_out(
     (photo_folder / "red_panda" / "1.jpg").write_text("not a photo")
     built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "gallery")
     assert len(built.checkpoint.manifest.photos) == 5
-    ((path, reason),) = built.unreadable
-    assert path == str(photo_folder / "red_panda" / "1.jpg")
-    assert "1.jpg cannot be read as a picture" in reason
+    (left_out,) = built.left_out
+    assert left_out.path == str(photo_folder / "red_panda" / "1.jpg")
+    assert "1.jpg cannot be read as a picture" in left_out.more
     search = SketchSearch.load(tmp_path / "gallery")
     first = search.encoder.embed_photos([Image.open(search.photos[3].path)])[0]
     assert search.nearest(first, 1)[0].number == 3
@@ -197,11 +198,11 @@ def test_files_with_the_same_content_are_named_and_left_out(
     copy.parent.mkdir()
     copy.write_bytes(original.read_bytes())
     built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "gallery")
-    assert built.duplicates == [(str(copy), str(original))]
+    assert built.left_out == [LeftOut(SAME, str(copy), f" = {original}")]
     assert counts(built) == (6, 0, 0, 0, 6)
     original.unlink()
     built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "gallery")
-    assert built.duplicates == []
+    assert built.left_out == []
     assert counts(built) == (1, 0, 5, 1, 0)
     assert built.checkpoint.manifest.photos[-1].label == "zebra"
 
@@ -388,9 +389,9 @@ def test_a_photo_that_is_too_long_and_narrow_is_named_and_left_out(
 ) -> None:
     Image.new("RGB", (65_000, 64), "red").save(photo_folder / "long.png")
     built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "zoo")
-    [(path, reason)] = built.unreadable
-    assert path.endswith("long.png")
-    assert "long.png is 65000 x 64 pixels, which is too long and narrow" in reason
+    (left_out,) = built.left_out
+    assert left_out.path.endswith("long.png")
+    assert "long.png is 65000 x 64 pixels, which is too long and narrow" in left_out.more
     assert len(built.checkpoint.manifest.photos) == 6
 
 
