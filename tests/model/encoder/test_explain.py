@@ -18,7 +18,7 @@ def network(backbone: str, prototypes: int = 5, **options: bool) -> SiameseNetwo
     torch.manual_seed(1)
     made = SiameseNetwork(backbone, 16, prototypes, **options)
     for module in made.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):  # as after a training, not 0 and 1
+        if isinstance(module, torch.nn.BatchNorm2d):  # as after training, not 0 and 1
             assert module.running_mean is not None and module.running_var is not None
             module.running_mean.uniform_(-0.2, 0.2)
             module.running_var.uniform_(0.5, 1.5)
@@ -48,7 +48,7 @@ def test_contributions_add_up_to_the_dot_product(backbone: str, size: int, side:
 
 
 @pytest.mark.parametrize("normalise", [True, False])
-def test_they_do_without_prototypes_too(normalise: bool) -> None:
+def test_contributions_add_up_without_prototypes_too(normalise: bool) -> None:
     encoder = encoder_of(network("resnet18", 0, normalise=normalise), 64)
     frame = frame_sketch(fish(), 64)
     found = explain(encoder, frame, photo())
@@ -57,7 +57,7 @@ def test_they_do_without_prototypes_too(normalise: bool) -> None:
     assert found.photo.sum() == pytest.approx(expected, rel=1e-4)
 
 
-def test_others_search_with_the_same_encoder_meanwhile() -> None:
+def test_an_explanation_does_not_disturb_searches_in_other_threads() -> None:
     encoder = encoder_of(network("resnet18"), 64)
     frame, others = frame_sketch(fish(), 64), frame_sketch(fish().rotate(90), 64)
     alone, theirs = explain(encoder, frame, photo()), encoder.embed_frame(others)
@@ -83,10 +83,10 @@ def test_others_search_with_the_same_encoder_meanwhile() -> None:
 
 
 def test_without_biases_the_parts_are_the_class_activation_map() -> None:
-    """On the last feature map the contributions are known in closed form."""
+    """On the last feature map, the contributions have a closed form."""
     made = network("resnet18", 0)
     made.projection.bias.data.zero_()
-    encoder = encoder_of(made, 256)  # the last maps are 8 x 8 then
+    encoder = encoder_of(made, 256)  # its last maps are 8 x 8
     frame = frame_sketch(fish(), 256)
     found = explain(encoder, frame, photo())
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""From maps to embeddings, beside PyTorch and by hand."""
+"""Heads, compared with PyTorch and with numbers worked out by hand."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_cells_are_those_of_adaptive_average_pooling(cells: int, height: int, wi
 
 
 def test_a_pose_is_the_cells_one_after_the_other_at_length_1() -> None:
-    """One channel of 2 x 2, so that each cell is a place; the layer doubles it and adds 1."""
+    """The map has one channel of 2 x 2, one location per cell; the layer doubles it and adds 1."""
     head = PoseHead(np.array([[2.0]], np.float32), np.array([1.0], np.float32), 2, 0.5)
     found = head(np.array([[[[0, 1], [2, 3]]]], np.float32))
     np.testing.assert_allclose(found[0], np.array([1, 3, 5, 7]) / np.sqrt(84), atol=1e-6)

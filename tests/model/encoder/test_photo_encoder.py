@@ -1,4 +1,4 @@
-"""A checkpoint with a second network, for photos, into the same space."""
+"""A checkpoint with a second network that embeds photos into the same space."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_photos_go_through_their_own_network_unless_the_shared_one_is_asked_for(
     ):
         assert np.abs(found - expected).max() < 1e-5
     apart = np.abs(own.embed_photos(photos) - shared.embed_photos(photos)).max()
-    assert apart > 0.05, "both networks say different things, or this test shows nothing"
+    assert apart > 0.05, "the test needs networks that differ"
 
 
 def test_a_query_never_loads_the_network_for_photos(

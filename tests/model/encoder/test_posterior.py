@@ -1,4 +1,4 @@
-"""What photos a gallery holds: by their labels, or else as the encoder sees them."""
+"""The class posterior, and the classes of photos by their labels or by the encoder."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ SHARES = [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]
 
 
 def embedding(*shares: float, more: int = 0) -> np.ndarray:
-    """8 numbers of a projection, then square roots of shares, then numbers of another part."""
+    """8 numbers of a projection, square roots of probabilities, and numbers of another part."""
     row = [0.3] * 8 + [share**0.5 * 0.5 for share in shares] + [0.2] * more
     return np.array(row, np.float32)
 

@@ -1,4 +1,4 @@
-"""The same answers on a processor without AVX-512 and VNNI, which QEMU stands for."""
+"""Embeddings on a processor without AVX-512 and VNNI, which QEMU emulates."""
 
 import platform
 import shutil
@@ -26,7 +26,7 @@ np.save(sys.argv[3], np.concatenate([encoder.embed_frames(frame[None]) for frame
 """
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="QEMU would be slower by far")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="QEMU would be far too slow")
 def test_a_haswell_embeds_sketches_like_this_processor(
     examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:

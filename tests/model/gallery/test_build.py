@@ -1,40 +1,24 @@
-import json
 import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.files import EMBEDDINGS, LAYOUT, MANIFEST, THUMBNAILS
+from model.checkpoint.files import EMBEDDINGS, LAYOUT, THUMBNAILS
 from model.checkpoint.records import Calibration, Photo
 from model.errors import CheckpointError, GalleryError
-from model.gallery.build import Built, build_gallery
+from model.gallery.build import build_gallery
 from model.gallery.current import gallery_is_current
 from model.gallery.photos import photos_in
-from model.gallery.progress import FILES
 from model.gallery.walk import SAME, LeftOut
 from model.search.search import SketchSearch
 from tests.drawings import fish
+from tests.model.gallery.small_photos import counts, draw_photo
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork
-
-
-def test_labels_come_from_folders_and_file_names(photo_folder: Path) -> None:
-    Image.new("RGB", (20, 20)).save(photo_folder / "snow_leopard.png")
-    labels = [photo.label for photo in photos_in(photo_folder)]
-    assert labels == ["blue whale"] * 3 + ["red panda"] * 3 + ["snow leopard"]
-
-
-def test_a_folder_name_that_is_no_utf8_gives_a_label_that_can_be_sent(tmp_path: Path) -> None:
-    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff"))
-    folder.mkdir()
-    Image.new("RGB", (20, 20)).save(folder / "x.png")
-    assert [photo.label for photo in photos_in(tmp_path)] == ["bad?"]
 
 
 def test_unreadable_photos_are_named_and_left_out(
@@ -53,35 +37,7 @@ def test_unreadable_photos_are_named_and_left_out(
     assert search.nearest(first, 1)[0].number == 3
 
 
-def test_a_gallery_is_current_until_a_photo_changes(
-    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "gallery"
-    assert not gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
-    assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
-    os.utime(photo_folder / "red_panda" / "0.jpg", (1, 1))
-    assert not gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
-    assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
-    assert len(list(folder.glob("version-*"))) == 1
-    assert not (folder / "unfinished-version").exists()
-
-
-def test_a_gallery_that_was_copied_with_its_photos_is_current(
-    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
-) -> None:
-    """As in an image of a container: no copy keeps the time when a file's status changed."""
-    folder = tmp_path / "gallery"
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
-    away = tmp_path / "away"
-    shutil.copytree(photo_folder, away)
-    shutil.rmtree(photo_folder)
-    shutil.copytree(away, photo_folder)
-    assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
-
-
-def test_a_new_calibration_embeds_nothing_anew(
+def test_a_new_calibration_needs_no_new_embeddings(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     folder, photos = tmp_path / "gallery", photos_in(photo_folder)
@@ -96,42 +52,8 @@ def test_a_new_calibration_embeds_nothing_anew(
     assert gallery_is_current(folder, calibrated, photos)
 
 
-def test_what_was_thrown_away_is_not_indexed(photo_folder: Path) -> None:
-    shown = photos_in(photo_folder)
-    for hidden in (".Trash-1000/files/x.jpg", ".thumbnails/a/x.jpg", "red_panda/@eaDir/x.jpg"):
-        draw_photo(photo_folder / hidden, "red")
-    assert photos_in(photo_folder) == shown
-
-
-def test_a_gallery_made_without_a_map_is_not_current(
-    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
-) -> None:
-    folder, photos = tmp_path / "gallery", photos_in(photo_folder)
-    version = build_gallery(tiny_checkpoint, photos, folder).checkpoint.folder
-    (version / LAYOUT).unlink()
-    manifest = json.loads((version / MANIFEST).read_text())
-    del manifest["sha256"][LAYOUT]
-    (version / MANIFEST).write_text(json.dumps(manifest))
-    assert not gallery_is_current(folder, tiny_checkpoint, photos)
-    build_gallery(tiny_checkpoint, photos, folder)
-    assert gallery_is_current(folder, tiny_checkpoint, photos)
-
-
-def draw_photo(path: Path, hue: str, **options: Any) -> Path:
-    """A photo of a disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    photo = Image.new("RGB", (80, 60), "white")
-    ImageDraw.Draw(photo).ellipse((10, 10, 60, 50), fill=hue)
-    photo.save(path, **options)
-    return path
-
-
-def counts(built: Built) -> tuple[int, int, int, int, int]:
-    return built.new, built.changed, built.kept, built.removed, built.embedded
-
-
 def assert_same(one: Checkpoint, other: Checkpoint) -> None:
-    """Two galleries hold the same photos, embeddings, map and thumbnails, and find the same."""
+    """Two galleries have the same photos, embeddings, map, thumbnails and search results."""
     assert one.manifest.photos == other.manifest.photos
     for name in (EMBEDDINGS, LAYOUT):
         assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes()
@@ -154,8 +76,8 @@ def test_only_what_changed_is_embedded_and_the_result_is_that_of_a_fresh_build(
     draw_photo(photo_folder / "a" / "deep" / "aardvark" / "new.png", "brown")  # new
     draw_photo(photo_folder / "blue_whale" / "1.jpg", "teal")  # changed
     (photo_folder / "red_panda" / "2.jpg").unlink()  # removed
-    os.utime(photo_folder / "blue_whale" / "0.jpg", (1, 1))  # touched alone
-    moved = photo_folder / "panda" / "0.jpg"  # removed here and new there, with known content
+    os.utime(photo_folder / "blue_whale" / "0.jpg", (1, 1))  # only touched
+    moved = photo_folder / "panda" / "0.jpg"  # removed here and new there, with the same content
     moved.parent.mkdir()
     (photo_folder / "red_panda" / "0.jpg").rename(moved)
     photos = photos_in(photo_folder)
@@ -169,7 +91,7 @@ def test_only_what_changed_is_embedded_and_the_result_is_that_of_a_fresh_build(
     ]
 
 
-def test_another_encoder_embeds_everything_anew(
+def test_another_encoder_embeds_everything_again(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     photos, folder = photos_in(photo_folder), tmp_path / "gallery"
@@ -220,7 +142,7 @@ def test_a_lost_thumbnail_is_made_again(
     assert (again.checkpoint.folder / THUMBNAILS / "4.webp").read_bytes() == data
 
 
-def test_a_version_stays_while_it_is_open_and_no_longer(
+def test_a_version_is_kept_while_it_is_open_and_deleted_afterwards(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "gallery"
@@ -240,50 +162,23 @@ def test_a_version_stays_while_it_is_open_and_no_longer(
 
 def test_photos_of_phones_are_indexed(tiny_checkpoint: Checkpoint, tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees
+    exif[0x0112] = 6  # turned by 90 degrees
     phone = {"format": "HEIF", "exif": exif.tobytes()}
     draw_photo(tmp_path / "photos" / "cat" / "IMG_1.HEIC", "red", **phone)
     draw_photo(tmp_path / "photos" / "cat" / "IMG_2.webp", "navy")
-    draw_photo(tmp_path / "photos" / "cat" / "._IMG_2.webp", "green")  # of a file manager
+    draw_photo(tmp_path / "photos" / "cat" / "._IMG_2.webp", "green")  # written by a file manager
     photos = photos_in(tmp_path / "photos")
     built = build_gallery(tiny_checkpoint, photos, tmp_path / "gallery").checkpoint
     assert [Path(photo.path).name for photo in photos] == ["IMG_1.HEIC", "IMG_2.webp"]
     with Image.open(built.folder / THUMBNAILS / "0.webp") as small:
         assert small.size == (60, 80)
         assert not small.getexif()
-    # The same disk turned by hand.
+    # The same picture, turned by hand.
     turned = draw_photo(tmp_path / "disk.png", "red")
     upright = Image.open(turned).transpose(Image.Transpose.ROTATE_270)
     expected = built.encoder().embed_photos([upright])[0]
     found = np.load(built.folder / EMBEDDINGS)[0]
     assert float(expected @ found) > 0.99
-
-
-def test_makers_and_terms_come_from_exif_unless_they_are_given(
-    tiny_checkpoint: Checkpoint, tmp_path: Path
-) -> None:
-    exif = Image.Exif()
-    exif[0x013B] = "Zoë\n<b>Ångström</b>".encode()
-    exif[0x8298] = "CC BY 4.0\0"
-    draw_photo(tmp_path / "photos" / "1.jpg", "red", exif=exif)
-    draw_photo(tmp_path / "photos" / "2.jpg", "navy", exif=exif)
-    draw_photo(tmp_path / "photos" / "3.jpg", "green")
-    plain = photos_in(tmp_path / "photos")
-    photos = [plain[0], replace(plain[1], credit="A. Person"), plain[2]]
-    built = build_gallery(tiny_checkpoint, photos, tmp_path / "gallery").checkpoint
-    terms = [(photo.credit, photo.licence) for photo in built.manifest.photos]
-    assert terms == [
-        ("Zoë <b>Ångström</b>", "CC BY 4.0"),
-        ("A. Person", "CC BY 4.0"),
-        ("", ""),
-    ]
-    # They are remembered without reading the files again.
-    photos = [*plain[:2], replace(plain[2], label="frog")]
-    again = build_gallery(tiny_checkpoint, photos, tmp_path / "gallery")
-    assert counts(again) == (0, 0, 3, 0, 0)
-    assert [(p.credit, p.label) for p in again.checkpoint.manifest.photos] == [
-        *(("Zoë <b>Ångström</b>", "1"), ("Zoë <b>Ångström</b>", "2"), ("", "frog"))
-    ]
 
 
 def test_thumbnails_of_a_gallery_among_the_photos_are_no_photos(
@@ -293,20 +188,6 @@ def test_thumbnails_of_a_gallery_among_the_photos_are_no_photos(
     build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
     assert len(photos_in(photo_folder)) == 12
     assert counts(build_gallery(tiny_checkpoint, photos_in(photo_folder), folder))[:3] == (0, 0, 6)
-
-
-def test_a_gallery_without_versions_becomes_one_with_them(
-    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
-) -> None:
-    photos, folder = photos_in(photo_folder), tmp_path / "gallery"
-    version = build_gallery(tiny_checkpoint, photos, tmp_path / "new").checkpoint.folder
-    shutil.copytree(version, folder)
-    for name in (EMBEDDINGS, FILES):
-        (folder / name).unlink()
-    assert not gallery_is_current(folder, tiny_checkpoint, photos)
-    build_gallery(tiny_checkpoint, photos, folder)
-    assert {path.name.split("-")[0] for path in folder.iterdir()} == {"current", "version"}
-    assert gallery_is_current(folder, tiny_checkpoint, photos)
 
 
 def test_a_damaged_pointer_is_named_and_built_anew(
@@ -323,7 +204,7 @@ def test_a_damaged_pointer_is_named_and_built_anew(
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_a_few_photos_have_a_map_and_a_drawing_its_place_there(
+def test_a_gallery_of_a_few_photos_has_a_map_with_a_place_for_a_drawing(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path, count: int
 ) -> None:
     build_gallery(tiny_checkpoint, photos_in(photo_folder)[:count], tmp_path / "gallery")
@@ -335,36 +216,7 @@ def test_a_few_photos_have_a_map_and_a_drawing_its_place_there(
     assert search.place([]) is None
 
 
-def test_a_folder_of_other_files_is_never_replaced(
-    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
-) -> None:
-    precious = tmp_path / "precious"
-    precious.mkdir()
-    for name in ("novel.txt", "current", "version-original/novel.txt", "thumbnails/face.png"):
-        (precious / name).parent.mkdir(exist_ok=True)
-        (precious / name).write_text("it was a dark night")
-    with pytest.raises(GalleryError, match="precious holds other files"):
-        build_gallery(tiny_checkpoint, photos_in(photo_folder), precious)
-    assert sum(path.is_file() for path in precious.rglob("*")) == 4
-
-
-def test_a_manifest_alone_is_no_gallery(
-    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
-) -> None:
-    web = tmp_path / "web"
-    (web / "thumbnails").mkdir(parents=True)
-    for name in ("manifest.json", "thumbnails/mine.png"):
-        (web / name).write_text("{}")
-    with pytest.raises(GalleryError, match="web holds other files"):
-        build_gallery(tiny_checkpoint, photos_in(photo_folder), web)
-    assert (web / "manifest.json").read_text() == (web / "thumbnails/mine.png").read_text() == "{}"
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "zoo")
-    (tmp_path / "zoo" / "manifest.json").write_text("{}")
-    build_gallery(tiny_checkpoint, photos_in(photo_folder)[:2], tmp_path / "zoo")
-    assert (tmp_path / "zoo" / "manifest.json").read_text() == "{}"
-
-
-def test_a_folder_that_one_may_not_read_is_named(
+def test_a_folder_without_permission_is_named(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     private = tmp_path / "private"
@@ -393,27 +245,6 @@ def test_a_photo_that_is_too_long_and_narrow_is_named_and_left_out(
     assert left_out.path.endswith("long.png")
     assert "long.png is 65000 x 64 pixels, which is too long and narrow" in left_out.more
     assert len(built.checkpoint.manifest.photos) == 6
-
-
-def test_a_gallery_with_links_and_among_its_photos_is_current(
-    tiny_checkpoint: Checkpoint, photo_folder: Path
-) -> None:
-    (photo_folder / "link.png").symlink_to(photos_in(photo_folder)[0].path)
-    folder = photo_folder / "galleries" / "zoo"
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), folder)
-    assert len(photos_in(photo_folder)) > 7
-    assert gallery_is_current(folder, tiny_checkpoint, photos_in(photo_folder))
-
-
-@pytest.mark.parametrize("content", [None, "empty", "text"])
-def test_a_folder_without_photos_is_refused(tmp_path: Path, content: str | None) -> None:
-    folder = tmp_path / "mine"
-    if content:
-        folder.mkdir()
-    if content == "text":
-        (folder / "readme.txt").write_text("hello")
-    with pytest.raises(GalleryError, match="mine"):
-        photos_in(folder)
 
 
 def test_a_folder_of_unreadable_photos_leaves_nothing_behind(

@@ -1,4 +1,4 @@
-"""The starter gallery: packages laid out in a folder as Debian lays them out, and the real ones."""
+"""The starter gallery, with packages in a folder like Debian's and with the real packages."""
 
 import struct
 import zlib
@@ -30,7 +30,7 @@ Files: cow.webp
 
 
 def resource_file(files: dict[str, bytes], version: int = 2, packed: tuple[str, ...] = ()) -> bytes:
-    """A Qt resource file, laid out by hand after the format's description."""
+    """A Qt resource file, built from the description of the format."""
     names, data = b"", b""
     offsets: dict[str, int] = {}
 
@@ -70,7 +70,7 @@ def test_a_resource_file_is_read_whole_or_packed(tmp_path: Path, version: int) -
         resources.read("src/Löwe.webp", 100)
 
 
-def test_a_damaged_resource_file_is_told(tmp_path: Path) -> None:
+def test_a_damaged_resource_file_raises_an_error(tmp_path: Path) -> None:
     whole = resource_file({"cat.webp": b"cat" * 50}, packed=("cat.webp",))
     path = tmp_path / "a.rcc"
     for cut in range(len(whole)):
@@ -86,7 +86,7 @@ def test_a_damaged_resource_file_is_told(tmp_path: Path) -> None:
 
 @pytest.fixture
 def system(tmp_path: Path) -> Path:
-    """A system with a stamp and a resource file."""
+    """A file system with two stamps and a resource file."""
     root = tmp_path / "system"
     stamps = root / "usr/share/tuxpaint/stamps/animals/birds"
     stamps.mkdir(parents=True)
@@ -160,7 +160,7 @@ def test_a_folder_that_cannot_be_written_is_named(
         starter_photos(tmp_path / "file", chosen, system)
 
 
-def test_without_a_package_the_way_to_own_photos_is_shown(tmp_path: Path) -> None:
+def test_without_packages_the_error_names_the_option_for_own_photos(tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match="--photos DIR"):
         starter_photos(tmp_path / "unpacked", system=tmp_path / "missing")
 

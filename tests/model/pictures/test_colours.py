@@ -1,4 +1,4 @@
-"""Colours and tones of the owner's photos, against values worked out with NumPy."""
+"""Colours and tones, compared with values computed in NumPy."""
 
 import io
 import struct
@@ -32,7 +32,7 @@ def stripes(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def seen(image: Image.Image, kind: str, **options: Any) -> NDArray[np.int_]:
-    """The middle of each stripe after a way through a file, as RGB."""
+    """The RGB colour in the middle of each stripe, after saving and opening a file."""
     data = io.BytesIO()
     image.save(data, kind, **options)
     shown = flatten(open_image(data.getvalue()))
@@ -84,7 +84,7 @@ def test_grey_with_a_profile_has_its_tones() -> None:
     assert expected[3, 0] > 180, "half of the light is a bright tone"
 
 
-def test_inks_with_a_profile_have_their_colours() -> None:
+def test_a_cmyk_picture_has_the_colours_of_its_profile() -> None:
     corners = {
         (0, 0, 0, 0): (100, 0, 0),
         (1, 0, 0, 0): (60, -30, -40),
@@ -93,14 +93,14 @@ def test_inks_with_a_profile_have_their_colours() -> None:
         (0, 1, 1, 0): (50, 60, 40),
     }
     inks = 255 * np.array(list(corners), np.uint8)
-    # Without inks, and with all, the profile gives white and black, as a press would not.
+    # Unlike a real press, this profile gives pure white and black.
     expected = srgb_of_xyz(xyz_of_lab(list(corners.values())))
     image = Image.frombytes("CMYK", (80, 16), stripes(inks).tobytes())
     for kind in ("TIFF", "JPEG"):
         shown = seen(image, kind, icc_profile=cmyk_profile(corners), **{"quality": 100})
         assert np.abs(shown - expected).max() <= 6
     naive = np.asarray(image.convert("RGB"))[8, 8::16]
-    assert np.abs(naive - expected).max() > 60, "without the profile they are others"
+    assert np.abs(naive - expected).max() > 60, "the profile makes a difference"
 
 
 def test_lab_pictures_have_their_colours() -> None:
@@ -120,7 +120,7 @@ def test_lab_pictures_have_their_colours() -> None:
         rgb_profile("Display P3", 2.2)[:200],
         rgb_profile("Display P3", 2.2)[:-20],
         b"\0" * 5000,
-        grey_profile(1.0),  # of another kind of picture
+        grey_profile(1.0),  # for another mode
         cmyk_profile({}),
     ],
 )
@@ -130,7 +130,7 @@ def test_a_damaged_or_foreign_profile_leaves_the_colours_as_they_are(profile: by
     assert np.array_equal(seen(image, "TIFF", icc_profile=profile), COLOURS)
 
 
-def test_srgb_stays_to_the_last_bit() -> None:
+def test_srgb_does_not_change_a_bit() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     image = Image.fromarray(noise)
@@ -139,7 +139,7 @@ def test_srgb_stays_to_the_last_bit() -> None:
 
 
 def png(samples: NDArray[Any], colour_type: int) -> bytes:
-    """A PNG of 16 bits a sample, as its specification has it."""
+    """A PNG with 16 bits per sample, built from its specification."""
     height, width = samples.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
 
@@ -160,13 +160,13 @@ def png(samples: NDArray[Any], colour_type: int) -> bytes:
 def tiff(
     samples: NDArray[Any], kind: int, extra: int | None = None, *, packed: bool = False
 ) -> bytes:
-    """A TIFF in the byte order of `samples`, as its specification has it.
+    """A TIFF in the byte order of `samples`, built from its specification.
 
     Args:
         samples: `(height, width)` or `(height, width, channels)`.
         kind: 1 unsigned, 2 signed, 3 floating-point.
-        extra: what the last channel is; 2 is alpha.
-        packed: with zlib, so that it is read by libtiff.
+        extra: the meaning of the last channel; 2 is alpha.
+        packed: whether it is compressed with zlib, so that libtiff reads it.
     """
     order = ">" if samples.dtype.byteorder == ">" else "<"
     height, width = samples.shape[:2]

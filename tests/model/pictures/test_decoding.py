@@ -28,7 +28,9 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
         (b"", "cannot be read as a picture"),
     ],
 )
-def test_bad_pictures_are_named_with_their_remedy(data: bytes, said: str, tmp_path: Path) -> None:
+def test_the_error_for_a_bad_picture_names_it_and_the_remedy(
+    data: bytes, said: str, tmp_path: Path
+) -> None:
     file = tmp_path / "drawing.png"
     file.write_bytes(data)
     with pytest.raises(ImageError, match=said) as caught:
@@ -39,7 +41,7 @@ def test_bad_pictures_are_named_with_their_remedy(data: bytes, said: str, tmp_pa
 
 
 @pytest.mark.parametrize("kind", [2, 5, 7, 10, 11, 12])
-def test_a_tiff_whose_offsets_are_no_numbers_is_named(kind: int) -> None:
+def test_a_tiff_with_offsets_that_are_not_numbers_is_refused(kind: int) -> None:
     data = bytearray(encoded(fish(), "TIFF"))
     start = int.from_bytes(data[4:8], "little")
     entries = int.from_bytes(data[start : start + 2], "little")
@@ -66,7 +68,7 @@ def test_a_file_over_the_byte_limit_is_refused_unread(tmp_path: Path) -> None:
         open_image(file)
 
 
-def test_the_pixel_limit_lets_a_phone_photo_pass() -> None:
+def test_the_pixel_limit_allows_phone_photos() -> None:
     assert MAX_PIXELS > 48_000_000
 
 

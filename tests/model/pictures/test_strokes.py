@@ -60,10 +60,10 @@ def test_a_drawing_that_grows_is_painted_as_if_it_were_new() -> None:
     grown += [[first, {**wipe, "erase": False}, last]]
     pages = [np.asarray(render_ink(parse_strokes(strokes))) for strokes in grown]
     for strokes, page in zip(grown, pages, strict=True):
-        # Strokes on a picture are painted all anew; a white picture is as good as none.
+        # Strokes on a picture are not cached, and a white picture changes nothing.
         anew = render_strokes(parse_strokes(strokes), Image.new("L", (384, 384), 255))
         assert np.array_equal(255 - page, np.asarray(anew)[..., 0])
-    assert pages[4][192, 115] == 255  # the last stroke crosses what was wiped out
+    assert pages[4][192, 115] == 255  # the last stroke crosses the erased line
     assert pages[4][192, 120] == 0
     assert pages[5][192, 120] == 255
 

@@ -7,7 +7,7 @@ from model.search.map import lay_out, place
 
 
 def clusters(count: int, spread: float = 0.25, groups: int = 8) -> Embeddings:
-    """Points on the unit sphere in 16 dimensions, around as many centres as there are groups."""
+    """Points on the unit sphere in 16 dimensions, around one centre per group."""
     random = np.random.default_rng(3)
     centres = random.normal(size=(groups, 16))
     points = centres[np.arange(count) % groups] + spread * random.normal(size=(count, 16))
@@ -79,7 +79,7 @@ def test_a_place_is_between_its_neighbours_and_nearest_to_the_most_similar() -> 
     corners = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
     x, y = place(corners, np.array([0.4, 0.4, 0.4], np.float32))
     assert (x, y) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
-    # One temperature more alike counts e times as much: weights e, 1, 1.
+    # A similarity that is higher by one temperature weighs e times as much: e, 1, 1.
     x, y = place(corners, np.array([0.35, 0.4, 0.35], np.float32))
     assert x == pytest.approx(np.e / (np.e + 2), rel=1e-4)
     assert y == pytest.approx(1 / (np.e + 2), rel=1e-4)
@@ -91,7 +91,7 @@ def test_a_place_is_between_its_neighbours_and_nearest_to_the_most_similar() -> 
         assert x + y <= 1 + 1e-6
 
 
-def test_a_place_glides_with_the_similarities() -> None:
+def test_a_position_moves_smoothly_with_the_similarities() -> None:
     positions = np.random.default_rng(2).random((12, 2)).astype(np.float32)
     similarities = np.linspace(0.6, 0.3, 12, dtype=np.float32)
     moved = similarities + np.float32(0.001) * np.resize([1, -1], 12).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The shipped checkpoint over the starter gallery, against plain numpy."""
+"""The shipped checkpoint over the starter gallery, compared with plain NumPy."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def test_matches_are_those_of_a_full_search(
         )
 
 
-def test_k_is_kept_and_bounded_by_the_gallery(search: SketchSearch) -> None:
+def test_a_query_returns_k_photos_or_all(search: SketchSearch) -> None:
     drawing = Image.new("L", (50, 50), 255)
     drawing.paste(0, (10, 10, 30, 12))
     assert len(search.query(drawing, 3)) == 3
@@ -48,7 +48,7 @@ def test_k_is_kept_and_bounded_by_the_gallery(search: SketchSearch) -> None:
         search.query(drawing, 0)
 
 
-def test_a_blank_page_is_said_to_be_blank(search: SketchSearch) -> None:
+def test_a_blank_page_raises_an_error(search: SketchSearch) -> None:
     with pytest.raises(EmptySketchError):
         search.query(Image.new("L", (100, 100), 255))
 
