@@ -1,4 +1,13 @@
-"""The encoder and the search: everything that the app loads, and that training exports."""
+"""The encoder and the search: everything that the app loads, and that training exports.
+
+Each room imports only the rooms above it:
+
+    pictures     from a file or strokes to the frame that the encoder sees
+    encoder      from frames to embeddings; why two pictures are similar
+    checkpoint   folders with networks, a manifest and versions
+    search       engines for the nearest embeddings, the map, the search
+    gallery      photos, labels and credits; builds an index over them
+"""
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.records import Photo

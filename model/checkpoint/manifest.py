@@ -33,6 +33,7 @@ from model.checkpoint.records import (
     Size,
     Text,
 )
+from model.encoder.posterior import Probabilities, class_posterior
 from model.errors import CheckpointError
 from model.files import replacing
 from model.pictures.framing import PREPROCESSING
@@ -104,7 +105,7 @@ class Manifest:
         pose = self.pose.numbers if self.pose else 0
         return self.embedding_size - self.projection_size - pose
 
-    def posterior(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
+    def posterior(self, embeddings: NDArray[np.float32]) -> Probabilities:
         """The class posterior that is stored in embeddings. The encoder must have prototypes.
 
         Args:
@@ -113,10 +114,7 @@ class Manifest:
         Returns:
             `(..., classes)`, sums to 1 along the last axis.
         """
-        end = self.projection_size + self.prototypes
-        shares = embeddings[..., self.projection_size : end].astype(float) ** 2
-        found: NDArray[np.float64] = shares / shares.sum(axis=-1, keepdims=True)
-        return found
+        return class_posterior(embeddings, self.projection_size, self.prototypes)
 
     @classmethod
     def read(cls, path: Path, *, older: bool = False) -> "Manifest":

@@ -72,12 +72,8 @@ def parse_strokes(payload: Any) -> list[Stroke]:
     kinds, lengths, everything = [], [], []
     try:
         for item in payload:
-            kinds.append(
-                (
-                    min(max(_number(item["width"]), _MIN_WIDTH), _MAX_WIDTH),
-                    item.get("erase") is True,
-                )
-            )
+            width = min(max(_number(item["width"]), _MIN_WIDTH), _MAX_WIDTH)
+            kinds.append((width, item.get("erase") is True))
             everything.extend(item["points"])
             lengths.append(len(item["points"]))
             if len(everything) > MAX_POINTS:
@@ -124,9 +120,8 @@ def check_scale(payload: Any) -> None:
                 f"A width is relative to the page's side, at most {_MAX_WIDTH}; "
                 f"{stroke['width']:g} is too large. Divide pixels by the page's side."
             )
-        hard = [
-            point[2] for point in stroke["points"] if len(point) > 2 and point[2] > _MAX_PRESSURE
-        ]
+        pressures = [point[2] for point in stroke["points"] if len(point) > 2]
+        hard = [pressure for pressure in pressures if pressure > _MAX_PRESSURE]
         if hard:
             raise StrokeError(
                 f"The third number of a point is its pressure, usually 1 and at most "

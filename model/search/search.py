@@ -13,9 +13,10 @@ from model.checkpoint.files import MANIFEST, THUMBNAILS, sha256
 from model.checkpoint.manifest import Manifest
 from model.checkpoint.records import Photo, photo_id
 from model.encoder.encoder import Embeddings, Encoder
-from model.encoder.posterior import classes_of
+from model.encoder.posterior import calibrate
 from model.errors import GalleryError
 from model.pictures.framing import frame_sketch
+from model.search.animals import classes_of
 from model.search.engines import open_index
 from model.search.exact import read_embeddings
 from model.search.labels import number_labels
@@ -35,7 +36,7 @@ class SketchSearch:
         version: changes whenever the checkpoint does.
         positions: positions of the photos on the map, `(n, 2)`; see `model.search.map.lay_out`.
         labels: number of photos by label.
-        animals: number of photos by class; see `model.encoder.posterior.classes_of`.
+        animals: number of photos by class; see `model.search.animals.classes_of`.
     """
 
     def __init__(
@@ -203,9 +204,7 @@ class SketchSearch:
         calibration, names = self.manifest.calibration, self._names
         if calibration is None:
             return []
-        posterior = np.maximum(self.manifest.posterior(embedding), 1e-12)
-        powers = posterior ** (1 / calibration.temperature)
-        shares = powers / powers.sum()
+        shares = calibrate(self.manifest.posterior(embedding), calibration.temperature)
         best = np.argsort(-shares, kind="stable")[:count]
         return [Guess(names[i], float(shares[i]), self.animals[names[i]]) for i in best]
 

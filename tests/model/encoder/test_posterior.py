@@ -1,43 +1,28 @@
-"""The class posterior, and the classes of photos by their labels or by the encoder."""
-
-from dataclasses import replace
+"""The class posterior of embeddings, against numbers worked out by hand."""
 
 import numpy as np
+import pytest
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.records import Photo
-from model.encoder.posterior import classes_of
+from model.encoder.posterior import calibrate
 
-SHARES = [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]
+POSTERIORS = [[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]
 
 
-def embedding(*shares: float, more: int = 0) -> np.ndarray:
+def embedding(*posterior: float, more: int = 0) -> np.ndarray:
     """8 numbers of a projection, square roots of probabilities, and numbers of another part."""
-    row = [0.3] * 8 + [share**0.5 * 0.5 for share in shares] + [0.2] * more
+    row = [0.3] * 8 + [share**0.5 * 0.5 for share in posterior] + [0.2] * more
     return np.array(row, np.float32)
 
 
-def test_the_class_part_is_the_same_where_a_further_part_follows(
-    tiny_checkpoint: Checkpoint,
-) -> None:
+def test_the_posterior_does_not_depend_on_a_part_that_follows(tiny_checkpoint: Checkpoint) -> None:
     manifest = tiny_checkpoint.manifest
     for more in (0, 5):
-        rows = np.stack([embedding(*shares, more=more) for shares in SHARES])
-        assert np.allclose(manifest.posterior(rows), SHARES)
-        assert np.allclose(manifest.posterior(rows[0]), SHARES[0])
+        rows = np.stack([embedding(*posterior, more=more) for posterior in POSTERIORS])
+        assert np.allclose(manifest.posterior(rows), POSTERIORS)
+        assert np.allclose(manifest.posterior(rows[0]), POSTERIORS[0])
 
 
-def test_a_photo_shows_what_its_label_says_or_what_the_encoder_is_sure_of(
-    tiny_checkpoint: Checkpoint,
-) -> None:
-    manifest = replace(tiny_checkpoint.manifest, classes=["ant", "bat", "hermit_crab"])
-    photos = [Photo("1", "bat"), Photo("2", "hermit crab"), Photo("3", "IMG 3"), Photo("4", "moth")]
-    rows = np.stack(
-        [
-            embedding(0.99, 0.01, 0.0),
-            embedding(0.99, 0.01, 0.0),
-            embedding(0.05, 0.92, 0.03),
-            embedding(0.5, 0.4, 0.1),
-        ]
-    )
-    assert classes_of(photos, rows, manifest).tolist() == [1, 2, 1, -1]
+def test_a_temperature_of_2_takes_square_roots() -> None:
+    assert calibrate(np.array([0.81, 0.09, 0.1]), 1) == pytest.approx([0.81, 0.09, 0.1])
+    assert calibrate(np.array([0.64, 0.36]), 2) == pytest.approx([0.8 / 1.4, 0.6 / 1.4])
