@@ -23,8 +23,9 @@ class Encoder:
         backbone: turns frames into feature maps.
         head: turns feature maps into embeddings.
         input_size: side in pixels of the frames that the backbone was trained on.
-        photo_encoder: loads a stronger encoder for photos, into the same space (asymmetric metric
-            learning, Budnik and Avrithis 2021). It is called once, when photos are first embedded.
+        load_photo_encoder: loads a stronger encoder for photos, into the same space (asymmetric
+            metric learning, Budnik and Avrithis 2021). It is called once, when photos are first
+            embedded.
     """
 
     BATCH = 32
@@ -38,11 +39,11 @@ class Encoder:
         backbone: Backbone,
         head: Head,
         input_size: int,
-        photo_encoder: "Callable[[], Encoder] | None" = None,
+        load_photo_encoder: "Callable[[], Encoder] | None" = None,
     ) -> None:
         self.backbone, self.head, self.input_size = backbone, head, input_size
         self._loading = threading.Lock()
-        self._load_photo_encoder = photo_encoder
+        self._load_photo_encoder = load_photo_encoder
         self._photo_encoder: Encoder | None = None
 
     @property
@@ -59,11 +60,11 @@ class Encoder:
                 self._load_photo_encoder = None
             return self._photo_encoder or self
 
-    def make_photos_with(self, photo_encoder: "Callable[[], Encoder] | None") -> None:
+    def make_photos_with(self, load_photo_encoder: "Callable[[], Encoder] | None") -> None:
         """Replaces the function that loads the photo encoder, unless it is already loaded."""
         with self._loading:
             if self._photo_encoder is None:
-                self._load_photo_encoder = photo_encoder
+                self._load_photo_encoder = load_photo_encoder
 
     def embed_sketches(self, images: Sequence[Image.Image]) -> Embeddings:
         """Embeddings of drawings of any size, mode or transparency: dark lines on light paper.

@@ -24,7 +24,7 @@ from model.search.map import Positions, place, read_positions
 from model.search.matches import Guess, Match
 from model.search.protocol import NEAREST, Engine
 
-LIKE, UNLIKE = 0.75, 0.25
+LIKED, DISLIKED = 0.75, 0.25
 """Weights of the photos that a query is moved towards, and away from (see `steer`)."""
 
 
@@ -241,7 +241,7 @@ class SketchSearch:
         return self._filled_index().vector(number)
 
     def steer(
-        self, embedding: Embeddings, like: Sequence[int], unlike: Sequence[int]
+        self, embedding: Embeddings, liked: Sequence[int], disliked: Sequence[int]
     ) -> Embeddings:
         """Moves a query towards some photos of the gallery and away from others.
 
@@ -250,8 +250,8 @@ class SketchSearch:
 
         Args:
             embedding: the query, `(d,)`.
-            like: numbers of the photos to move towards.
-            unlike: numbers of the photos to move away from.
+            liked: numbers of the photos to move towards.
+            disliked: numbers of the photos to move away from.
 
         Returns:
             The moved query, `(d,)`.
@@ -260,7 +260,7 @@ class SketchSearch:
             GalleryError: there is no such photo.
         """
         moved = embedding.copy()
-        for numbers, weight in ((like, LIKE), (unlike, -UNLIKE)):
+        for numbers, weight in ((liked, LIKED), (disliked, -DISLIKED)):
             if numbers:
                 rows = np.stack([self.embedding_of(number) for number in numbers])
                 moved += weight * rows.mean(axis=0)
