@@ -88,7 +88,7 @@ def parse_strokes(payload: Any) -> list[Stroke]:
         ) from error
     if _ink(points, lengths, [width for width, _ in kinds]) > MAX_INK:
         raise StrokeError(
-            "The drawing has too much ink for such a wide pen. Take a finer pen, or clear the page "
+            "The drawing has too much ink for such a wide pen. Take a finer one, or clear the page "
             "and start again."
         )
     each = zip(*points.T.tolist(), strict=True)
