@@ -117,7 +117,7 @@ def check_scale(payload: Any) -> None:
             )
         if float(stroke["width"]) > _MAX_WIDTH:
             raise StrokeError(
-                f"A width is relative to the page's side, at most {_MAX_WIDTH}; "
+                f"A width is a share of the page's side, at most {_MAX_WIDTH}; "
                 f"{stroke['width']:g} is too large. Divide pixels by the page's side."
             )
         pressures = [point[2] for point in stroke["points"] if len(point) > 2]
