@@ -28,8 +28,9 @@ import uvicorn
 
 from model import Checkpoint, GalleryError, SketchZooError
 from model.checkpoint.checkpoint import SHIPPED
-from model.checkpoint.manifest import EngineName
-from model.gallery.build import build_gallery, gallery_is_current
+from model.checkpoint.records import EngineName
+from model.gallery.build import build_gallery
+from model.gallery.current import gallery_is_current
 from model.gallery.open_photos.animals import animals
 from model.gallery.open_photos.gallery import gallery_photos
 from model.gallery.open_photos.store import open_photos

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from benchmarks.running import ROOT
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.encoder.encoder import Embeddings
 from model.files import replacing
 from model.gallery.starter import starter_photos

@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from model import Match, SketchSearch, SketchZooError
+from model.checkpoint.records import photo_id
 from model.encoder.encoder import Embeddings, Encoder
 from model.pictures.decoding import open_image
-from model.pictures.framing import Pixels, find_ink, frame_ink
+from model.pictures.framing import Pixels, frame_ink
+from model.pictures.paper import find_ink
 from model.pictures.strokes import StrokeError, render_ink, render_strokes
-from model.search.layout import Positions
-from model.search.search import photo_id
+from model.search.map import Positions
 from server.batching import Batcher, BusyError
 from server.galleries import Galleries, address
 from server.limits import client

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from model.encoder.explain import explain
 from model.errors import SketchZooError
 from model.pictures.decoding import OWN, flatten, open_image
-from model.pictures.framing import CLEAN_SIDE, clean_page, frame_box, frame_ink, frame_sketch
+from model.pictures.framing import frame_box, frame_ink, frame_sketch
+from model.pictures.paper import CLEAN_SIDE, clean_page
 from server.answers import JSON, Answers, busy, ink_of, parse_json, uploaded
 from server.batching import BusyError
 from server.query import parse_query

@@ -20,10 +20,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
+from model.checkpoint.records import photo_id
 from model.errors import GalleryError, SketchZooError
 from model.gallery.progress import THUMBNAIL_SIDE
 from model.pictures.decoding import MAX_BYTES, OWN, flatten, open_image
-from model.search.search import SketchSearch, photo_id
+from model.search.search import SketchSearch
 from server.answers import Answers, busy, rounded
 from server.batching import BusyError
 from server.board import Coming, add_board_routes

@@ -16,7 +16,8 @@ from PIL import Image
 import app
 from model import GalleryError, SketchZooError
 from model.checkpoint.checkpoint import Checkpoint
-from model.gallery.build import build_gallery, photos_in
+from model.gallery.build import build_gallery
+from model.gallery.photos import photos_in
 from server import site
 from server.answers import uploaded
 from server.requests import start_log

@@ -25,7 +25,7 @@ from typing import Any, get_args
 import torch
 
 from model.checkpoint.checkpoint import SHIPPED
-from model.checkpoint.manifest import EngineName
+from model.checkpoint.records import EngineName
 from model.errors import SketchZooError
 from train import distributed
 from train.config import PRESETS, FitConfig, Precision

@@ -11,13 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import (
-    CHECKPOINT_FILES,
-    MANIFEST,
-    Calibration,
-    Manifest,
-    PhotoEncoderInfo,
-)
+from model.checkpoint.files import CHECKPOINT_FILES, MANIFEST
+from model.checkpoint.manifest import Manifest
+from model.checkpoint.records import Calibration, PhotoEncoderInfo
 from model.checkpoint.versions import versions_in
 from model.encoder.encoder import Encoder
 from model.gallery.build import build_gallery

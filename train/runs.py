@@ -13,7 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from model.checkpoint.manifest import HEADS, MANIFEST, PHOTO_WEIGHTS, WEIGHTS, Manifest
+from model.checkpoint.files import HEADS, MANIFEST, PHOTO_WEIGHTS, WEIGHTS
+from model.checkpoint.manifest import Manifest
 from model.checkpoint.versions import CURRENT, hold_current
 from model.files import replacing
 from train import distributed

@@ -8,7 +8,7 @@ import pytest
 
 from model import CheckpointError
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import MANIFEST
+from model.checkpoint.files import MANIFEST
 from tools import fuzz
 
 
