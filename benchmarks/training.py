@@ -28,16 +28,18 @@ from torch.profiler import ProfilerActivity, profile
 from benchmarks.command import parser, told
 from model.files import write_json
 from train.config import FitConfig
+from train.data.dataset import CACHE_SCALE, Dataset, LabelledFrames, load_dataset
 from train.data.frames import Indices, StoredFrames, frame_file
-from train.data.material import CACHED_ABOVE, Domain, Material, Sources, load_material
 from train.data.pictures import Picture, Split
+from train.data.sources import Sources
+from train.networks.names import Backbone
 from train.trainer import Trainer
 
 
 class Case(NamedTuple):
     """What is trained: side in pixels, and sketches and photos in a batch."""
 
-    backbone: str
+    backbone: Backbone
     pixels: int
     sketches: int
     photos: int
@@ -139,9 +141,9 @@ def measure(case: Case, arguments: argparse.Namespace, cache: Path) -> Figures:
     )
     device = torch.device(arguments.device)
     sources = Sources(arguments.sketchy or cache, cache=cache)
-    material = load_material(config, sources) if arguments.sketchy else invented(config, cache)
-    trainer = Trainer(config, material, cache / "run", device, sources)
-    trainer.prepare(compiled=arguments.compile)
+    dataset = load_dataset(config, sources) if arguments.sketchy else invented(config, cache)
+    given = config, dataset, cache / "run", device, sources
+    trainer = Trainer(*given, compiled=arguments.compile)
     held = trainer.draw()
 
     def learn_next() -> None:
@@ -153,9 +155,8 @@ def measure(case: Case, arguments: argparse.Namespace, cache: Path) -> Figures:
         "held": lambda: trainer.learn(held),
     }
     if device.type == "cpu" and not arguments.compile:
-        plain = Trainer(config, material, cache / "run", device, sources)
         with patch("train.trainer.speed_up_convolutions"):
-            plain.prepare()
+            plain = Trainer(*given)
         kinds["plain"] = lambda: plain.learn(held)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -176,8 +177,8 @@ def measure(case: Case, arguments: argparse.Namespace, cache: Path) -> Figures:
     figures.profile = where_time_goes(learn_next, device)
     trainer.batches.close()
     if arguments.sketchy:
-        figures.decode_sketch_ms = decoding(material.sketches, case.pixels, sketches=True)
-        figures.decode_photo_ms = decoding(material.photos, case.pixels, sketches=False)
+        figures.decode_sketch_ms = decoding(dataset.sketches, case.pixels, sketches=True)
+        figures.decode_photo_ms = decoding(dataset.photos, case.pixels, sketches=False)
     return figures
 
 
@@ -190,7 +191,7 @@ def in_turns(kinds: dict[str, Step], trainer: Trainer, blocks: int) -> dict[str,
             began = time.perf_counter()
             for _ in range(steps):
                 step()
-            trainer.read_losses()
+            trainer.losses.read()
             if trainer.device.type == "cuda":
                 torch.cuda.synchronize()
             if turn >= WARM_UP:
@@ -239,41 +240,40 @@ def where_time_goes(step: Step, device: torch.device) -> list[tuple[str, float]]
     return [("a step under the profiler", whole), (f"{of} in it", sum(spent.values())), *longest]
 
 
-def invented(config: FitConfig, folder: Path, count: int = 2000) -> Material:
+def invented(config: FitConfig, folder: Path, count: int = 2000) -> Dataset:
     """Frames of random bytes in five classes, stored as the cache stores them."""
     random = np.random.default_rng(0)
-    side = round(config.input_size * CACHED_ABOVE)
+    side = round(config.input_size * CACHE_SCALE)
 
-    def domain(shape: tuple[int, ...], of: int, name: str) -> Domain:
+    def domain(shape: tuple[int, ...], of: int, name: str) -> LabelledFrames:
         path = folder / f"{name}-{side}.npy"
         np.save(path, random.integers(0, 256, (of, *shape), np.uint8))
         labels: Indices = np.arange(of) % 5
         pictures = [
             Picture(Path(f"{name}-{i}"), str(label), str(i)) for i, label in enumerate(labels)
         ]
-        return Domain(StoredFrames(pictures, path, []), labels)
+        return LabelledFrames(StoredFrames(pictures, path, []), labels)
 
     grey, coloured = (side, side), (side, side, 3)
     photos = domain(coloured, count, "photos")
-    return Material(
+    return Dataset(
         [str(i) for i in range(5)],
         Split(frozenset()),
         domain(grey, count, "sketches"),
         photos,
         np.ones(count),
-        None,
         domain(coloured, 20, "held photos"),
         domain(grey, 20, "held sketches"),
     )
 
 
-def decoding(domain: Domain, pixels: int, *, sketches: bool) -> float:
+def decoding(domain: LabelledFrames, pixels: int, *, sketches: bool) -> float:
     """Median milliseconds to decode a picture."""
     pictures = domain.frames.pictures
     spent = []
     for picture in pictures[:: max(1, len(pictures) // 40)]:
         began = time.perf_counter()
-        frame_file(picture.path, size=round(pixels * CACHED_ABOVE), sketches=sketches)
+        frame_file(picture.path, size=round(pixels * CACHE_SCALE), sketches=sketches)
         spent.append(1000 * (time.perf_counter() - began))
     return statistics.median(spent)
 

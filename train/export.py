@@ -5,175 +5,152 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.files import CHECKPOINT_FILES, MANIFEST
 from model.checkpoint.manifest import Manifest
-from model.checkpoint.records import Calibration, PhotoEncoderInfo
+from model.checkpoint.records import PhotoEncoderInfo
 from model.checkpoint.versions import versions_in
-from model.encoder.encoder import Encoder
 from model.gallery.build import build_gallery
-from model.gallery.photos import find_photos
+from model.gallery.photos import FoundPhotos, find_photos
 from model.gallery.walk import named
-from model.pictures.framing import Pixels
-from train.checkpoints import CalibrationFrames, clear_others, save_checkpoint
-from train.config import MAX_SIZE, Precision
+from train.checkpoints import clear_others, save_checkpoint
+from train.config import MAX_SIZE, MIN_SIZE, Precision
 from train.console import say
-from train.data.frames import Frames, load_frames
-from train.data.material import sample
-from train.data.pictures import Picture, Split, list_pictures, sketchy_folders
+from train.data.pictures import Split
+from train.data.quantisation import QuantisationFrames
+from train.data.sources import DataFolders
 from train.errors import DataError
-from train.metrics import FIRST, evaluate_embeddings
 from train.networks.encoder import encoder_of
 from train.networks.pair import ONE, PAIR, pair_of
-from train.runs import SPLIT, Pictures, Run, is_checkpoint, load_run, mean_weights
+from train.runs import SPLIT, Run, is_checkpoint, load_run, mean_weights
 from train.teacher import same_prototypes
 
-SKETCHES, PHOTOS = 320, 240
-"""Training pictures of which the ranges of activations are learned."""
-
-SHARED_PHOTOS = 80
-"""Photos among those that the shared network is calibrated by."""
-
-MOST_LOST = 0.005
-"""P@12 that the smaller weights may cost."""
+MAX_LOSS = 0.005
+"""P@12 that the 8-bit weights may cost."""
 
 
 @dataclass(frozen=True)
-class Exported:
-    """What `export` has written.
+class Export:
+    """What to export.
 
     Attributes:
-        precisions: P@12 on held-out pictures of the weights as they were trained and of those that
-            were written; None where they are the same.
+        run: the folder that `fit` has written, or a checkpoint to write again.
+        out: the checkpoint folder to write.
+        name: of the checkpoint; that of a checkpoint that is written again, else `sketchzoo`.
+        photos: folders of photos to index with Annoy.
+        photo_encoder: a run or a checkpoint with the same prototypes, whose network embeds photos
+            when they are indexed. Its split must hold out what that of `run` does. A checkpoint
+            that is written again keeps its own.
+        photo_size: side in pixels of the photos that it sees. Training crops photos, so animals
+            look larger than in whole photos of the same size; a larger size makes up for that
+            (Touvron et al. 2019).
+        pose_encoder: the run that was the pose teacher of `run`. Its network embeds the pose of
+            photos, beside the photo encoder; both are EfficientNet-Lite2.
+        last: take the weights that the run ended with. The best evaluation is that of the run's
+            network only, which is not decisive if there is a `photo_encoder`.
+        mean_with: checkpoints to take the mean with, usually the one that the run started from
+            (Wortsman et al. 2022, "Model soups").
+        precision: `fp32` keeps the weights as they are; the files are four times as large.
+        data: where the run's pictures are, if the run does not say or they have moved.
+        cache: folder of frames.
     """
 
-    checkpoint: Checkpoint
-    precisions: tuple[float, float] | None
+    run: Path
+    out: Path
+    name: str | None = None
+    photos: Sequence[Path] = ()
+    photo_encoder: Path | None = None
+    photo_size: int | None = None
+    pose_encoder: Path | None = None
+    last: bool = False
+    mean_with: Sequence[Path] = ()
+    precision: Precision = "int8"
+    data: DataFolders | None = None
+    cache: Path = Path("cache")
 
 
-def export(
-    run: Path,
-    out: Path,
-    *,
-    name: str | None = None,
-    photos: Sequence[Path] = (),
-    photo_encoder: Path | None = None,
-    photo_size: int | None = None,
-    pose_encoder: Path | None = None,
-    last: bool = False,
-    mean_with: Sequence[Path] = (),
-    precision: Precision = "int8",
-    pictures: Pictures | None = None,
-    cache: Path = Path("cache"),
-) -> Exported:
-    """Writes the averaged weights of the run's best evaluation, with the run's split beside.
+def export(wanted: Export) -> Checkpoint:
+    """Writes the averaged weights of a run's best evaluation, with the run's split beside them.
 
-    Weights and activations get 8 bits, by the ranges that training pictures show. What that costs
-    is measured on held-out pictures, and nothing is written if it is more than `MOST_LOST`.
-
-    Args:
-        run: the folder that `fit` has written, or a checkpoint to write anew.
-        out: the checkpoint folder to write.
-        name: what the checkpoint calls itself.
-        photos: folders of photos to index with Annoy; without any the folder holds the encoder
-            alone.
-        photo_encoder: a run or a checkpoint with the same prototypes, whose network for photos
-            embeds photos when they are indexed; its split has to hold out what that of `run` does.
-            Of a checkpoint that is written anew, its own is kept.
-        pose_encoder: a run that was the pose teacher of `run`, whose network for the poses of
-            photos stands beside the photo encoder; both are EfficientNet-Lite2.
-        photo_size: side in pixels of the photos that it sees. Training crops photos, so that
-            animals look larger in it than they do when whole photos are indexed at the same
-            size; a larger one makes up for that (Touvron et al. 2019).
-        last: take the weights that the run ended with. The best evaluation is that of the run's
-            encoder alone, which with a `photo_encoder` is not what counts.
-        mean_with: checkpoints, as a rule the one that the run started from; the mean of their
-            weights and the run's is written (Wortsman et al. 2022, "Model soups").
-        precision: `fp32` leaves the weights as they are; the files are four times as large.
-        pictures: of the run, where it does not know them or they have moved.
-        cache: folder of frames.
+    Weights and activations get 8 bits, calibrated with training pictures. What that costs is
+    measured on held-out pictures; if it is more than `MAX_LOSS`, nothing is written.
 
     Raises:
-        DataError: a run holds no finished evaluation, both do not fit, `out` holds something
+        DataError: a run has no finished evaluation, the encoders do not fit, `out` holds something
             else, or 8 bits cost too much.
         CheckpointError: a checkpoint cannot be read.
     """
-    trained = load_run(run, last=last)
-    for count, folder in enumerate(mean_with, 1):
-        _take_mean(trained, folder, 1 / (count + 1))
-    other = _photo_run(run, photo_encoder)
-    if pose_encoder:
-        other = _with_pose(other, load_run(pose_encoder, photos=True))
-    _check_pose(trained, other)
-    if photo_size is not None and (other is None or not 32 <= photo_size <= MAX_SIZE):
-        raise DataError(f"--photo-size is 32 to {MAX_SIZE}, and for a --photo-encoder.")
-    if other and not same_prototypes(other.network, trained.network):
-        raise DataError(
-            f"{other.folder} embeds into another space than {run}. Train one of both with the "
-            "other as --teacher, or with its checkpoint as --start."
-        )
-    if other and other.folder != run:
-        _check_split(run, other.folder)
-    if out.is_dir() and any(out.iterdir()) and not _is_exported(out):
-        raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
-    if out.resolve() == run.resolve():
-        raise DataError(f"{out} is what is read. Name another folder.")
-    found = find_photos(photos, [out])
-    size = photo_size or (other.config.input_size if other else 0)
-    info = (
-        PhotoEncoderInfo(other.config.backbone, size, other.config.standardise) if other else None
+    trained, photo_run = _load_shared(wanted), _load_photo_run(wanted)
+    _check_encoders(wanted, trained, photo_run)
+    _check_folders(wanted)
+    found = find_photos(wanted.photos, [wanted.out])
+    photo_encoder = _photo_encoder_info(wanted, photo_run)
+    frames = None
+    if wanted.precision == "int8":
+        frames = QuantisationFrames.load(trained, photo_encoder, wanted.data, wanted.cache)
+    with _folder_beside(wanted.out) as folder:
+        checkpoint = _save(folder, wanted, trained, photo_run, photo_encoder, frames)
+        if frames:
+            photo_network = None
+            if photo_run and photo_encoder:
+                photo_network = encoder_of(photo_run.network, photo_encoder.input_size)
+            exact = encoder_of(trained.network, trained.config.input_size, photo_network)
+            before = frames.precision_at_12(exact)
+            check_loss(before, frames.precision_at_12(checkpoint.encoder()))
+        shutil.copyfile(wanted.run / SPLIT, folder / SPLIT)
+        _move(folder, wanted.out)
+    checkpoint = Checkpoint.open(wanted.out)
+    return _with_photos(checkpoint, found) if found.photos else checkpoint
+
+
+def _load_shared(wanted: Export) -> Run:
+    """The network of sketches, and of photos unless there is another."""
+    trained = load_run(wanted.run, last=wanted.last)
+    for count, folder in enumerate(wanted.mean_with, 1):
+        trained = _mean_with(trained, folder, 1 / (count + 1))
+    return trained
+
+
+def _mean_with(trained: Run, folder: Path, share: float) -> Run:
+    """A run whose weights are the mean with those of a checkpoint, of which they get `share`."""
+    other = load_run(folder).network
+    weights, others = trained.network.state_dict(), other.state_dict()
+    own, given = (
+        (network.standardise, network.normalise, {k: v.shape for k, v in state.items()})
+        for network, state in ((trained.network, weights), (other, others))
     )
-    shown = _Shown.load(run, trained, info, pictures, cache) if precision == "int8" else None
-    with _beside(out) as folder:
-        checkpoint = save_checkpoint(
-            folder,
-            trained.network,
-            name=name or _name(run),
-            backbone=trained.config.backbone,
-            input_size=trained.config.input_size,
-            classes=trained.classes,
-            training={**asdict(trained.config), "steps_done": trained.step},
-            metrics={} if mean_with or other else trained.metrics,
-            photo_network=other.network if other else None,
-            photo_encoder=info,
-            frames=shown.calibration if shown else None,
-            calibration=None if mean_with or photo_encoder else _calibration(run),
+    if own != given or not same_prototypes(trained.network, other):
+        raise DataError(
+            f"{folder} holds another encoder than {trained.folder}, or embeds into another "
+            "space. --mean-with takes checkpoints like the one that the run started from."
         )
-        precisions = None
-        if shown:
-            exact = encoder_of(trained.network, trained.config.input_size, _encoder(other, size))
-            precisions = shown.precision(exact), shown.precision(checkpoint.encoder())
-            _check_loss(*precisions)
-        shutil.copyfile(run / SPLIT, folder / SPLIT)
-        _move(folder, out)
-    checkpoint = Checkpoint.open(out)
-    if found.photos:
-        built = build_gallery(checkpoint, found.photos, out, "annoy")
-        checkpoint = built.checkpoint
-        for line in named([*found.left_out, *built.left_out]):
-            say(line)
-    return Exported(checkpoint, precisions)
+    _check_split(trained.folder, folder)
+    network = deepcopy(trained.network)
+    network.load_state_dict(mean_weights(others, weights, 1 - share))
+    return replace(trained, network=network, metrics=None)
 
 
-def _photo_run(run: Path, photo_encoder: Path | None) -> Run | None:
+def _load_photo_run(wanted: Export) -> Run | None:
     """The encoder of photos: the one that is named, else that of a checkpoint."""
-    if photo_encoder:
-        return load_run(photo_encoder, photos=True)
-    if not is_checkpoint(run):
-        return None
-    own = load_run(run, photos=True)
-    return own if own.weights != load_run(run).weights else None
+    photo_run = None
+    if wanted.photo_encoder:
+        photo_run = load_run(wanted.photo_encoder, photos=True)
+    elif is_checkpoint(wanted.run):
+        own = load_run(wanted.run, photos=True)
+        photo_run = own if own.weights != load_run(wanted.run).weights else None
+    if wanted.pose_encoder:
+        return _with_pose(photo_run, load_run(wanted.pose_encoder, photos=True))
+    return photo_run
 
 
 def _with_pose(animal: Run | None, pose: Run) -> Run:
     """An encoder of photos with the pose of another."""
     if animal is None or {animal.config.backbone, pose.config.backbone} != {ONE}:
-        raise DataError(f"--pose-encoder goes with a --photo-encoder; both are {ONE}.")
+        raise DataError(f"--pose-encoder needs a --photo-encoder, and both must be {ONE}.")
     if not pose.network.pose_size:
         raise DataError(f"{pose.folder} has no pose. Name a run that has --pose.")
     if animal.network.standardise != pose.network.standardise:
@@ -183,149 +160,117 @@ def _with_pose(animal: Run | None, pose: Run) -> Run:
     return replace(animal, network=network, config=config, pose_space=pose.pose_space)
 
 
-def _check_pose(trained: Run, other: Run | None) -> None:
-    """Makes sure that the poses of sketches and of photos can be compared."""
-    if other and other.pose_space != trained.pose_space:
+def _photo_encoder_info(wanted: Export, photo_run: Run | None) -> PhotoEncoderInfo | None:
+    if photo_run is None:
+        return None
+    size = wanted.photo_size or photo_run.config.input_size
+    return PhotoEncoderInfo(photo_run.config.backbone, size, photo_run.config.standardise)
+
+
+def _check_encoders(wanted: Export, trained: Run, photo_run: Run | None) -> None:
+    """Whether the embeddings of sketches and of photos can be compared."""
+    size = wanted.photo_size
+    if size is not None and (photo_run is None or not MIN_SIZE <= size <= MAX_SIZE):
         raise DataError(
-            f"The poses of {trained.folder} and {other.folder} cannot be compared. Train one with "
-            "the other as --pose-teacher, or both without --pose."
+            f"--photo-size must be {MIN_SIZE} to {MAX_SIZE}, and needs a --photo-encoder."
         )
+    if photo_run is None:
+        return
+    if photo_run.pose_space != trained.pose_space:
+        raise DataError(
+            f"The poses of {trained.folder} and {photo_run.folder} cannot be compared. Train one "
+            "with the other as --pose-teacher, or both without --pose."
+        )
+    if not same_prototypes(photo_run.network, trained.network):
+        raise DataError(
+            f"{photo_run.folder} embeds into another space than {trained.folder}. Train one with "
+            "the other as --teacher, or with its checkpoint as --start."
+        )
+    if photo_run.folder != wanted.run:
+        _check_split(wanted.run, photo_run.folder)
 
 
-def _encoder(run: Run | None, size: int) -> Encoder | None:
-    return encoder_of(run.network, size) if run else None
+def _check_split(run: Path, other: Path) -> None:
+    """Whether an encoder has not seen what a run holds out."""
+    held, known = (Split.load(folder / SPLIT).validation_ids for folder in (run, other))
+    if not held <= known:
+        raise DataError(f"{other} was trained on pictures that {run} holds out.")
 
 
-def _name(run: Path) -> str:
-    return _manifest(run).name if is_checkpoint(run) else "sketchzoo"
+def _check_folders(wanted: Export) -> None:
+    """Whether the checkpoint's folder may be written to."""
+    out = wanted.out
+    if out.is_dir() and any(out.iterdir()) and not _is_exported(out):
+        raise DataError(f"{out} holds other files than a checkpoint. Name another folder.")
+    if out.resolve() == wanted.run.resolve():
+        raise DataError(f"{out} is the folder that is read. Name another one.")
 
 
-def _calibration(run: Path) -> Calibration | None:
-    """That of a checkpoint which is written anew."""
-    return _manifest(run).calibration if is_checkpoint(run) else None
+def _is_exported(folder: Path) -> bool:
+    """Whether `export` has written a folder, with or without photos."""
+    with_photos = (folder / SPLIT).is_file() and versions_in(folder)
+    return bool(with_photos) or any((folder / name).is_file() for name in CHECKPOINT_FILES)
 
 
-def _manifest(checkpoint: Path) -> Manifest:
-    return Manifest.read(checkpoint / MANIFEST, older=True)
+def _save(
+    folder: Path,
+    wanted: Export,
+    trained: Run,
+    photo_run: Run | None,
+    photo_encoder: PhotoEncoderInfo | None,
+    frames: QuantisationFrames | None,
+) -> Checkpoint:
+    """Writes the checkpoint without photos.
 
-
-@dataclass(frozen=True)
-class _Shown:
-    """Frames of pictures: of training, to calibrate with, and held-out ones, to measure with.
-
-    Attributes:
-        photos: held-out ones as the encoder of photos sees them.
+    Its name and calibration are those of a checkpoint that is written again.
     """
-
-    calibration: CalibrationFrames
-    sketches: Frames
-    photos: Frames
-
-    @classmethod
-    def load(
-        cls,
-        run: Path,
-        trained: Run,
-        other: PhotoEncoderInfo | None,
-        pictures: Pictures | None,
-        cache: Path,
-    ) -> "_Shown":
-        """Picks and decodes them.
-
-        Raises:
-            DataError: the pictures are not known, or too few are held out.
-        """
-        where = pictures or Pictures.load(run)
-        if where is None:
-            raise DataError(
-                f"{run} does not tell where its pictures are, which 8-bit weights are made and "
-                "measured with. Add --sketchy DIR (and --train-photos), or --precision fp32."
-            )
-        photo_folder, sketch_folder = sketchy_folders(where.sketchy)
-        sketches = _known(list_pictures(sketch_folder, sketches=True), trained)
-        found = (
-            p
-            for folder in (photo_folder, *where.photos)
-            for p in list_pictures(folder, sketches=False)
-        )
-        photos = _known(found, trained)
-        split = Split.load(run / SPLIT)
-        held_sketches, held_photos = split.validation(sketches), split.validation(photos)
-        if len(held_photos) < FIRST or not held_sketches:
-            raise DataError(
-                f"{run / SPLIT} holds out {len(held_photos)} of these photos and "
-                f"{len(held_sketches)} of the sketches, too few to measure with. Name the pictures "
-                "of the run with --sketchy and --train-photos."
-            )
-        size = trained.config.input_size
-        seen = _pick(split.train(photos), PHOTOS)
-        drawn = _decode(_pick(split.train(sketches), SKETCHES), size, cache, sketches=True)
-        shared = _decode(_pick(seen, SHARED_PHOTOS), size, cache, sketches=False)
-        photo_size = other.input_size if other else size
-        return cls(
-            CalibrationFrames(
-                [*_all(drawn), *_all(shared)],
-                _all(_decode(seen, photo_size, cache, sketches=False)) if other else (),
-            ),
-            _decode(sample(held_sketches), size, cache, sketches=True),
-            _decode(held_photos, photo_size, cache, sketches=False),
-        )
-
-    def precision(self, encoder: Encoder) -> float:
-        """P@12 of an encoder on the held-out pictures."""
-        sketches = [
-            encoder.embed_frames(np.stack(frames))
-            for frames in _chunks(_all(self.sketches), encoder.BATCH)
-        ]
-        photos = encoder.embed_photo_frames(_all(self.photos))
-        drawn, shown = (
-            np.array([picture.label for picture in frames.pictures])
-            for frames in (self.sketches, self.photos)
-        )
-        rows = np.concatenate(sketches)
-        return evaluate_embeddings(rows, photos, drawn, shown).precision_at_12
+    older = None
+    if is_checkpoint(wanted.run):
+        older = Manifest.read(wanted.run / MANIFEST, older=True)
+    is_same = older and not wanted.mean_with and not wanted.photo_encoder
+    return save_checkpoint(
+        folder,
+        trained.network,
+        name=wanted.name or (older.name if older else "sketchzoo"),
+        backbone=trained.config.backbone,
+        input_size=trained.config.input_size,
+        classes=trained.classes,
+        training={**asdict(trained.config), "steps_done": trained.step},
+        metrics={} if photo_run else trained.metrics or {},
+        photo_network=photo_run.network if photo_run else None,
+        photo_encoder=photo_encoder,
+        frames=frames.calibration if frames else None,
+        calibration=older.calibration if older and is_same else None,
+    )
 
 
-def _known(pictures: "Iterator[Picture] | Sequence[Picture]", run: Run) -> list[Picture]:
-    return [picture for picture in pictures if picture.label in run.classes]
+def check_loss(before: float, after: float) -> None:
+    """Prints what 8-bit weights cost.
 
+    Args:
+        before, after: P@12 on held-out pictures.
 
-def _pick(pictures: Sequence[Picture], most: int) -> list[Picture]:
-    order = np.random.default_rng(0).permutation(len(pictures))[:most]
-    return [pictures[i] for i in sorted(order)]
-
-
-def _decode(pictures: Sequence[Picture], size: int, cache: Path, *, sketches: bool) -> Frames:
-    return load_frames(pictures, size, sketches=sketches, cache=cache)
-
-
-def _all(frames: Frames) -> list[Pixels]:
-    return list(frames.take(np.arange(len(frames.pictures))))
-
-
-def _chunks(frames: Sequence[Pixels], size: int) -> Iterator[Sequence[Pixels]]:
-    return (frames[start : start + size] for start in range(0, len(frames), size))
-
-
-def _check_loss(before: float, after: float) -> None:
-    if before - after > MOST_LOST:
+    Raises:
+        DataError: it is too much.
+    """
+    if before - after > MAX_LOSS:
         raise DataError(
-            f"8-bit weights lower P@12 from {before:.4f} to {after:.4f}, by more than {MOST_LOST}. "
+            f"8-bit weights lower P@12 from {before:.4f} to {after:.4f}, by more than {MAX_LOSS}. "
             "Nothing was written. Export with --precision fp32."
         )
     say(f"P@12 on held-out pictures: {before:.4f} as trained, {after:.4f} in 8 bits")
 
 
 @contextmanager
-def _beside(out: Path) -> Iterator[Path]:
-    """A folder beside another one, which is deleted afterwards."""
+def _folder_beside(out: Path) -> Iterator[Path]:
+    """A temporary folder on the same disk."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         yield Path(folder)
 
 
 def _move(source: Path, out: Path) -> None:
-    """Puts a complete checkpoint in the place of an older one, with the manifest last."""
+    """Moves a complete checkpoint over an older one, its manifest last."""
     out.mkdir(exist_ok=True)
     names = {file.name for file in source.iterdir()}
     for name in sorted(names, key=lambda name: name == MANIFEST):
@@ -333,35 +278,9 @@ def _move(source: Path, out: Path) -> None:
     clear_others(out, names)
 
 
-def _is_exported(folder: Path) -> bool:
-    """Whether a folder was written by `export`, with or without photos."""
-    with_photos = (folder / SPLIT).is_file() and versions_in(folder)
-    return bool(with_photos) or any((folder / name).is_file() for name in CHECKPOINT_FILES)
-
-
-def _take_mean(trained: Run, folder: Path, share: float) -> None:
-    """Puts a run's weights this share of the way to those of a checkpoint."""
-    other = load_run(folder).network
-    weights, others = trained.network.state_dict(), other.state_dict()
-    alike, wanted = (
-        (network.standardise, network.normalise, {k: v.shape for k, v in state.items()})
-        for network, state in ((other, others), (trained.network, weights))
-    )
-    if alike != wanted or not same_prototypes(trained.network, other):
-        raise DataError(
-            f"{folder} holds another encoder than {trained.folder}, or embeds into another "
-            "space. --mean-with takes checkpoints like the one that the run started from."
-        )
-    _check_split(trained.folder, folder)
-    trained.network.load_state_dict(mean_weights(others, weights, 1 - share))
-
-
-def _check_split(run: Path, other: Path) -> None:
-    """Makes sure that an encoder has never seen what a run holds out.
-
-    Raises:
-        DataError: it may have.
-    """
-    held, known = (Split.load(folder / SPLIT).validation_ids for folder in (run, other))
-    if not held <= known:
-        raise DataError(f"{other} was trained on pictures that {run} holds out.")
+def _with_photos(checkpoint: Checkpoint, found: FoundPhotos) -> Checkpoint:
+    """The checkpoint with an index of photos; files that are left out are named."""
+    built = build_gallery(checkpoint, found.photos, checkpoint.folder, "annoy")
+    for line in named([*found.left_out, *built.left_out]):
+        say(line)
+    return built.checkpoint

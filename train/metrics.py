@@ -1,23 +1,22 @@
-"""How good a ranking of photos is for sketches.
+"""Metrics of a ranking of photos for sketches.
 
-For every sketch all photos of the gallery are ranked by the distance of their embeddings, nearest
-first. A photo is relevant when it shows the class of the sketch. With rel(i) = 1 where the photo
-at rank i is relevant, else 0:
+For every sketch, all photos of the gallery are ranked by the distance of their embeddings, nearest
+first. A photo is relevant if it has the class of the sketch. With rel(i) = 1 if the photo at rank i
+is relevant, else 0:
 
     precision at k   P@k = sum of rel(1..k) / k
     average precision AP = sum over i of rel(i) * P@i / number of relevant photos in the gallery
     mAP                  = mean of AP over the sketches (0 for one without any relevant photo)
-    recall at k          = share of the sketches whose very photo, the one that was drawn, is
-                           among the first k; sketches whose photo is not in the gallery do not
-                           count
-    recall at k in class = the same among the photos of the sketch's class alone: whether the photo
+    recall at k          = share of the sketches whose own photo, the one that was drawn, is among
+                           the first k; sketches whose photo is not in the gallery do not count
+    recall at k in class = the same among the photos of the sketch's class only: whether the photo
                            with the pose of the drawing comes first
     balanced P@k         = P@k where each photo of a class with n < k photos counts k / n times, as
-                           if there were k of each; the last one that counts may count in part
+                           if there were k of each; the last one may count in part
 
-All are means over sketches, so that classes count by how often they were drawn. Where classes have
-fewer than k photos, P@k cannot reach 1 and balanced P@k can: it estimates what a gallery with as
-many photos of each would give, and leans on few photos in doing so.
+All are means over sketches, so classes count by how often they were drawn. If a class has fewer
+than k photos, P@k cannot reach 1, but balanced P@k can: it estimates the P@k of a gallery with
+enough photos of each class, from few photos.
 """
 
 from dataclasses import dataclass
@@ -33,6 +32,9 @@ FIRST = 12
 
 DEPTHS = (*range(1, FIRST + 1), 100)
 """The k of precision at k."""
+
+BLOCK = 512
+"""Sketches that are ranked at once."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,10 @@ class Ranking:
     Attributes:
         first: `(n, 12)` numbers of the nearest photos, best first.
         precision: `(n, len(depths))` P@k.
-        depths: those of `DEPTHS` that the gallery has photos for.
+        depths: the `DEPTHS` that are not larger than the gallery.
         balanced: `(n,)` balanced P@12.
         average_precision: `(n,)`.
-        own_rank: `(n,)` rank of the very photo, from 1; 0 where it is not in the gallery.
+        own_rank: `(n,)` rank of the sketch's own photo, from 1; 0 if it is not in the gallery.
         own_rank_in_class: `(n,)` the same among the photos of the sketch's class.
     """
 
@@ -77,7 +79,7 @@ class Ranking:
         return column
 
     def recall_at(self, k: int, *, in_class: bool = False) -> float | None:
-        """Share of the sketches whose very photo is among the first k; None without any."""
+        """Recall at k; None if no sketch has its photo in the gallery."""
         own = self.own_rank_in_class if in_class else self.own_rank
         known = own[own > 0]
         return float((known <= k).mean()) if len(known) else None
@@ -96,61 +98,80 @@ def rank_photos(
     Args:
         sketches: `(n, d)`.
         photos: `(m, d)`, m at least 12.
-        sketch_labels: `(n,)`; a class without a photo counts as never found.
+        sketch_labels: `(n,)`; sketches of a class without photos count as not found.
         photo_labels: `(m,)`.
-        sketch_ids, photo_ids: photo ids, for the rank of the very photo.
+        sketch_ids, photo_ids: photo ids, for the rank of each sketch's own photo.
     """
     depths = tuple(k for k in DEPTHS if k <= len(photos))
     sketch_labels, photo_labels = _numbered(sketch_labels, photo_labels)
     ids = None
     if sketch_ids is not None and photo_ids is not None:
         ids = _numbered(sketch_ids, photo_ids)
-    first, precision, balanced, average = [], [], [], []
-    own, in_class = [], []
     _, label_of, counts = np.unique(photo_labels, return_inverse=True, return_counts=True)
     weights = np.maximum(1, FIRST / counts)[label_of]
     half_squares = (photos**2).sum(axis=1) / 2
-    for start in range(0, len(sketches), 512):
-        block = slice(start, start + 512)
+    blocks = []
+    for start in range(0, len(sketches), BLOCK):
+        block = slice(start, start + BLOCK)
         # The nearest has the largest s . p - |p|^2 / 2; on the unit sphere, the largest s . p.
         order = np.argsort(half_squares - sketches[block] @ photos.T, axis=1, kind="stable")
         relevant = photo_labels[order] == sketch_labels[block, None]
-        at = np.cumsum(relevant, axis=1) / np.arange(1, len(photos) + 1)
-        first.append(order[:, :FIRST])
-        precision.append(at[:, [k - 1 for k in depths]])
-        weight = weights[order]
-        room = FIRST - (np.cumsum(weight, axis=1) - weight)
-        balanced.append((np.clip(room, 0, weight) * relevant).sum(axis=1) / FIRST)
-        average.append((at * relevant).sum(axis=1) / np.maximum(relevant.sum(axis=1), 1))
+        is_own = np.zeros_like(relevant)
         if ids is not None:
-            same = (ids[1][order] == ids[0][block, None]) & relevant
-            found, place = same.any(axis=1), same.argmax(axis=1)
-            among = np.cumsum(relevant, axis=1)[np.arange(len(order)), place]
-        else:
-            found, place, among = (np.zeros(len(order), np.int64) for _ in range(3))
-        own.append(np.where(found, place + 1, 0))
-        in_class.append(np.where(found, among, 0))
-    return Ranking(
-        np.concatenate(first),
-        np.concatenate(precision),
-        depths,
-        np.concatenate(balanced),
-        np.concatenate(average),
-        np.concatenate(own),
-        np.concatenate(in_class),
+            is_own = (ids[1][order] == ids[0][block, None]) & relevant
+        blocks.append(_rank_block(order, relevant, weights[order], is_own, depths))
+    first, precision, balanced, average, own, own_in_class = map(
+        np.concatenate, zip(*blocks, strict=True)
+    )
+    return Ranking(first, precision, depths, balanced, average, own, own_in_class)
+
+
+def _rank_block(
+    order: NDArray[np.int64],
+    relevant: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    is_own: NDArray[np.bool_],
+    depths: tuple[int, ...],
+) -> tuple[NDArray[Any], ...]:
+    """The fields of a `Ranking` for some sketches, but for its depths.
+
+    Args:
+        order: `(n, m)` numbers of all photos, nearest first.
+        relevant: `(n, m)`, in this order.
+        weight: `(n, m)`, how often photos count for the balanced precision, in this order.
+        is_own: `(n, m)`, whether it is the sketch's own photo, in this order.
+        depths: the k of precision at k.
+    """
+    found = np.cumsum(relevant, axis=1)
+    precision = found / np.arange(1, order.shape[1] + 1)
+    room = FIRST - (np.cumsum(weight, axis=1) - weight)
+    has_own, place = is_own.any(axis=1), is_own.argmax(axis=1)
+    return (
+        order[:, :FIRST],
+        precision[:, [k - 1 for k in depths]],
+        (np.clip(room, 0, weight) * relevant).sum(axis=1) / FIRST,
+        (precision * relevant).sum(axis=1) / np.maximum(relevant.sum(axis=1), 1),
+        np.where(has_own, place + 1, 0),
+        np.where(has_own, found[np.arange(len(order)), place], 0),
     )
 
 
 def _numbered(
     first: NDArray[Any], second: NDArray[Any]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A number for each name of both: a ranking of names would take many times the memory."""
+    """Numbers instead of names: a ranking of names would take many times the memory."""
     numbers = np.unique(np.concatenate([first, second]), return_inverse=True)[1]
     return numbers[: len(first)], numbers[len(first) :]
 
 
 def summarise(ranking: Ranking, sketch_labels: NDArray[Any], photos: int) -> Metrics:
-    """The means of a ranking of `photos` photos."""
+    """The means over all sketches.
+
+    Args:
+        ranking: of `rank_photos`.
+        sketch_labels: `(n,)`.
+        photos: size of the gallery.
+    """
     return Metrics(
         precision_at_12=float(ranking.precision_at(FIRST).mean()),
         precision_at_1=float(ranking.precision_at(1).mean()),

@@ -12,122 +12,158 @@ from train.config import FitConfig
 from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
 
-POSE_APART = 4.0
+POSE_REGRESSION = 4.0
 """Weight of the distance between a photo's pose and its teacher's, as in `distillation`."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's pictures.
+    """The pictures of one step.
 
     Attributes:
-        images: this rank's `(n, 3, h, w)`: sketches, then photos, then what has no label:
+        images: this rank's `(n, 3, h, w)`: sketches, then photos, then images without a label:
             unlabelled photos and mixtures.
-        counts: how many of each kind this rank has, the same on all ranks.
-        labels: class numbers of the sketches and of the photos of all ranks.
-        targets: the teachers' projections: the sketches of all ranks, their photos, and what has
-            no label, rank by rank.
-        pairs: numbers of the pairs of the sketches and of the photos of all ranks; see
-            `train.data.sampling.Rows`.
-        poses: a teacher's poses of those photos, where there is one.
+        counts: how many of each this rank has; the same on all ranks.
+        sketch_labels, photo_labels: class numbers of the pictures of all ranks.
+        targets: the teachers' projections of the pictures of all ranks: sketches, photos, and
+            images without a label, rank by rank. None without a teacher.
+        sketch_pairs, photo_pairs: pair numbers of the pictures of all ranks; see
+            `train.data.pose_pairs`. None if poses are not learned.
+        poses: a teacher's poses of the photos of all ranks. None without a teacher of poses.
     """
 
     images: torch.Tensor
     counts: tuple[int, int, int]
-    labels: tuple[torch.Tensor, torch.Tensor]
+    sketch_labels: torch.Tensor
+    photo_labels: torch.Tensor
     targets: torch.Tensor | None = None
-    pairs: tuple[torch.Tensor, torch.Tensor] | None = None
+    sketch_pairs: torch.Tensor | None = None
+    photo_pairs: torch.Tensor | None = None
     poses: torch.Tensor | None = None
 
 
 def loss_terms(config: FitConfig, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-    """The weighted losses over the joined batch of all ranks, the same on each; their sum counts.
+    """The weighted losses over the joined batch of all ranks, by name; the same on each rank.
 
     Args:
+        config: of the run.
         network: a `SiameseNetwork`, compiled or not, on one rank or many.
+        batch: of this rank.
+
+    Returns:
+        The terms of a sum.
     """
     # Only the network computes in bf16: a cosine of 8 bits, times the scale, is too coarse.
     with autocast(batch.images.device, amp=config.amp):
         rows = network(batch.images)
-    parts = rows.split(batch.counts)
-    sketches, photos, unlabelled = (distributed.gather(p) if len(p) else p for p in parts)
-    size = config.embedding_size
-    sketch_poses, photo_poses = sketches[:, size:], photos[:, size:]
-    sketches, photos, unlabelled = (p[:, :size] for p in (sketches, photos, unlabelled))
-    of_sketches, of_photos = batch.labels
-    bare = getattr(network, "_orig_mod", network)  # where torch.compile keeps it
-    bare = bare.module if isinstance(bare, DistributedDataParallel) else bare
-    siamese = cast(SiameseNetwork, bare)
+    parts = (distributed.gather(p) if len(p) else p for p in rows.split(batch.counts))
+    size, siamese = config.embedding_size, unwrapped(network)
+    # Projections come first in each row, poses behind.
+    (sketches, sketch_poses), (photos, photo_poses), (unlabelled, _) = (
+        (part[:, :size], part[:, size:]) for part in parts
+    )
     terms: dict[str, torch.Tensor] = {}
     if config.labels:
-        margin = config.loss_margin
-        if config.loss == "cosface":
-            terms["cosface"] = losses.cosine_softmax(
-                siamese.cosines(torch.cat([sketches, photos])),
-                torch.cat([of_sketches, of_photos]),
-                scale=config.scale,
-                margin=margin,
-                smoothing=config.smoothing,
-            )
-        elif config.loss == "contrastive":
-            different = of_sketches != of_photos
-            terms["contrastive"] = losses.contrastive(sketches, photos, different, margin=margin)
-        elif config.loss == "triplet":
-            terms["triplet"] = losses.triplet(
-                sketches, photos, of_sketches, of_photos, margin=margin, mining=config.mining
-            )
-        weight = {"supcon": 1.0, "cosface": config.supcon}.get(config.loss, 0.0)
-        if weight:
-            terms["supcon"] = weight * losses.supervised_contrastive(
-                sketches, photos, of_sketches, of_photos
-            )
-        terms = {name: config.labels * term for name, term in terms.items()}
+        terms |= _label_terms(config, siamese, batch, sketches, photos)
     if batch.targets is not None:
-        everything = torch.cat([sketches, photos, unlabelled])
+        projections = torch.cat([sketches, photos, unlabelled])
         terms["distil"] = config.distil * losses.distillation(
-            everything,
+            projections,
             batch.targets,
-            siamese.cosines(everything),
+            siamese.cosines(projections),
             siamese.cosines(batch.targets),
             scale=config.scale,
         )
-    if config.pose and batch.pairs:
-        terms |= _pose_terms(config, batch, sketch_poses, photo_poses)
+    if batch.sketch_pairs is not None and batch.photo_pairs is not None:
+        sketch = _Poses(sketch_poses, batch.sketch_pairs, batch.sketch_labels)
+        photo = _Poses(photo_poses, batch.photo_pairs, batch.photo_labels)
+        terms |= _pose_terms(config, sketch, photo, batch.poses)
     return terms
 
 
-def _pose_terms(
-    config: FitConfig, batch: Batch, sketches: torch.Tensor, photos: torch.Tensor
+def unwrapped(network: nn.Module) -> SiameseNetwork:
+    """The network inside of what `torch.compile` and `DistributedDataParallel` return."""
+    network = getattr(network, "_orig_mod", network)  # where torch.compile keeps it
+    inner = network.module if isinstance(network, DistributedDataParallel) else network
+    return cast(SiameseNetwork, inner)
+
+
+def _label_terms(
+    config: FitConfig,
+    network: SiameseNetwork,
+    batch: Batch,
+    sketches: torch.Tensor,
+    photos: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
-    """The weighted losses on poses: from sketches to photos and back, and to a teacher's.
+    """The weighted losses on labels.
 
     Args:
-        sketches, photos: poses of all ranks' pictures.
+        config: of the run.
+        network: has the prototypes.
+        batch: has the labels.
+        sketches, photos: projections of the pictures of all ranks.
     """
-    assert batch.pairs is not None
-    drawn, shown = zip(batch.pairs, batch.labels, strict=True)
+    margin, labels = config.loss_margin, (batch.sketch_labels, batch.photo_labels)
+    terms = {}
+    if config.loss == "cosface":
+        terms["cosface"] = losses.cosine_softmax(
+            network.cosines(torch.cat([sketches, photos])),
+            torch.cat(labels),
+            scale=config.scale,
+            margin=margin,
+            smoothing=config.smoothing,
+        )
+    elif config.loss == "contrastive":
+        different = batch.sketch_labels != batch.photo_labels
+        terms["contrastive"] = losses.contrastive(sketches, photos, different, margin=margin)
+    elif config.loss == "triplet":
+        terms["triplet"] = losses.triplet(
+            sketches, photos, *labels, margin=margin, mining=config.mining
+        )
+    supcon_weight = {"supcon": 1.0, "cosface": config.supcon}.get(config.loss, 0.0)
+    if supcon_weight:
+        supcon = losses.supervised_contrastive(sketches, photos, *labels)
+        terms["supcon"] = supcon_weight * supcon
+    return {name: config.labels * term for name, term in terms.items()}
 
-    def nearest(
-        anchors: torch.Tensor,
-        others: torch.Tensor,
-        anchor: tuple[torch.Tensor, ...],
-        other: tuple[torch.Tensor, ...],
-    ) -> torch.Tensor:
+
+@dataclass(frozen=True)
+class _Poses:
+    """Poses of the sketches or the photos of all ranks, their pair numbers and class numbers."""
+
+    rows: torch.Tensor
+    pairs: torch.Tensor
+    labels: torch.Tensor
+
+
+def _pose_terms(
+    config: FitConfig, sketches: _Poses, photos: _Poses, taught: torch.Tensor | None
+) -> dict[str, torch.Tensor]:
+    """The weighted losses on poses: from sketches to photos and back, and to a teacher's poses.
+
+    Args:
+        config: of the run.
+        sketches, photos: of the batch.
+        taught: a teacher's poses of the photos.
+    """
+
+    def nearest(anchors: _Poses, others: _Poses) -> torch.Tensor:
         return losses.pose_contrastive(
-            anchors,
-            others,
-            anchor[0],
-            other[0],
-            anchor[1],
-            other[1],
+            anchors.rows,
+            others.rows,
+            anchors.pairs,
+            others.pairs,
+            anchors.labels,
+            others.labels,
             temperature=config.pose_temperature,
         )
 
-    both_ways = nearest(sketches, photos, drawn, shown) + nearest(photos, sketches, shown, drawn)
+    both_ways = nearest(sketches, photos) + nearest(photos, sketches)
     terms = {"pose": config.pose_loss * both_ways / 2}
-    if batch.poses is not None:
-        paired = (shown[0] >= 0).to(photos.dtype)
-        apart = ((1 - (photos * batch.poses).sum(dim=1)) * paired).sum() / paired.sum()
-        taught = nearest(sketches, batch.poses, drawn, shown)
-        terms["pose_distil"] = config.pose_loss * (taught + POSE_APART * apart)
+    if taught is not None:
+        paired = (photos.pairs >= 0).to(taught.dtype)
+        distances = (1 - (photos.rows * taught).sum(dim=1)) * paired
+        apart = distances.sum() / paired.sum()
+        to_taught = nearest(sketches, _Poses(taught, photos.pairs, photos.labels))
+        terms["pose_distil"] = config.pose_loss * (to_taught + POSE_REGRESSION * apart)
     return terms

@@ -1,10 +1,10 @@
-"""What a run takes over from another encoder: weights, prototypes, and what it says of pictures."""
+"""Encoders that a run learns from, and what they say of its pictures."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -13,195 +13,154 @@ from tqdm import tqdm
 from train import distributed
 from train.config import FitConfig
 from train.data.cache import making
+from train.data.dataset import Dataset, Kind
 from train.data.feed import HostFrames
 from train.data.frames import Frames, load_frames, pictures_key
-from train.data.material import Material, Sources
 from train.data.pictures import Split
+from train.data.sources import Sources
+from train.embedding import BATCH, project
 from train.errors import DataError
-from train.networks.backbones import fold_batch_norms
 from train.networks.inputs import as_input
-from train.networks.pair import ONE, PAIR, first_of
 from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
-from train.runs import BEST, SPLIT, Run, is_checkpoint, load_run, save_atomically
-
-BATCH = 128
-"""Pictures that are embedded at once."""
+from train.runs import SPLIT, Run, is_checkpoint, load_run
+from train.states import save_state
 
 
-def begin_with(
-    network: SiameseNetwork,
-    backbone: str,
-    folder: Path,
-    material: Material,
-    teachers: "Teachers | None",
-) -> None:
-    """Takes a checkpoint's weights, or of another backbone its prototypes alone.
+@dataclass(frozen=True)
+class Targets:
+    """What teachers say of the training pictures.
 
-    Prototypes stay as they are given: two encoders with the same ones embed into one space.
-
-    Args:
-        backbone: of the network. Where that of the checkpoint's sketches is another, the network
-            for its photos is taken; of a pair of networks the one that tells the animal.
-
-    Raises:
-        DataError: the checkpoint knows other classes, embeds into another space, or has seen what
-            is held out here; or a teacher embeds into another space.
+    Attributes:
+        projections: by kind of picture, `(n, projection_size)` rows of length 1; no kind without a
+            teacher, nor one whose pictures are mixed in each batch.
+        poses: `(2 * photos, pose_size)`, for each photo its pose and that of its mirror image, so
+            that the number of a pair is a row; zeros for photos in no pair. None without a teacher
+            of poses.
     """
-    if not is_checkpoint(folder) and not (folder / BEST).exists():
-        raise DataError(
-            f"{folder} is no checkpoint, nor an evaluated run. Name what 'python -m train export' "
-            "has written."
-        )
-    given = load_run(folder)
-    if given.config.backbone != backbone and is_checkpoint(folder):
-        given = _photo_network(load_run(folder, photos=True))
-    if given.classes != material.classes:
-        raise DataError(f"{folder} knows other classes than this run.")
-    _check_split(folder / SPLIT, material)
-    source = given.network
-    if teachers and not same_prototypes(source, teachers.of_sketches.network):
-        raise DataError(
-            f"{folder} embeds into another space than the teacher {teachers.of_sketches.folder}. "
-            "Take a teacher that began with it (--start), or leave one of both out."
-        )
-    if source.prototypes.shape != network.prototypes.shape:
-        raise DataError(
-            f"{folder} has {len(source.prototypes)} prototypes of {source.prototypes.shape[1]} "
-            "numbers; give this run the same --embedding-size, and --loss cosface."
-        )
-    weights = network.state_dict()
-    given_weights = {name: value for name, value in source.state_dict().items() if name in weights}
-    shapes, given_shapes = (
-        {name: value.shape for name, value in state.items() if not name.startswith("pose.")}
-        for state in (weights, given_weights)
-    )
-    if source.pose_size != network.pose_size:  # another pose is learned anew
-        given_weights = {n: v for n, v in given_weights.items() if not n.startswith("pose.")}
-    if shapes == given_shapes:
-        if (source.standardise, source.normalise) != (network.standardise, network.normalise):
-            raise DataError(
-                f"{folder} has {_flag('standardise', source.standardise)} and "
-                f"{_flag('normalise', source.normalise)}; give this run the same."
-            )
-        network.load_state_dict({**weights, **given_weights})
-    elif not len(source.prototypes):
-        raise DataError(f"{folder} has another backbone, and no prototypes to take over.")
-    _keep_prototypes(network, source)
 
+    projections: Mapping[Kind, torch.Tensor] = field(default_factory=dict)
+    poses: torch.Tensor | None = None
 
-def _photo_network(given: Run) -> Run:
-    if given.config.backbone != PAIR:
-        return given
-    config = replace(given.config, backbone=ONE)
-    return replace(given, network=first_of(given.network), config=config)
+    def to(self, device: torch.device) -> "Targets":
+        """The same on another device."""
+        return Targets(
+            {kind: rows.to(device) for kind, rows in self.projections.items()},
+            None if self.poses is None else self.poses.to(device),
+        )
 
 
 @dataclass(frozen=True)
 class Teachers:
-    """The runs that sketches and photos learn from, often one and the same."""
+    """The encoders that a run learns from.
 
-    of_sketches: Run
-    of_photos: Run
+    Attributes:
+        projections: by kind of picture; empty without a teacher.
+        poses: the teacher of the poses of photos, if there is one.
+        mixed: kinds of pictures that are mixed in each batch.
+    """
+
+    projections: Mapping[Kind, Run] = MappingProxyType({})
+    poses: Run | None = None
+    mixed: tuple[Kind, ...] = ()
 
     @classmethod
-    def load(cls, sources: Sources) -> "Teachers | None":
-        """The teachers that are named, if any is.
+    def load(cls, config: FitConfig, sources: Sources) -> "Teachers":
+        """Reads the teachers that are named.
 
         Raises:
-            DataError: one is no run, or both embed into different spaces.
+            DataError: one is no run, two embed into different spaces, or a teacher of mixtures
+                takes smaller images than the run.
         """
+        poses = load_run(sources.pose_teacher, photos=True) if sources.pose_teacher else None
         if not sources.teacher:
-            return None
+            return cls(poses=poses)
         teacher = load_run(sources.teacher)
-        given = sources.photo_teacher or sources.teacher
+        photo_folder = sources.photo_teacher or sources.teacher
         # A checkpoint may have another network for photos; a run has one for both.
-        is_other = sources.photo_teacher is not None or is_checkpoint(given)
-        other = load_run(given, photos=True) if is_other else teacher
-        if other is not teacher and not same_prototypes(teacher.network, other.network):
+        is_other = sources.photo_teacher is not None or is_checkpoint(photo_folder)
+        photo_teacher = load_run(photo_folder, photos=True) if is_other else teacher
+        if is_other and not same_prototypes(teacher.network, photo_teacher.network):
             raise DataError(
-                f"{teacher.folder} and {other.folder} embed into different spaces. Train one with "
-                "a checkpoint of the other as --start, or 'blend' it."
+                f"{teacher.folder} and {photo_teacher.folder} embed into different spaces. Train "
+                "one with a checkpoint of the other as --start, or 'blend' it."
             )
-        return cls(teacher, other)
+        wanted: dict[Kind, bool] = {"unlabelled": config.mix, "sketches": config.mixed_sketches > 0}
+        teachers = cls(
+            {"sketches": teacher, "photos": photo_teacher, "unlabelled": photo_teacher},
+            poses,
+            tuple(kind for kind, is_mixed in wanted.items() if is_mixed),
+        )
+        for kind, size in teachers.mixed_sizes.items():
+            if size < config.input_size:
+                raise DataError(
+                    f"{teachers.projections[kind].folder}, the teacher of mixtures, takes images "
+                    f"of {size} pixels, fewer than this run. Name another teacher, or a smaller "
+                    "--input-size."
+                )
+        return teachers
 
-    def teach(
-        self,
-        network: SiameseNetwork,
-        material: Material,
-        device: torch.device,
-        cache: Path,
-        *,
-        mixed: Collection[str],
-    ) -> None:
-        """Gives a network the teachers' prototypes, and its pictures what they say of them.
+    @property
+    def mixed_sizes(self) -> dict[Kind, int]:
+        """Kinds of pictures that are mixed, and sides in pixels at which teachers see them."""
+        return {kind: self.projections[kind].config.input_size for kind in self.mixed}
 
-        Args:
-            mixed: kinds of pictures whose mixtures will be explained step by step, by `mix`.
+    @property
+    def prototypes(self) -> torch.Tensor | None:
+        """`(classes, projection_size)`, which the run takes over; None without a teacher."""
+        if not self.projections:
+            return None
+        return self.projections["sketches"].network.prototypes
+
+    def check(self, config: FitConfig, network: SiameseNetwork, dataset: Dataset) -> None:
+        """Whether a run can learn from these teachers.
 
         Raises:
-            DataError: a teacher knows other classes, or was trained on held-out pictures.
+            DataError: a teacher knows other classes, has prototypes or poses of another size, or
+                may have been trained on held-out pictures.
         """
-        for teacher in (self.of_sketches, self.of_photos):
-            if teacher.classes != material.classes:
-                raise DataError(f"The teacher {teacher.folder} knows other classes than this run.")
-            _check_split(teacher.folder / SPLIT, material)
+        for kind in dataset.training_frames() if self.projections else ():
+            teacher = self.projections[kind]
+            _check_teacher(teacher, dataset)
             shape = network.prototypes.shape
             if teacher.network.prototypes.shape != shape or not shape[0]:
                 raise DataError(
                     f"The teacher {teacher.folder} has other prototypes. Give this run its "
                     "--embedding-size, and both --loss cosface."
                 )
-        _keep_prototypes(network, self.of_sketches.network)
-        for name, domain in material.domains().items():
-            if name == "unlabelled" and name in mixed:
-                continue
-            domain.targets = teacher_targets(self.of(name), domain.frames, name, device, cache)
-        for name in mixed:
-            fold_batch_norms(self.of(name).network.backbone)
-            self.of(name).network.to(device).to(memory_format=torch.channels_last)
+        if self.poses:
+            _check_poses(self.poses, config)
+            _check_teacher(self.poses, dataset)
 
-    def of(self, kind: str) -> Run:
-        """The teacher of `sketches`, `photos` or `unlabelled` photos."""
-        return self.of_sketches if kind == "sketches" else self.of_photos
+    def mixers(self, device: torch.device) -> dict[Kind, Run]:
+        """The teachers of mixtures, with networks for inference on a device."""
+        return {
+            kind: replace(run, network=run.network.for_inference(device))
+            for kind, run in self.projections.items()
+            if kind in self.mixed
+        }
 
-
-@torch.no_grad()
-def mix(
-    teacher: Run,
-    views: torch.Tensor,
-    others: torch.Tensor,
-    generator: torch.Generator | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mixtures of pictures in random shares, and the teacher's projections of just these.
-
-    A teacher that sees what its student sees, and more than there are pictures of, is matched
-    as a function (Beyer et al. 2022, section 3.1, with mixup of Zhang et al. 2018).
-
-    Args:
-        teacher: a run whose network is on the views' device.
-        views: `(n, 3, h, w)`, of the teacher's input size.
-        others: `(m, 3, h, w)` to mix them with, one after the other.
-        generator: of the views' device, for the shares; without it, PyTorch's own.
-    """
-    share = torch.rand(len(views), 1, 1, 1, device=views.device, generator=generator)
-    partners = others[torch.arange(len(views), device=others.device) % len(others)]
-    mixed = share * views + (1 - share) * partners
-    mixed = mixed.contiguous(memory_format=torch.channels_last)
-    with autocast(mixed.device, amp=teacher.config.amp):
-        return mixed, teacher.network.project(mixed).float()
+    def targets(self, dataset: Dataset, device: torch.device, cache: Path) -> Targets:
+        """What the teachers say of the training pictures; it is kept in the cache."""
+        projections = {
+            kind: cached_projections(self.projections[kind], frames, kind, device, cache)
+            for kind, frames in dataset.training_frames().items()
+            if self.projections and not (kind == "unlabelled" and kind in self.mixed)
+        }
+        poses = pose_targets(self.poses, dataset, device, cache) if self.poses else None
+        return Targets(projections, poses)
 
 
-@torch.no_grad()
-def teach_poses(
-    teacher: Run, config: FitConfig, material: Material, device: torch.device, cache: Path
-) -> None:
-    """Gives photos that are in pairs a teacher's poses of them and of their mirror images.
+NO_TEACHERS = Teachers()
 
-    Raises:
-        DataError: the teacher has no pose, knows other classes, or was trained on held-out
-            pictures.
-    """
+
+def _check_teacher(teacher: Run, dataset: Dataset) -> None:
+    if teacher.classes != dataset.classes:
+        raise DataError(f"The teacher {teacher.folder} knows other classes than this run.")
+    check_split(teacher.folder / SPLIT, dataset)
+
+
+def _check_poses(teacher: Run, config: FitConfig) -> None:
     network = teacher.network
     if network.pose is None:
         raise DataError(f"{teacher.folder} has no pose to teach. Name a run that has --pose.")
@@ -211,17 +170,87 @@ def teach_poses(
             f"The poses of {teacher.folder} have {cells} x {cells} cells of {size} numbers; give "
             f"this run --pose {size} --pose-cells {cells}."
         )
-    if teacher.classes != material.classes:
-        raise DataError(f"{teacher.folder} knows other classes than this run.")
-    _check_split(teacher.folder / SPLIT, material)
-    pictures = material.photos.frames.pictures
-    frames = load_frames(pictures, teacher.config.input_size, sketches=False, cache=cache)
-    if len(frames.pictures) != len(pictures):
-        raise DataError("Some photos could be read before, and now cannot. Start again.")
-    network.to(device).to(memory_format=torch.channels_last)
-    rows = np.unique(material.pairs[:, 1])
-    poses = torch.zeros(len(pictures), 2, network.pose_size)
-    feed = HostFrames(frames, device)
+
+
+def check_split(split: Path, dataset: Dataset) -> None:
+    """Makes sure that an encoder with this split has not seen what is held out here.
+
+    Raises:
+        DataError: it may have.
+    """
+    if not dataset.split.validation_ids <= Split.load(split).validation_ids:
+        raise DataError(
+            f"{split.parent} has another split, so it may have seen what is held out here. Add "
+            f"--split {split}."
+        )
+
+
+def same_prototypes(one: SiameseNetwork, other: SiameseNetwork) -> bool:
+    """Whether prototypes are equal as checkpoints keep them, in fp16; False if there are none."""
+    return len(one.prototypes) > 0 and torch.equal(one.prototypes.half(), other.prototypes.half())
+
+
+def cached_projections(
+    teacher: Run, frames: Frames, kind: Kind, device: torch.device, cache: Path
+) -> torch.Tensor:
+    """A teacher's projections of pictures, each the mean with its mirror image.
+
+    The teacher sees the pictures at its own input size.
+
+    Args:
+        teacher: a trained run.
+        frames: of the pictures, at any size.
+        kind: of the pictures.
+        device: where the teacher computes.
+        cache: folder where the result is kept.
+
+    Returns:
+        `(n, projection_size)` float32 rows of length 1, on the CPU.
+    """
+    size, changed = teacher.config.input_size, teacher.weights.stat().st_mtime_ns
+    key = pictures_key(frames.pictures, size, str(teacher.weights.resolve()), changed)
+    path = cache / f"teacher-{kind}-{key}.pt"
+    with making(path) if distributed.rank() == 0 else nullcontext():
+        if not distributed.from_first(path.exists()):
+            projected = _projections(teacher, frames, kind, device, cache)
+            if distributed.rank() == 0:
+                save_state(projected, path)
+    distributed.wait()
+    projections: torch.Tensor = torch.load(path, weights_only=True)
+    return projections
+
+
+def _projections(
+    teacher: Run, frames: Frames, kind: Kind, device: torch.device, cache: Path
+) -> torch.Tensor:
+    seen = _frames_for(teacher, frames, cache, sketches=kind == "sketches")
+    return project(
+        teacher.network.for_inference(device),
+        seen,
+        device,
+        amp=teacher.config.amp,
+        mirror=True,
+        name=f"teacher on {kind}",
+    )
+
+
+def _frames_for(teacher: Run, frames: Frames, cache: Path, *, sketches: bool) -> Frames:
+    """The same pictures at the teacher's input size."""
+    size, pictures = teacher.config.input_size, frames.pictures
+    seen = load_frames(pictures, size, sketches=sketches, cache=cache)
+    if len(seen.pictures) != len(pictures):
+        raise DataError("Some pictures could be read before, and now cannot. Start again.")
+    return seen
+
+
+@torch.no_grad()
+def pose_targets(teacher: Run, dataset: Dataset, device: torch.device, cache: Path) -> torch.Tensor:
+    """A teacher's poses of the photos that are in pairs; see `Targets`."""
+    photos = dataset.photos.frames
+    feed = HostFrames(_frames_for(teacher, photos, cache, sketches=False), device)
+    network = teacher.network.for_inference(device)
+    rows = np.unique(dataset.pairs[:, 1])
+    poses = torch.zeros(len(photos.pictures), 2, network.pose_size)
     hidden = distributed.rank() > 0
     for start in tqdm(range(0, len(rows), BATCH), "teacher on poses", disable=hidden):
         some = rows[start : start + BATCH]
@@ -229,138 +258,4 @@ def teach_poses(
         with autocast(device, amp=teacher.config.amp):
             both = [network.poses(network.maps(b)).float().cpu() for b in (batch, batch.flip(3))]
         poses[some] = torch.stack(both, dim=1)
-    material.poses = poses.flatten(0, 1)
-
-
-def _check_split(split: Path, material: Material) -> None:
-    """Whether an encoder with this split has never seen what is held out here."""
-    if not material.split.validation_ids <= Split.load(split).validation_ids:
-        raise DataError(
-            f"{split.parent} has another split, so that it may have seen what is held out here. "
-            f"Add --split {split}."
-        )
-
-
-def same_prototypes(one: SiameseNetwork, other: SiameseNetwork) -> bool:
-    """Whether prototypes are equal as checkpoints keep them, in fp16."""
-    return len(one.prototypes) > 0 and torch.equal(one.prototypes.half(), other.prototypes.half())
-
-
-def _flag(name: str, value: bool) -> str:
-    return f"--{name}" if value else f"--no-{name}"
-
-
-def _keep_prototypes(network: SiameseNetwork, given: SiameseNetwork) -> None:
-    with torch.no_grad():
-        network.prototypes.copy_(given.prototypes)
-    network.prototypes.requires_grad_(False)
-
-
-def teacher_targets(
-    teacher: Run, frames: Frames, kind: str, device: torch.device, cache: Path
-) -> torch.Tensor:
-    """The teacher's projection of each picture, the mean with its mirror image.
-
-    The teacher sees the pictures at its own input size.
-
-    Args:
-        teacher: a trained run.
-        frames: all of them sketches or all of them photos.
-        kind: `sketches`, or a name for the photos.
-        device: where to run the teacher.
-        cache: folder where the result is kept.
-
-    Returns:
-        `(n, projection_size)` float32 rows of length 1, on the CPU.
-    """
-    size = teacher.config.input_size
-    pictures = frames.pictures
-    changed = teacher.weights.stat().st_mtime_ns
-    key = pictures_key(pictures, size, str(teacher.weights.resolve()), changed)
-    path = cache / f"teacher-{kind}-{key}.pt"
-    with making(path) if distributed.rank() == 0 else nullcontext():
-        _ask(teacher, frames, kind, device, cache, path)
-    distributed.wait()
-    targets: torch.Tensor = torch.load(path, weights_only=True)
-    return targets
-
-
-def _ask(
-    teacher: Run, frames: Frames, kind: str, device: torch.device, cache: Path, path: Path
-) -> None:
-    """Writes a teacher's projections to `path`, unless they are there."""
-    size, pictures = teacher.config.input_size, frames.pictures
-    if not distributed.from_first(path.exists()):
-        seen = load_frames(pictures, size, sketches=kind == "sketches", cache=cache)
-        if len(seen.pictures) != len(pictures):
-            raise DataError(f"Some {kind} could be read before, and now cannot. Start again.")
-        fold_batch_norms(teacher.network.backbone)
-        network = teacher.network.to(device).to(memory_format=torch.channels_last)
-        projected = project(
-            network,
-            seen,
-            device,
-            amp=teacher.config.amp,
-            mirror=True,
-            name=f"teacher on {kind}",
-        )
-        if distributed.rank() == 0:
-            save_atomically(projected, path)
-
-
-def project(
-    network: SiameseNetwork,
-    frames: Frames,
-    device: torch.device,
-    *,
-    amp: bool,
-    mirror: bool = False,
-    name: str = "",
-) -> torch.Tensor:
-    """Projections of many frames, in batches; each rank does its share, each gets all.
-
-    Args:
-        amp: compute in bf16 where that is fast.
-        mirror: take the mean of each picture and its mirror image.
-        name: what to show a progress bar as; without it there is none.
-
-    Returns:
-        `(n, projection_size)` float32 rows, on the CPU, in the order of the frames.
-    """
-    encode = partial(network.project, mirror=mirror)
-    size = network.projection.out_features
-    return _encode_all(network, encode, size, frames, device, amp=amp, name=name)
-
-
-def embed(
-    network: SiameseNetwork, frames: Frames, device: torch.device, *, amp: bool, mirror: bool
-) -> torch.Tensor:
-    """Embeddings of many frames, `(n, network.size)`; see `project`."""
-    encode = partial(network.embed, mirror=mirror)
-    return _encode_all(network, encode, network.size, frames, device, amp=amp, name="")
-
-
-@torch.no_grad()
-def _encode_all(
-    network: SiameseNetwork,
-    encode: Callable[[torch.Tensor], torch.Tensor],
-    size: int,
-    frames: Frames,
-    device: torch.device,
-    *,
-    amp: bool,
-    name: str,
-) -> torch.Tensor:
-    network.eval()
-    count, world = len(frames.pictures), distributed.world()
-    mine = np.arange(distributed.rank(), count, world)
-    parts = [torch.empty(0, size)]
-    starts, feed = range(0, len(mine), BATCH), HostFrames(frames, device)
-    for start in tqdm(starts, name, disable=not name or distributed.rank() > 0):
-        batch = as_input(feed.take(mine[start : start + BATCH]))
-        with autocast(device, amp=amp):
-            parts.append(encode(batch).float().cpu())
-    rows = torch.empty(count, size)
-    for of_rank, part in enumerate(distributed.gather_objects(torch.cat(parts))):
-        rows[of_rank::world] = part
-    return rows
+    return poses.flatten(0, 1)

@@ -2,14 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -18,105 +17,95 @@ from train.average import MovingAverage
 from train.config import FitConfig
 from train.console import say
 from train.data.batches import Batches
-from train.data.frames import pictures_key
-from train.data.material import Domain, Material, Sources
+from train.data.dataset import Dataset
+from train.data.sources import DataFolders, Sources
+from train.embedding import validate
 from train.errors import DataError
-from train.journal import SHOWN_EVERY, Journal
-from train.metrics import Metrics, evaluate_embeddings
+from train.identity import check_identity, run_identity
+from train.logger import LOG_EVERY, TrainingLogger
+from train.metrics import Metrics
 from train.networks.convolutions import speed_up_convolutions
 from train.networks.siamese import SiameseNetwork
 from train.objective import Batch, loss_terms
 from train.precision import bf16_is_fast
-from train.runs import (
-    BEST,
-    LAST,
-    SPLIT,
-    Pictures,
-    Run,
-    build_network,
-    new_pose_space,
-    read,
-    save_best,
-    save_last,
-)
+from train.running_losses import RunningLosses
+from train.runs import BEST, SPLIT, Run, new_pose_space, save_best
 from train.schedule import learning_rate_share
-from train.teacher import embed
+from train.start import start_network
+from train.states import LAST, read_state, save_last
+from train.teacher import NO_TEACHERS, Teachers
 
 SAVE_EVERY = 180
-"""Seconds between saves of `last.pt` at the most."""
-
-SMOOTHED = 0.98
-"""Share of the past in the losses that are shown and logged."""
-
-GRADIENT = "the norm of the gradient"
+"""Seconds between saves of `last.pt` while there is no evaluation."""
 
 
 class Trainer:
-    """A run: network, optimizer, pictures, and the best evaluation so far."""
+    """A run: network, optimizer, batches, and the best evaluation so far.
+
+    Args:
+        config: of the run.
+        dataset: its pictures.
+        run: its folder.
+        device: where to train.
+        sources: where its inputs are.
+        teachers: what it learns from beside labels.
+        ahead: make the next batch while this one is learned; by default on a GPU only.
+        compiled: compile the network with `torch.compile`.
+
+    Raises:
+        DataError: the start or a teacher does not fit the run.
+    """
 
     def __init__(
         self,
         config: FitConfig,
-        material: Material,
+        dataset: Dataset,
         run: Path,
         device: torch.device,
         sources: Sources,
-        mixers: Mapping[str, Run] | None = None,
+        teachers: Teachers = NO_TEACHERS,
+        *,
+        ahead: bool | None = None,
+        compiled: bool = False,
     ) -> None:
-        torch.manual_seed(config.seed)
-        self.sources, self.mixers = sources, mixers or {}
-        self.config, self.material, self.run, self.device = config, material, run, device
-        self.network = build_network(config, len(material.classes), pretrained=config.pretrained)
+        self.config, self.dataset, self.run, self.device = config, dataset, run, device
+        self.sources = sources
+        self.identity = run_identity(config, dataset, sources)
         self.steps = config.steps
         if config.epochs:
             self.steps = config.epochs * math.ceil(
-                len(material.sketches.labels) / config.sketch_batch
+                len(dataset.sketches.labels) / config.sketch_batch
             )
+        self.network = start_network(config, dataset, sources.start, teachers)
+        targets = teachers.targets(dataset, device, sources.cache)
+        self.network.to(device).to(memory_format=torch.channels_last)
+        distributed.join_batch_norms(self.network, device)
+        self.average = MovingAverage(self.network, config.ema)  # with PyTorch's own convolutions
+        self.forward = self._make_fast(compiled=compiled)
+        self.optimizer = _make_optimizer(config, self.network)
+        ahead = device.type == "cuda" if ahead is None else ahead
+        mixers = teachers.mixers(device)
+        self.batches = Batches(config, dataset, targets, mixers, device, ahead=ahead)
         self.step, self.elapsed, self.without_better = 0, 0.0, 0
         self.best = Metrics(0, 0, 0, 0, 0, 0)
-        self.running: dict[str, float] = {}
-        self._unread: list[tuple[int, dict[str, torch.Tensor]]] = []
-        self.identity = self._identity()
-        self.pose_space = new_pose_space() if config.pose else ""
+        self.losses = RunningLosses(run)
+        self.pose_space = ""
+        if config.pose:
+            self.pose_space = teachers.poses.pose_space if teachers.poses else new_pose_space()
 
-    def prepare(self, *, ahead: bool | None = None, compiled: bool = False) -> None:
-        """Puts network and pictures on the device, and makes what depends on the weights.
-
-        Args:
-            ahead: make the next batch while this one is learned; by default on a GPU.
-            compiled: compile the network with `torch.compile`.
-        """
+    def _make_fast(self, *, compiled: bool) -> nn.Module:
+        """Makes the network fast on its device; returns what runs it."""
         gpu = self.device.type == "cuda"
         if gpu:
             torch.backends.cudnn.benchmark = True
-        self.network.to(self.device).to(memory_format=torch.channels_last)
-        distributed.join_batch_norms(self.network, self.device)
-        self.average = MovingAverage(self.network, self.config.ema)
-        if not gpu and not compiled:
+        elif not compiled:
             speed_up_convolutions(self.network)
         if self.config.amp and not bf16_is_fast(self.device):
             say("this CPU has no instructions for bf16: computing in fp32")
-        self.forward: nn.Module = self.network
+        forward: nn.Module = self.network
         if distributed.world() > 1:  # batch norms are joined, so that their statistics are the same
-            self.forward = DistributedDataParallel(self.network, broadcast_buffers=False)
-        if compiled:
-            self.forward = cast(nn.Module, torch.compile(self.forward, dynamic=False))
-        self.optimizer = self._make_optimizer()
-        ahead = gpu if ahead is None else ahead
-        self.batches = Batches(self.config, self.material, self.device, self.mixers, ahead=ahead)
-
-    def _make_optimizer(self) -> torch.optim.Optimizer:
-        decay = self.config.weight_decay if self.config.optimizer == "adamw" else 0.0
-        matrices = [p for p in self.network.parameters() if p.ndim > 1]
-        others = [p for p in self.network.parameters() if p.ndim <= 1]
-        return torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": decay},
-                {"params": others, "weight_decay": 0.0},
-            ],
-            lr=self.config.lr,
-            fused=True,
-        )
+            forward = DistributedDataParallel(self.network, broadcast_buffers=False)
+        return cast(nn.Module, torch.compile(forward, dynamic=False)) if compiled else forward
 
     @property
     def done(self) -> float:
@@ -127,63 +116,67 @@ class Trainer:
         minutes = self.config.minutes
         return max(step / self.steps, self.elapsed / 60 / minutes if minutes else 0)
 
+    @property
+    def stalled(self) -> bool:
+        """Whether so many evaluations in a row were no better that it is time to stop."""
+        return self.without_better >= self.config.patience > 0
+
     def train(self) -> Metrics:
-        """Runs what is left."""
+        """Trains to the end; returns the metrics of the best evaluation."""
         config = self.config
-        journal = Journal(
+        logger = TrainingLogger(
             self.run, config.backbone, step=self.step, steps=self.steps, images=config.images
         )
         if distributed.rank() == 0:
-            self.material.split.save(self.run / SPLIT)
-            Pictures(self.sources.sketchy, self.sources.more_photos).save(self.run)
+            self.dataset.split.save(self.run / SPLIT)
+            DataFolders(self.sources.sketchy, self.sources.more_photos).save(self.run)
         saved = time.monotonic()
         while self.done < 1 and not self.stalled:
-            evaluate = self._timed_step()
-            journal.stepped(self.step, self.done, self.running)
-            if evaluate:
+            is_evaluated = self._timed_step()
+            logger.log_step(self.step, self.done, self.losses.means)
+            if is_evaluated:
                 metrics = self._evaluate()
-                journal.evaluated(self.step, self.elapsed, metrics, self.running)
-                self._save(keep=config.keep)
+                logger.log_evaluation(self.step, self.elapsed, metrics, self.losses.means)
+                self.save(keep=config.keep)
                 saved = time.monotonic()
-            elif self.step % SHOWN_EVERY == 0 and time.monotonic() - saved > SAVE_EVERY:
-                self._save()
+            elif self.step % LOG_EVERY == 0 and time.monotonic() - saved > SAVE_EVERY:
+                self.save()
                 saved = time.monotonic()
         self.batches.close()
-        journal.close()
+        logger.close()
         if self.stalled:
             say(f"stopped at step {self.step}: P@12 has not risen for {config.patience} times")
         return self.best
 
     def _timed_step(self) -> bool:
-        """One step; returns whether to evaluate then.
+        """One step; returns whether an evaluation follows.
 
-        Losses are read, for which a GPU has to be waited for, where they are needed alone.
+        Losses are read only when they are needed, since this waits for the GPU.
         """
         began = time.monotonic()
         self.learn(self.draw())
         self.step += 1
 
-        def pass_time() -> None:
+        def add_time() -> None:
             nonlocal began
             now = time.monotonic()
             self.elapsed, began = self.elapsed + now - began, now
             if self.config.minutes:
                 self.elapsed = distributed.from_first(self.elapsed)
 
-        pass_time()
-        evaluate = self.step % self.config.eval_every == 0 or self.done >= 1
-        if evaluate or self.step % SHOWN_EVERY == 0:
-            self.read_losses()
-            pass_time()
-        return evaluate
+        add_time()
+        is_evaluated = self.step % self.config.eval_every == 0 or self.done >= 1
+        if is_evaluated or self.step % LOG_EVERY == 0:
+            self.losses.read()
+            add_time()
+        return is_evaluated
 
-    @property
-    def stalled(self) -> bool:
-        """Whether so many evaluations were no better that it is time to stop."""
-        return self.without_better >= self.config.patience > 0
+    def draw(self) -> Batch:
+        """The next batch, of which this rank has its part."""
+        return self.batches.draw(self.step, self._done_at)
 
     def learn(self, batch: Batch) -> dict[str, torch.Tensor]:
-        """One optimizer step; returns the losses, which `read_losses` checks."""
+        """One optimizer step; returns the losses, which `losses.read` checks."""
         config = self.config
         if not self.network.training:
             self.network.train()
@@ -200,97 +193,34 @@ class Trainer:
         self.optimizer.step()
         self.average.update()
         found = {name: term.detach() for name, term in terms.items()}
-        self._unread.append((self.step, {**found, GRADIENT: norm.detach()}))
+        self.losses.add(self.step, found, norm.detach())
         return found
 
-    def read_losses(self) -> None:
-        """Takes the losses since the last call into the running means.
-
-        Raises:
-            DataError: one of them, or a gradient, is not finite. It names the first such step.
-        """
-        if not self._unread:
-            return
-        steps = [step for step, _ in self._unread]
-        names = list(self._unread[0][1])
-        rows = torch.stack([torch.stack(list(found.values())) for _, found in self._unread])
-        self._unread.clear()
-        for step, row in zip(steps, rows.tolist(), strict=True):
-            if not all(map(math.isfinite, row)):
-                said = ", ".join(f"{n} {v:g}" for n, v in zip(names, row, strict=True))
-                raise DataError(
-                    f"A loss is not finite at step {step}: {said}. The last good checkpoint is "
-                    f"{self.run / LAST}; lower --lr and begin another run."
-                )
-            for name, value in zip(names, row, strict=True):
-                if name != GRADIENT:
-                    before = self.running.get(name, value)
-                    self.running[name] = SMOOTHED * before + (1 - SMOOTHED) * value
-
-    def draw(self) -> Batch:
-        """The part of the next batch that this rank learns from."""
-        return self.batches.draw(self.step, self._done_at)
-
-    @torch.no_grad()
     def _evaluate(self) -> Metrics:
+        """Measures the averaged network, and keeps it if it is the best so far."""
         network = cast(SiameseNetwork, self.average.module)
-
-        def rows(domain: Domain, *, mirror: bool) -> NDArray[np.float32]:
-            found = embed(network, domain.frames, self.device, amp=self.config.amp, mirror=mirror)
-            embedded: NDArray[np.float32] = found.numpy()
-            return embedded
-
-        sketches, photos = self.material.held_sketches, self.material.held_photos
-        metrics = distributed.from_first(
-            evaluate_embeddings(
-                rows(sketches, mirror=False),
-                rows(photos, mirror=True),
-                sketches.labels,
-                photos.labels,
-                sketches.photo_ids,
-                photos.photo_ids,
-            )
-        )
-        better = _order(metrics) > _order(self.best)
-        saved = better
-        if better and distributed.rank() == 0:
-            found = {**asdict(metrics), "minutes": self.elapsed / 60}
-            classes = self.material.classes
-            saved = _or_say(
-                save_best,
+        metrics = validate(network, self.dataset, self.device, amp=self.config.amp)
+        is_better = _order(metrics) > _order(self.best)
+        is_saved = is_better
+        if is_better and distributed.rank() == 0:
+            best = Run(
                 self.run,
+                self.run / BEST,
                 network,
                 self.config,
-                classes,
-                found,
+                self.dataset.classes,
                 self.step,
-                self.pose_space,
+                {**asdict(metrics), "minutes": self.elapsed / 60},
+                pose_space=self.pose_space,
             )
-        self.without_better = 0 if better else self.without_better + 1
-        if distributed.from_first(saved):
+            is_saved = _try_to_save(lambda: save_best(best))
+        self.without_better = 0 if is_better else self.without_better + 1
+        if distributed.from_first(is_saved):
             self.best = metrics
         return metrics
 
-    def _identity(self) -> dict[str, object]:
-        """What has to be the same for a run to go on; its length may change."""
-        config = asdict(self.config)
-        for name in ("steps", "epochs", "minutes", "patience", "keep", "eval_every"):
-            del config[name]
-        material = self.material
-        return {
-            **config,
-            "the teacher": _which(self.sources.teacher),
-            "the teacher of photos": _which(self.sources.photo_teacher),
-            "the teacher of poses": _which(self.sources.pose_teacher),
-            "the checkpoint to start from": str(self.sources.start or "none"),
-            "the classes": material.classes,
-            "the held-out pictures": sorted(material.split.validation_ids),
-            "the training pictures": [
-                pictures_key(d.frames.pictures) for d in material.domains().values()
-            ],
-        }
-
-    def _save(self, keep: int = 0) -> None:
+    def save(self, keep: int = 0) -> None:
+        """Writes `last.pt`, which `resume` reads; see `train.states.save_last`."""
         if distributed.rank() > 0:
             return
         state = {
@@ -300,65 +230,57 @@ class Trainer:
             "step": self.step,
             "elapsed": self.elapsed,
             "without_better": self.without_better,
-            "running": self.running,
+            "running": self.losses.means,
             "best": asdict(self.best),
             "identity": self.identity,
             "pose_space": self.pose_space,
         }
-        _or_say(save_last, state, self.run, keep)
+        _try_to_save(lambda: save_last(state, self.run, keep))
 
     def resume(self) -> None:
-        """Goes on from the run's `last.pt`, if there is one.
+        """Continues from the run's `last.pt`, if there is one.
 
-        Batches and augmentation depend on the seed, the number of the step and the rank alone,
-        the schedule on the step or on the minutes of training so far, so that they go on as if
-        nothing had happened.
+        Batches and augmentation depend on the seed, the step and the rank only, the schedule on
+        the step or on the minutes of training. So the result is that of a run without a stop.
 
         Raises:
-            DataError: it is of a run with another configuration or other data.
+            DataError: `last.pt` has another configuration or other data.
         """
         path = self.run / LAST
         if not distributed.from_first(path.exists()):
-            say(f"{path} is not there yet: this run begins anew")
+            say(f"{path} is not there yet: this run starts anew")
             return
-        state = read(path)
-        before, now = state["identity"], self.identity
-        if before.keys() != now.keys():
-            raise DataError(f"{self.run} was begun by another version. Name another --run.")
-        changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-        if changed:
-            short = (str, int, float, bool)
-            told = [
-                f"{key} was {before.get(key)!r} and is {now[key]!r}"
-                if isinstance(now.get(key), short)
-                else f"{key} differ"
-                for key in sorted(changed)
-            ]
-            raise DataError(
-                f"{self.run} was begun with other settings: {'; '.join(told)}. Give the same ones "
-                "to go on with it, or another --run to begin anew."
-            )
+        state = read_state(path)
+        check_identity(self.run, state["identity"], self.identity)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.elapsed = state["step"], state["elapsed"]
-        self.without_better, self.running = state["without_better"], state["running"]
+        self.without_better, self.losses.means = state["without_better"], state["running"]
         self.best = Metrics(**state["best"])
         self.pose_space = state["pose_space"]
         say(f"going on from step {self.step}")
 
 
-def _which(teacher: Path | None) -> str:
-    """Where a teacher is, and when it was written: another one may take its place."""
-    if teacher is None:
-        return "none"
-    return f"{teacher.resolve()}, of {(teacher / BEST).stat().st_mtime_ns}"
+def _make_optimizer(config: FitConfig, network: nn.Module) -> torch.optim.Optimizer:
+    """Adam, or AdamW with weight decay on matrices only."""
+    decay = config.weight_decay if config.optimizer == "adamw" else 0.0
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=config.lr,
+        fused=True,
+    )
 
 
-def _or_say(save: Callable[..., None], *arguments: object) -> bool:
-    """A checkpoint that cannot be written costs a message, not the training."""
+def _try_to_save(save: Callable[[], None]) -> bool:
+    """A checkpoint that cannot be written costs a warning, not the training."""
     try:
-        save(*arguments)
+        save()
     except (DataError, OSError) as error:
         say(f"warning: {error}")
         return False
@@ -366,5 +288,5 @@ def _or_say(save: Callable[..., None], *arguments: object) -> bool:
 
 
 def _order(metrics: Metrics) -> tuple[float, float]:
-    """Better checkpoints come last; mAP decides where P@12 is even."""
+    """Better checkpoints come last; mAP decides if P@12 is equal."""
     return metrics.precision_at_12, metrics.map

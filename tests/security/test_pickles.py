@@ -17,7 +17,7 @@ from model.checkpoint.files import ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS, sh
 from train.checkpoints import trained_network
 from train.data.frames import StoredFrames
 from train.errors import DataError
-from train.runs import read
+from train.states import read_state
 
 
 class Evil:
@@ -95,5 +95,5 @@ def test_a_training_run_that_would_run_a_program_is_refused(tmp_path: Path, sign
     with zipfile.ZipFile(tmp_path / "last.pt") as file:
         assert any(name.endswith("data.pkl") for name in file.namelist())
     with pytest.raises(DataError, match="damaged"):
-        read(tmp_path / "last.pt")
+        read_state(tmp_path / "last.pt")
     assert not sign.exists()

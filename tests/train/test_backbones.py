@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from train.networks.backbones import BACKBONES, PLAIN_CNN_SIDE, build_backbone, fold_batch_norms
+from train.networks.backbones import build_backbone, fold_batch_norms
+from train.networks.names import BACKBONES, PLAIN_CNN_SIDE
 from train.networks.siamese import SiameseNetwork
 
 

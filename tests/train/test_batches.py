@@ -11,8 +11,9 @@ import torch
 
 from train.config import FitConfig
 from train.data import batches, feed
+from train.data.dataset import Dataset, load_dataset
 from train.data.feed import HostFrames
-from train.data.material import Material, Sources, load_material
+from train.data.sources import Sources
 from train.errors import DataError
 from train.networks.inputs import as_input, to_input
 from train.objective import Batch
@@ -40,20 +41,19 @@ def sources(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Sources:
 
 
 @pytest.fixture(scope="module")
-def material(sources: Sources) -> Material:
-    return load_material(CONFIG, sources)
+def dataset(sources: Sources) -> Dataset:
+    return load_dataset(CONFIG, sources)
 
 
-def train(material: Material, sources: Sources, run: Path, *, ahead: bool) -> dict[str, object]:
-    trainer = Trainer(CONFIG, material, run, CPU, sources)
-    trainer.prepare(ahead=ahead)
+def train(dataset: Dataset, sources: Sources, run: Path, *, ahead: bool) -> dict[str, object]:
+    trainer = Trainer(CONFIG, dataset, run, CPU, sources, ahead=ahead)
     trainer.train()
     state: dict[str, object] = torch.load(run / "last.pt", weights_only=True)
     return state
 
 
 def test_a_training_that_makes_batches_ahead_ends_with_the_very_same_weights(
-    material: Material, sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     makers: set[str] = set()
     make = batches.Batches._part
@@ -63,9 +63,9 @@ def test_a_training_that_makes_batches_ahead_ends_with_the_very_same_weights(
         torch.rand(1000)  # what others draw does not change a batch
         return make(self, step, done)
 
-    at_once = train(material, sources, tmp_path / "once", ahead=False)
+    at_once = train(dataset, sources, tmp_path / "once", ahead=False)
     monkeypatch.setattr(batches.Batches, "_part", recorded)
-    ahead = train(material, sources, tmp_path / "ahead", ahead=True)
+    ahead = train(dataset, sources, tmp_path / "ahead", ahead=True)
     assert makers == {"batches_0"}
     for key in ("network", "average"):
         for name, value in at_once[key].items():  # type: ignore[attr-defined]
@@ -74,13 +74,12 @@ def test_a_training_that_makes_batches_ahead_ends_with_the_very_same_weights(
 
 
 def test_an_error_in_the_thread_ends_the_training(
-    material: Material, sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: object, rows: object) -> None:
         raise DataError("No picture of bat can be read any more.")
 
-    trainer = Trainer(CONFIG, material, tmp_path / "run", CPU, sources)
-    trainer.prepare(ahead=True)
+    trainer = Trainer(CONFIG, dataset, tmp_path / "run", CPU, sources, ahead=True)
     monkeypatch.setattr(HostFrames, "take", broken)
     with pytest.raises(DataError, match="No picture of bat"):
         trainer.train()
@@ -97,11 +96,10 @@ class Poisoned(Trainer):
 
 
 def test_a_loss_that_is_no_number_is_found_within_twenty_steps_and_never_saved(
-    material: Material, sources: Sources, tmp_path: Path
+    dataset: Dataset, sources: Sources, tmp_path: Path
 ) -> None:
     config = replace(CONFIG, steps=200, eval_every=20, input_size=32, grow_from=0)
-    trainer = Poisoned(config, material, tmp_path / "run", CPU, sources)
-    trainer.prepare()
+    trainer = Poisoned(config, dataset, tmp_path / "run", CPU, sources)
     with pytest.raises(DataError, match="not finite at step 23"):
         trainer.train()
     assert 23 < trainer.step <= 23 + 20
@@ -113,18 +111,17 @@ def test_a_loss_that_is_no_number_is_found_within_twenty_steps_and_never_saved(
 
 
 def test_running_means_are_those_of_every_step(
-    material: Material, sources: Sources, tmp_path: Path
+    dataset: Dataset, sources: Sources, tmp_path: Path
 ) -> None:
-    trainer = Trainer(CONFIG, material, tmp_path / "run", CPU, sources)
-    trainer.prepare()
+    trainer = Trainer(CONFIG, dataset, tmp_path / "run", CPU, sources)
     expected: float | None = None
     for _ in range(5):
         loss = float(trainer.learn(trainer.draw())["cosface"])
         expected = loss if expected is None else 0.98 * expected + 0.02 * loss
         trainer.step += 1
-    assert trainer.running == {}
-    trainer.read_losses()
-    assert trainer.running["cosface"] == pytest.approx(expected, rel=1e-9)
+    assert trainer.losses.means == {}
+    trainer.losses.read()
+    assert trainer.losses.means["cosface"] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(5, 40, 40), (5, 40, 40, 3)])
@@ -136,10 +133,10 @@ def test_the_input_made_on_the_device_is_the_one_that_the_app_makes(shape: tuple
 
 
 def test_frames_go_to_the_gpu_while_half_of_its_free_memory_holds_them(
-    material: Material, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """No GPU is needed: the CPU stands for its memory."""
-    of = {name: domain.frames for name, domain in material.domains().items()}
+    of = {str(kind): frames for kind, frames in dataset.training_frames().items()}
     bytes_of = {
         name: len(frames.pictures) * frames.take(np.array([0])).nbytes
         for name, frames in of.items()
@@ -164,26 +161,24 @@ def test_frames_go_to_the_gpu_while_half_of_its_free_memory_holds_them(
 
 
 def test_what_dropout_leaves_out_is_the_same_after_a_stop_and_nothing_when_evaluated(
-    material: Material, sources: Sources, tmp_path: Path
+    dataset: Dataset, sources: Sources, tmp_path: Path
 ) -> None:
     config = replace(CONFIG, dropout=0.5, eval_every=2, steps=4, input_size=32, grow_from=0)
 
     def run(name: str, seed: int) -> Trainer:
-        trainer = Trainer(config, material, tmp_path / name, CPU, sources)
-        trainer.prepare()
+        trainer = Trainer(config, dataset, tmp_path / name, CPU, sources)
         trainer.resume()
         torch.manual_seed(seed)
         trainer.train()
         return trainer
 
     whole = run("whole", 1)
-    trainer = Trainer(config, material, tmp_path / "stopped", CPU, sources)
-    trainer.prepare()
+    trainer = Trainer(config, dataset, tmp_path / "stopped", CPU, sources)
     for _ in range(2):
         trainer.learn(trainer.draw())
         trainer.step += 1
-    trainer.read_losses()
-    trainer._save()
+    trainer.losses.read()
+    trainer.save()
     stopped = run("stopped", 2)
     for name, value in whole.network.state_dict().items():
         assert torch.equal(stopped.network.state_dict()[name], value), name

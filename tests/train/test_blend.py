@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from model import Checkpoint
 from train.__main__ import main
 from train.config import FitConfig
 from train.data import batches
-from train.data.material import Sources, load_material
+from train.data.dataset import load_dataset
+from train.data.sources import Sources
+from train.mixing import mix
 from train.networks.backbones import build_backbone
 from train.runs import Run, load_run, save_best
-from train.teacher import Teachers, mix
+from train.teacher import Teachers
 from train.trainer import Trainer
 
 SETTINGS = (
@@ -79,7 +82,7 @@ def test_photos_are_told_apart_and_how_well_is_said(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--share", "1.5"], "--share is 0 to 1"),
+        (["--share", "1.5"], "--share must be 0 to 1"),
         (["--out", "{tuned}"], "holds a run already"),
         (["--run", "{tmp}"], "best.pt is missing"),
         (["--input-size", "8"], "at least 32 pixels"),
@@ -99,7 +102,7 @@ def test_what_cannot_be_blended_is_named(
         for kernel in other.network.backbone.parameters():
             kernel.normal_()
     (tmp_path / "other").mkdir()
-    save_best(tmp_path / "other", other.network, other.config, other.classes, {}, other.step)
+    save_best(replace(other, folder=tmp_path / "other"))
     named = {"{tuned}": str(tuned), "{tmp}": str(tmp_path), "{other}": str(tmp_path / "other")}
     given = [named.get(option, option) for option in options]
     assert blended(sketchy, tuned, tmp_path / "out", *given) == 1
@@ -171,7 +174,7 @@ def test_teachers_of_different_spaces_are_refused(
     other = load_run(half)
     with torch.no_grad():
         other.network.prototypes.mul_(-1)
-    save_best(tmp_path, other.network, other.config, other.classes, {}, other.step)
+    save_best(replace(other, folder=tmp_path))
     (tmp_path / "split.json").write_bytes((half / "split.json").read_bytes())
     assert student(sketchy, tuned, tmp_path / "run", "--photo-teacher", str(tmp_path)) == 1
     assert "embed into different spaces" in capsys.readouterr().err
@@ -198,16 +201,15 @@ def test_the_teacher_sees_the_very_mixtures(
     )
     folder = sketchy / "256x256" / "photo" / "tx_000000000000"
     split, cache = tuned / "split.json", tuned / "cache"
-    sources = Sources(sketchy, (), (folder,), split, tuned, half, None, cache)
-    teachers = Teachers.load(sources)
-    assert teachers is not None
-    material = load_material(config, sources, {"unlabelled": 64, "sketches": 48})
-    assert material.photos.frames.take(material.photos.labels[:1] * 0).shape[1:3] == (80, 80)
+    sources = Sources(
+        sketchy, unlabelled=(folder,), split=split, teacher=tuned, photo_teacher=half, cache=cache
+    )
+    teachers = Teachers.load(config, sources)
+    assert teachers.mixed_sizes == {"unlabelled": 64, "sketches": 48}
+    dataset = load_dataset(config, sources, teachers.mixed_sizes)
+    assert dataset.photos.frames.take(dataset.photos.labels[:1] * 0).shape[1:3] == (80, 80)
 
-    mixers = {kind: teachers.of(kind) for kind in ("unlabelled", "sketches")}
-    trainer = Trainer(config, material, half, torch.device("cpu"), sources, mixers)
-    teachers.teach(trainer.network, material, torch.device("cpu"), cache, mixed=mixers)
-    trainer.prepare()
+    trainer = Trainer(config, dataset, half, torch.device("cpu"), sources, teachers)
     seen = []
 
     def recorded(

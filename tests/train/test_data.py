@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from train.data.material import sample
+from train.data.dataset import sample
 from train.data.pictures import (
     Picture,
     Split,

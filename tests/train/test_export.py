@@ -16,9 +16,9 @@ from model.encoder.runtime import OnnxBackbone
 from tests.conftest import make_checkpoint
 from train.__main__ import main
 from train.errors import DataError
-from train.export import _check_loss
-from train.networks.backbones import BACKBONES, PLAIN_CNN_SIDE
+from train.export import check_loss
 from train.networks.encoder import TorchBackbone
+from train.networks.names import BACKBONES, PLAIN_CNN_SIDE
 from train.networks.onnx import write_backbone
 from train.networks.siamese import SiameseNetwork
 from train.runs import load_run
@@ -62,9 +62,9 @@ def test_an_export_has_weights_of_7_bits_and_says_what_they_cost(
 
 
 def test_8_bits_that_cost_too_much_are_refused() -> None:
-    _check_loss(0.6, 0.5951)
+    check_loss(0.6, 0.5951)
     with pytest.raises(DataError, match=r"from 0\.6000 to 0\.5940.*Nothing was written.*fp32"):
-        _check_loss(0.6, 0.594)
+        check_loss(0.6, 0.594)
 
 
 def test_a_run_that_does_not_know_its_pictures_asks_for_them(

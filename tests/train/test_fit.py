@@ -15,9 +15,10 @@ from model import SketchSearch
 from train.__main__ import main
 from train.checkpoints import trained_network
 from train.config import FitConfig
+from train.networks.build import build_network
 from train.objective import Batch, loss_terms
 from train.precision import autocast, bf16_is_fast
-from train.runs import build_network, load_run, save_best
+from train.runs import load_run, save_best
 
 TINY = [
     *("--backbone", "resnet18", "--embedding-size", "16", "--input-size", "32"),
@@ -122,7 +123,7 @@ def test_losses_are_computed_in_full_precision_whatever_the_network_does(
     network = build_network(config, 3, pretrained=False)
     labels = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 1, 2, 1])
     targets = torch.nn.functional.normalize(torch.randn(8, 8), dim=1)
-    batch = Batch(torch.randn(8, 3, 32, 32), (4, 4, 0), labels, targets)
+    batch = Batch(torch.randn(8, 3, 32, 32), (4, 4, 0), *labels, targets)
     terms = loss_terms(config, network, batch)
     assert set(terms) == {"cosface", "supcon", "distil"}
     assert all(term.dtype == torch.float32 for term in terms.values())
@@ -159,8 +160,8 @@ def test_a_run_does_not_go_on_without_its_teacher(
         (["--mixed-sketches", "2"], "add --teacher RUN"),
         (["--labels", "0"], "there is nothing to learn from"),
         (["--labels", "0", "--distil", "0", "--teacher", "{run}"], "there is nothing to learn"),
-        (["--input-size", "1000000"], "--input-size is at most 1024"),
-        (["--seed", "99999999999999999999999"], "--seed is below 2^63"),
+        (["--input-size", "1000000"], "--input-size must be at most 1024"),
+        (["--seed", "99999999999999999999999"], "--seed must be below 2^63"),
         (["--margin", "nan"], "--margin is a number"),
         (["--classes", "cow,dodo"], "no photos with sketches of dodo"),
         (["--start", "{tmp}"], "is no checkpoint"),
@@ -250,7 +251,7 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(
     assert run_fit(sketchy, stopped, "--steps", "2") == 1
     assert "Add --resume" in capsys.readouterr().err
     assert run_fit(sketchy, stopped, "--steps", "2", "--resume") == 0
-    assert "last.pt is not there yet: this run begins anew" in "".join(capsys.readouterr())
+    assert "last.pt is not there yet: this run starts anew" in "".join(capsys.readouterr())
     assert torch.load(stopped / "last.pt", weights_only=True)["step"] == 2
     (stopped / "last.pt").unlink()
     command = [
@@ -333,7 +334,7 @@ def test_the_mean_of_a_run_and_where_it_started_is_exported(
         with torch.no_grad():
             other.network.projection.weight.mul_(3)
             other.network.prototypes.mul_(prototypes)
-        save_best(begun, other.network, other.config, other.classes, {}, other.step)
+        save_best(dataclasses.replace(other, folder=begun))
         assert (
             main(["export", "--precision", "fp32", "--run", str(begun), "--out", str(start)]) == 0
         )

@@ -11,9 +11,9 @@ from torch.nn import functional
 from model.checkpoint.checkpoint import Checkpoint
 from train.__main__ import main
 from train.config import POSE_GROUP, FitConfig
-from train.data.material import find_pairs
-from train.data.pictures import Picture, Split
-from train.data.sampling import NO_PAIR, BalancedSampler, PosePairs
+from train.data.pictures import Picture, Split, find_pairs
+from train.data.pose_pairs import NO_PAIR, PosePairs
+from train.data.sampling import BalancedSampler
 from train.data.views import photo_views, sketch_views
 from train.errors import DataError
 from train.losses import pose_contrastive, supervised_contrastive
@@ -79,7 +79,7 @@ def test_pairs_are_part_of_a_balanced_batch_on_any_number_of_ranks() -> None:
     sketch_labels = LABELS[PAIRS[:, 1]]
     drawer = PosePairs(PAIRS, LABELS, count=POSE_GROUP)
     sampler = BalancedSampler(
-        sketch_labels, LABELS, np.ones(20), batch=40, photos=24, posed=drawer, seed=1
+        sketch_labels, LABELS, np.ones(20), batch=40, photos=24, pose_pairs=drawer, seed=1
     )
     rows = sampler.batch(3)
     assert (len(rows.sketches), len(rows.photos)) == (40, 24)
@@ -162,7 +162,7 @@ def test_a_pair_of_networks_has_the_projection_of_one_and_the_pose_of_the_other(
         ({"pose_pairs": 40}, "a multiple of 16"),
         ({"sketch_batch": 64}, "at most --sketch-batch"),
         ({"loss": "triplet"}, "--loss cosface"),
-        ({"pose_weight": 0.0}, "--pose-weight is above 0"),
+        ({"pose_weight": 0.0}, "--pose-weight must be above 0"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.data.material import photo_weights
+from train.data.dataset import photo_weights
 from train.data.pictures import Picture
-from train.data.sampling import BalancedSampler, PairSampler, Rows, Sampler, TripletSampler
+from train.data.sampling import BalancedSampler, BatchRows, PairSampler, Sampler, TripletSampler
 
 SKETCHES = np.repeat([0, 1, 2], [40, 30, 20])
 PHOTOS = np.repeat([0, 1, 2], [10, 4, 2])
@@ -77,7 +77,7 @@ KINDS: dict[str, Callable[[int], Sampler]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_depends_on_seed_and_step_alone(kind: str) -> None:
-    def batch(seed: int, steps: list[int]) -> Rows:
+    def batch(seed: int, steps: list[int]) -> BatchRows:
         sampler = KINDS[kind](seed)
         return [sampler.batch(step) for step in steps][-1]
 

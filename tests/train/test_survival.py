@@ -17,10 +17,11 @@ import torch
 from tests.train.conftest import full_disk
 from train.__main__ import main
 from train.config import FitConfig
-from train.data.material import Sources, load_material
+from train.data.dataset import load_dataset
+from train.data.sources import Sources
 from train.errors import DataError
 from train.objective import Batch
-from train.runs import save_last
+from train.states import save_last
 from train.trainer import Trainer
 
 SETTINGS = [
@@ -118,7 +119,7 @@ class Losing(Trainer):
 
     def draw(self) -> Batch:
         if self.step == 1:
-            photos = self.material.photos.frames.pictures
+            photos = self.dataset.photos.frames.pictures
             kept = {photo.label: photo for photo in photos}.values()
             for photo in photos:
                 if photo not in kept:
@@ -139,9 +140,8 @@ def test_pictures_that_go_away_while_it_trains_do_not_end_the_training(
     shutil.copytree(sketchy, data)
     config = replace(TINY, steps=3)
     sources = Sources(data, cache=tmp_path / "cache")
-    material = load_material(config, sources)
-    trainer = Losing(config, material, tmp_path / "run", torch.device("cpu"), sources)
-    trainer.prepare()
+    dataset = load_dataset(config, sources)
+    trainer = Losing(config, dataset, tmp_path / "run", torch.device("cpu"), sources)
     trainer.train()
     assert torch.load(tmp_path / "run" / "last.pt", weights_only=True)["step"] == 3
     assert "left out: " in "".join(capfd.readouterr())
@@ -162,9 +162,8 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_says_at_which_step(
 ) -> None:
     config = replace(TINY, steps=5)
     sources = Sources(sketchy, cache=tmp_path / "cache")
-    material = load_material(config, sources)
-    trainer = Poisoned(config, material, tmp_path / "run", torch.device("cpu"), sources)
-    trainer.prepare()
+    dataset = load_dataset(config, sources)
+    trainer = Poisoned(config, dataset, tmp_path / "run", torch.device("cpu"), sources)
     with pytest.raises(
         DataError, match=r"not finite at step 3: cosface nan.*The last good checkpoint"
     ):

@@ -18,13 +18,14 @@ from train import distributed
 from train import fit as fitting
 from train.config import FitConfig
 from train.data.frames import load_frames
-from train.data.material import Sources
 from train.data.pictures import list_pictures, sketchy_folders
-from train.data.sampling import Rows
+from train.data.pose_pairs import NO_PAIR
+from train.data.sampling import BatchRows
+from train.data.sources import Sources
+from train.embedding import project
 from train.metrics import Metrics
+from train.networks.build import build_network
 from train.objective import Batch, loss_terms
-from train.runs import build_network
-from train.teacher import project
 from train.trainer import Trainer
 
 LOSSES: dict[str, dict[str, object]] = {
@@ -62,12 +63,15 @@ def gradients(folder: Path) -> None:
             targets = torch.nn.functional.normalize(
                 torch.from_numpy(random.normal(size=(sum(counts), 8))), dim=1
             )
-        mine = Rows(*(np.arange(n) for n in counts)).part(distributed.rank(), distributed.world())
+        whole = (np.arange(n) for n in counts)
+        no_pairs = (np.full(n, NO_PAIR) for n in counts[:2])
+        mine = BatchRows(*whole, *no_pairs).part(distributed.rank(), distributed.world())
         own = [torch.from_numpy(r) for r in (mine.sketches, mine.photos, mine.unlabelled)]
         batch = Batch(
             torch.cat([part[rows] for part, rows in zip(images, own, strict=True)]),
             (len(own[0]), len(own[1]), len(own[2])),
-            (labels[0], labels[1]),
+            labels[0],
+            labels[1],
             targets,
         )
         distributed.join_batch_norms(network, torch.device("cpu"))

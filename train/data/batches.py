@@ -1,4 +1,4 @@
-"""From the rows of a batch to its images, labels and what teachers say of them."""
+"""From the rows of a batch to its images, labels, and what teachers say of them."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -12,17 +12,20 @@ from torch.nn.functional import interpolate
 
 from train import distributed
 from train.config import FitConfig
-from train.data.feed import Feed, place, send
-from train.data.material import Material
-from train.data.sampling import Rows, make_sampler
+from train.data.dataset import Dataset, Kind
+from train.data.feed import place, send
+from train.data.frames import Indices
+from train.data.pose_pairs import mirroring
+from train.data.sampling import BatchRows, make_sampler
 from train.data.views import photo_views, sketch_views
+from train.mixing import mix
 from train.objective import Batch
 from train.runs import Run
 from train.schedule import image_size
-from train.teacher import mix
+from train.teacher import Targets
 
 LARGE = "large sketches"
-"""Name of the sketches that are large enough for a teacher who explains mixtures."""
+"""Name of the feed of sketches for mixtures."""
 
 AHEAD = 2
 """Steps that may wait for the GPU: more would only fill its memory with batches."""
@@ -30,61 +33,57 @@ AHEAD = 2
 
 @dataclass(frozen=True)
 class _Part:
-    """One rank's part of a batch, made without a word to the others.
+    """One rank's part of a batch, made without communication.
 
     Attributes:
-        images: `(n, 3, h, w)`: sketches, photos, and what has no label.
+        images: `(n, 3, h, w)`: sketches, photos, and images without a label.
         sketch_labels, photo_labels: class numbers, of all ranks.
-        sketch_pairs, photo_pairs: their pairs, of all ranks; see `train.data.sampling.Rows`.
         targets: the teachers' projections of the labelled pictures of all ranks.
-        poses: a teacher's poses of the photos that are in pairs, of all ranks.
-        explained: their projections of the rank's own pictures without a label.
+        sketch_pairs, photo_pairs: pair numbers, of all ranks; see `train.data.pose_pairs`.
+        poses: a teacher's poses of the photos of all ranks.
+        unlabelled_targets: the teachers' projections of the rank's own images without a label.
     """
 
     images: torch.Tensor
     sketch_labels: torch.Tensor
     photo_labels: torch.Tensor
-    sketch_pairs: torch.Tensor
-    photo_pairs: torch.Tensor
     targets: torch.Tensor | None
+    sketch_pairs: torch.Tensor | None
+    photo_pairs: torch.Tensor | None
     poses: torch.Tensor | None
-    explained: torch.Tensor | None
+    unlabelled_targets: torch.Tensor | None
 
 
 class Batches:
-    """Makes the batches of a run, each from the seed and its step alone.
+    """Makes the batches of a run, each from the seed and its step only.
 
     Args:
         config: of the run.
-        material: its pictures, with what teachers say of them.
+        dataset: its pictures.
+        targets: what teachers say of them.
+        mixers: teachers of mixtures of `unlabelled` photos and of `sketches`, on the device.
         device: where batches are made.
-        mixers: teachers that explain mixtures of `unlabelled` photos and of `sketches`.
-        ahead: make the next batch in a thread, on a GPU also on a stream of its own, while this
-            one is learned. It pays where another device learns than the one that prepares.
+        ahead: make the next batch in a thread while this one is learned; on a GPU, on a stream of
+            its own. This helps if the learning runs on another device than the preparation.
     """
 
     def __init__(
         self,
         config: FitConfig,
-        material: Material,
+        dataset: Dataset,
+        targets: Targets,
+        mixers: Mapping[Kind, Run],
         device: torch.device,
-        mixers: Mapping[str, Run],
         *,
         ahead: bool,
     ) -> None:
-        self.config, self.material, self.device, self.mixers = config, material, device, mixers
-        self._sampler = make_sampler(config, material)
-        frames = {name: domain.frames for name, domain in material.domains().items()}
-        if material.large_sketches is not None:
-            frames[LARGE] = material.large_sketches
-        self._feeds: Mapping[str, Feed] = place(frames, device)
-        self._targets = {
-            name: domain.targets.to(device)
-            for name, domain in material.domains().items()
-            if domain.targets is not None
-        }
-        poses = material.poses
-        self._poses = None if poses is None else poses.to(device)
+        self.config, self.dataset, self.device, self.mixers = config, dataset, device, mixers
+        self._sampler = make_sampler(config, dataset)
+        frames = {str(kind): each for kind, each in dataset.training_frames().items()}
+        if dataset.large_sketches is not None:
+            frames[LARGE] = dataset.large_sketches
+        self._feeds = place(frames, device)
+        self._targets = targets.to(device)
         self._generator = torch.Generator(device)
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" and ahead else None
         if self._stream:  # frames, targets and teachers come by the other stream
@@ -116,7 +115,7 @@ class Batches:
             self._thread.shutdown(cancel_futures=True)
 
     def _make(self, step: int, done: float) -> tuple[_Part, torch.cuda.Event | None]:
-        """A part, and when it is there: the GPU makes it after this has returned."""
+        """A part, and an event for when it is there: the GPU finishes it after this returns."""
         if len(self._drawn) > AHEAD:
             self._drawn.popleft().synchronize()
         with torch.cuda.stream(self._stream) if self._stream else nullcontext(), torch.no_grad():
@@ -124,7 +123,7 @@ class Batches:
         return part, self._stream.record_event() if self._stream else None
 
     def _take_over(self, part: _Part, made: torch.cuda.Event | None) -> None:
-        """Lets the stream that learns wait for a part, and keeps its memory for that stream."""
+        """Makes the stream that learns wait for a part, and keeps its memory for that stream."""
         if made:
             learning = torch.cuda.current_stream(self.device)
             learning.wait_event(made)
@@ -134,73 +133,106 @@ class Batches:
                     tensor.record_stream(learning)
 
     def _complete(self, part: _Part) -> Batch:
-        """Adds what the other ranks have to say; ranks talk in one thread and one order alone."""
+        """Adds the other ranks' targets; only the main thread may communicate with them."""
         config, world = self.config, distributed.world()
         labelled = config.sketch_batch // world, config.photos // world
         targets = [] if part.targets is None else [part.targets]
-        if part.explained is not None:
-            targets.append(distributed.gather(part.explained))
+        if part.unlabelled_targets is not None:
+            targets.append(distributed.gather(part.unlabelled_targets))
         return Batch(
             part.images,
             (*labelled, len(part.images) - sum(labelled)),
-            (part.sketch_labels, part.photo_labels),
+            part.sketch_labels,
+            part.photo_labels,
             torch.cat(targets) if targets else None,
-            (part.sketch_pairs, part.photo_pairs),
+            part.sketch_pairs,
+            part.photo_pairs,
             part.poses,
         )
 
-    def _mirrored(self, name: str, rows: Rows) -> torch.Tensor | None:
-        """What `sketch_views` and `photo_views` are told, where poses are learned."""
-        if not self.config.pose or name == "unlabelled":
-            return None
-        pairs = rows.sketch_pairs if name == "sketches" else rows.photo_pairs
-        return send(np.where(pairs < 0, -1, pairs % 2), self.device)
-
     def _part(self, step: int, done: float) -> _Part:
-        config, material, rank = self.config, self.material, distributed.rank()
-        seed = np.random.SeedSequence((config.seed, step, rank)).generate_state(1)
+        rank = distributed.rank()
+        seed = np.random.SeedSequence((self.config.seed, step, rank)).generate_state(1)
         generator = self._generator.manual_seed(int(seed[0]))
         rows = self._sampler.batch(step)
-        mine = rows.part(rank, distributed.world())
-        size = image_size(config, done)
-        of_photos, of_sketches = self.mixers.get("unlabelled"), self.mixers.get("sketches")
-        photo_size = of_photos.config.input_size if of_photos else size
-        views, targets, explained = {}, [], []
-        for name in material.domains():
-            own = getattr(mine, name)
-            frames = self._feeds[name].take(own)
-            mirrored = self._mirrored(name, mine)
-            if name == "sketches":
-                views[name] = sketch_views(frames, size, config.augment, generator, mirrored)
-            else:
-                views[name] = photo_views(frames, photo_size, config.augment, generator, mirrored)
-            if name == "unlabelled" and of_photos:
-                views[name], said = mix(of_photos, views[name], views["photos"], generator)
-                explained.append(said)
-            elif name in self._targets and name == "unlabelled":
-                explained.append(self._targets[name][send(own, self.device)])
-            elif name in self._targets:
-                targets.append(self._targets[name][send(getattr(rows, name), self.device)])
-        if of_sketches:
-            some = mine.sketches[: config.mixed_sketches // distributed.world()]
-            frames = self._feeds[LARGE].take(some)
-            large = of_sketches.config.input_size
-            drawn = sketch_views(frames, large, config.augment, generator)
-            views["mixed"], said = mix(of_sketches, drawn, drawn.roll(1, 0), generator)
-            explained.append(said)
-        for name, view in views.items():
-            if view.shape[-1] > size:
-                views[name] = interpolate(view, size, mode="area")
-        images = torch.cat(list(views.values())).contiguous(memory_format=torch.channels_last)
-        return _Part(
-            images,
-            send(material.sketches.labels[rows.sketches], self.device),
-            send(material.photos.labels[rows.photos], self.device),
-            send(rows.sketch_pairs, self.device),
-            send(rows.photo_pairs, self.device),
-            torch.cat(targets) if targets else None,
-            self._poses[send(rows.photo_pairs.clip(0), self.device)]
-            if self._poses is not None
-            else None,
-            torch.cat(explained) if explained else None,
+        views, unlabelled_targets = self._views(
+            rows.part(rank, distributed.world()), image_size(self.config, done), generator
         )
+        labelled: dict[Kind, Indices] = {"sketches": rows.sketches, "photos": rows.photos}
+        targets = [
+            self._targets.projections[kind][self._send(kind_rows)]
+            for kind, kind_rows in labelled.items()
+            if kind in self._targets.projections
+        ]
+        sketch_pairs = photo_pairs = poses = None
+        if self.config.pose:
+            sketch_pairs, photo_pairs = self._send(rows.sketch_pairs), self._send(rows.photo_pairs)
+        if self._targets.poses is not None:
+            poses = self._targets.poses[self._send(rows.photo_pairs.clip(0))]
+        return _Part(
+            torch.cat(views).contiguous(memory_format=torch.channels_last),
+            self._send(self.dataset.sketches.labels[rows.sketches]),
+            self._send(self.dataset.photos.labels[rows.photos]),
+            torch.cat(targets) if targets else None,
+            sketch_pairs,
+            photo_pairs,
+            poses,
+            torch.cat(unlabelled_targets) if unlabelled_targets else None,
+        )
+
+    def _views(
+        self, rows: BatchRows, size: int, generator: torch.Generator
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Images of the rank's own rows, and targets of those without a label.
+
+        Args:
+            rows: the rank's own.
+            size: side of the images in pixels.
+            generator: of the device.
+        """
+        config, strength = self.config, self.config.augment
+        mixer, sketch_mixer = self.mixers.get("unlabelled"), self.mixers.get("sketches")
+        photo_size = mixer.config.input_size if mixer else size
+        sketches = sketch_views(
+            self._feeds["sketches"].take(rows.sketches),
+            size,
+            strength,
+            generator,
+            self._mirroring(rows.sketch_pairs),
+        )
+        photos = photo_views(
+            self._feeds["photos"].take(rows.photos),
+            photo_size,
+            strength,
+            generator,
+            self._mirroring(rows.photo_pairs),
+        )
+        views, targets = [sketches, photos], []
+        if self.dataset.unlabelled is not None:
+            frames = self._feeds["unlabelled"].take(rows.unlabelled)
+            unlabelled = photo_views(frames, photo_size, strength, generator)
+            if mixer:
+                unlabelled, target = mix(mixer, unlabelled, photos, generator)
+            else:
+                target = self._targets.projections["unlabelled"][self._send(rows.unlabelled)]
+            views.append(unlabelled)
+            targets.append(target)
+        if sketch_mixer:
+            frames = self._feeds[LARGE].take(
+                rows.sketches[: config.mixed_sketches // distributed.world()]
+            )
+            large = sketch_views(frames, sketch_mixer.config.input_size, strength, generator)
+            mixed, target = mix(sketch_mixer, large, large.roll(1, 0), generator)
+            views.append(mixed)
+            targets.append(target)
+        return [_shrunk(view, size) for view in views], targets
+
+    def _mirroring(self, pairs: Indices) -> torch.Tensor | None:
+        return self._send(mirroring(pairs)) if self.config.pose else None
+
+    def _send(self, values: Indices) -> torch.Tensor:
+        return send(values, self.device)
+
+
+def _shrunk(view: torch.Tensor, size: int) -> torch.Tensor:
+    return interpolate(view, size, mode="area") if view.shape[-1] > size else view

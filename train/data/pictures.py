@@ -1,4 +1,4 @@
-"""Which pictures there are, and which of them are held out."""
+"""The pictures of a data folder, and which of them are held out."""
 
 import filecmp
 import hashlib
@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from model.files import replacing
 from model.gallery.walk import LeftOut, walk
 from model.text import composed
@@ -18,9 +21,8 @@ from train.errors import DataError
 VARIANT = "tx_000000000000"
 """The variant of the Sketchy Database that keeps sketches placed as they were drawn."""
 
-
 SKETCH_NAME = re.compile(r"(?P<photo_id>.+)-\d+")
-"""A sketch's file name without its ending."""
+"""The stem of a sketch's file name."""
 
 OUTSIDE = "outside of a class folder: put them into one"
 DEEPER = "folders inside of a class folder: put their pictures into the class folder"
@@ -36,9 +38,9 @@ class Picture:
 
 
 def possible_ids(picture: Picture) -> list[str]:
-    """The ids that a picture may have: its name, and what stands behind each `_` in it.
+    """The ids that a picture may have: its name, and what follows each `_` in it.
 
-    Other data sets hold photos of the Sketchy Database as `<anything>_<photo id>`.
+    Other data sets contain photos of the Sketchy Database as `<anything>_<photo id>`.
     """
     parts = picture.photo_id.split("_")
     return ["_".join(parts[start:]) for start in range(len(parts))]
@@ -46,19 +48,19 @@ def possible_ids(picture: Picture) -> list[str]:
 
 @dataclass(frozen=True)
 class Split:
-    """Held-out photo ids: neither such a photo nor a sketch of it is ever trained on.
+    """Held-out photo ids: neither these photos nor sketches of them are trained on.
 
-    An id that several classes have is held out in one of them as `<class>/<id>`.
+    If several classes have the same id, `<class>/<id>` holds it out in one of them only.
     """
 
     validation_ids: frozenset[str]
 
     def train(self, pictures: Sequence[Picture]) -> list[Picture]:
-        """Those that are not held out, nor have a held-out id behind another name."""
+        """Pictures to train on: none of their possible ids is held out."""
         return [p for p in pictures if not any(self._holds(p, n) for n in possible_ids(p))]
 
     def validation(self, pictures: Sequence[Picture]) -> list[Picture]:
-        """Those that are held out, but for exact copies of others, which were trained on."""
+        """Held-out pictures, without byte-identical copies of training pictures."""
         held = [p for p in pictures if self._holds(p, p.photo_id)]
         return without_copies(held, self.train(pictures))
 
@@ -67,13 +69,18 @@ class Split:
         return not self.validation_ids.isdisjoint(names)
 
     def save(self, path: Path) -> None:
-        """Writes the ids under a temporary name, then replaces an older file."""
+        """Writes the ids; an older file is replaced at once."""
         ids = {"validation_ids": sorted(self.validation_ids)}
         with replacing(path) as unfinished:
             unfinished.write_text(json.dumps(ids, indent=0))
 
     @classmethod
     def load(cls, path: Path) -> "Split":
+        """Reads what `save` has written.
+
+        Raises:
+            DataError: the file is missing or holds something else.
+        """
         try:
             ids = json.loads(path.read_text())["validation_ids"]
             return cls(frozenset(composed(name) for name in ids))
@@ -86,11 +93,11 @@ class Split:
 
 @dataclass
 class Classes:
-    """What a folder of one folder a class holds, in a fixed order.
+    """The contents of a data folder with one folder a class, in a fixed order.
 
     Attributes:
-        files: by class; empty for folders without pictures.
-        left_out: what is not used, and pictures that lie elsewhere than in a class folder.
+        files: by class; an empty list for a folder without pictures.
+        left_out: files that cannot be used, and pictures outside of the class folders.
     """
 
     files: dict[str, list[Path]] = field(default_factory=dict)
@@ -98,9 +105,9 @@ class Classes:
 
 
 def find_classes(folder: Path) -> Classes:
-    """Finds pictures as galleries do (see `model.gallery.walk`), in `<class>/<picture>` alone.
+    """Finds pictures as galleries do (see `model.gallery.walk`), but only `<class>/<picture>`.
 
-    A class is named as its folder is, with composed letters.
+    The name of a class is that of its folder, with composed Unicode letters.
 
     Raises:
         DataError: there is no such folder.
@@ -128,13 +135,13 @@ def find_classes(folder: Path) -> Classes:
 
 
 def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
-    """Every picture below `folder`, which holds one folder a class, in a fixed order.
+    """All pictures of a data folder with one folder a class, in a fixed order.
 
     A sketch `<photo id>-<k>.png` belongs to the photo `<photo id>`, as in the Sketchy Database.
 
     Raises:
-        DataError: there is no such folder, no picture in it, none in one of its classes, or a
-            sketch has another name.
+        DataError: there is no such folder, it or one of its class folders has no pictures, or the
+            name of a sketch has another form.
         GalleryError: `folder` cannot be read.
     """
     classes = find_classes(folder)
@@ -144,12 +151,12 @@ def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
             photo_id = sketched_photo(path) if sketches else composed(path.stem)
             if photo_id is None:
                 raise DataError(
-                    f"{path} is not named <photo id>-<k>, as sketches of a photo are. Rename it."
+                    f"{path} is not named <photo id>-<k>, as a sketch must be. Rename it."
                 )
             pictures.append(Picture(path, label, photo_id))
     if not pictures:
         raise DataError(
-            f"{folder} holds no pictures in folders of one class each. It should look like "
+            f"{folder} holds no pictures in class folders. It should look like "
             f"{folder.name}/<class>/<picture>."
         )
     if empty := sorted(label for label, paths in classes.files.items() if not paths):
@@ -165,13 +172,13 @@ def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
 
 
 def sketched_photo(path: Path) -> str | None:
-    """The id of the photo that a sketch was drawn from; None where its name tells none."""
+    """The id of the photo that a sketch was drawn from; None if its name has another form."""
     named = SKETCH_NAME.fullmatch(composed(path.stem))
     return named["photo_id"] if named else None
 
 
 def without_copies(pictures: Sequence[Picture], others: Sequence[Picture]) -> list[Picture]:
-    """Those of `pictures` whose file has not the very bytes of one of `others`."""
+    """The `pictures` whose files are not byte-identical to one of `others`."""
     by_size: dict[int, list[Path]] = defaultdict(list)
     for path in (other.path for other in others):
         if path.exists():
@@ -201,26 +208,52 @@ def sketchy_folders(root: Path) -> tuple[Path, Path]:
     return photos, sketches
 
 
+def find_pairs(sketches: Sequence[Picture], photos: Sequence[Picture]) -> NDArray[np.int64]:
+    """Pairs of a sketch and the photo that it was drawn from.
+
+    The id of a photo may also be the end of its name: `<anything>_<photo id>`.
+
+    Returns:
+        `(n, 2)` rows in `sketches` and in `photos`.
+    """
+    drawn = {(sketch.label, sketch.photo_id) for sketch in sketches}
+    row_of: dict[tuple[str, str], int] = {}
+    for row, photo in enumerate(photos):
+        for key in ((photo.label, photo_id) for photo_id in possible_ids(photo)):
+            if key in drawn:
+                row_of.setdefault(key, row)
+                break
+    found = [
+        (row, row_of[key])
+        for row, sketch in enumerate(sketches)
+        if (key := (sketch.label, sketch.photo_id)) in row_of
+    ]
+    return np.array(found, np.int64).reshape(-1, 2)
+
+
 def make_split(
     photos: Sequence[Picture], sketches: Sequence[Picture], *, fraction: float, most: int, seed: int
 ) -> Split:
     """Holds out photo ids, class by class, in an order drawn from the seed.
 
-    In each class `fraction` of the photos, but at most `most`, and `fraction` of the photo ids
-    that are known by sketches alone.
+    Args:
+        photos, sketches: of all classes.
+        fraction: of the photos of each class, and of the photo ids that only sketches have.
+        most: photos of a class.
+        seed: another one holds out others.
     """
     ids: dict[str, tuple[set[str], set[str]]] = defaultdict(lambda: (set(), set()))
     for photo in photos:
         ids[photo.label][0].add(photo.photo_id)
     for sketch in sketches:
         ids[sketch.label][1].add(sketch.photo_id)
-    classes_of = Counter(name for known in ids.values() for name in set.union(*known))
+    classes_with = Counter(name for known in ids.values() for name in set.union(*known))
     held: set[str] = set()
-    for label, (of_photos, of_sketches) in ids.items():
-        only_sketched = of_sketches - of_photos
-        drawn = _draw(of_photos, min(most, round(fraction * len(of_photos))), seed)
+    for label, (photo_ids, sketched_ids) in ids.items():
+        only_sketched = sketched_ids - photo_ids
+        drawn = _draw(photo_ids, min(most, round(fraction * len(photo_ids))), seed)
         drawn += _draw(only_sketched, round(fraction * len(only_sketched)), seed)
-        held.update(name if classes_of[name] == 1 else f"{label}/{name}" for name in drawn)
+        held.update(name if classes_with[name] == 1 else f"{label}/{name}" for name in drawn)
     return Split(frozenset(held))
 
 

@@ -1,36 +1,32 @@
 """Which pictures make a batch.
 
-A batch depends on the seed and on the number of its step alone. A run that was stopped therefore
-goes on with the very batches it would have had, and all ranks agree on a batch without a word;
-each takes its own part.
+A batch depends only on the seed and on the number of its step. So a run that was stopped continues
+with the batches it would have had, and all ranks draw the same batch without communication; each
+takes its own part.
 """
 
-from collections import defaultdict
 from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from train.config import POSE_GROUP, FitConfig
+from train.config import FitConfig
+from train.data.dataset import Dataset
 from train.data.frames import Indices
-from train.data.material import Material
+from train.data.pose_pairs import NO_PAIR, PosePairs
 
 NONE: Indices = np.empty(0, np.int64)
 """No rows."""
 
-NO_PAIR = -1
-"""The number of the pair of a picture that is in none."""
-
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows of the pictures of a batch.
+class BatchRows:
+    """The pictures of a batch, as rows of the training set.
 
     Attributes:
-        sketches, photos, unlabelled: rows in the training pictures.
-        sketch_pairs, photo_pairs: the pair that each sketch and each photo belongs to, -1 for
-            none: twice the row of the photo, and 1 more where both are mirrored.
+        sketches, photos, unlabelled: rows of the training pictures.
+        sketch_pairs, photo_pairs: the number of each picture's pair; see `train.data.pose_pairs`.
     """
 
     sketches: Indices
@@ -39,9 +35,9 @@ class Rows:
     sketch_pairs: Indices
     photo_pairs: Indices
 
-    def part(self, rank: int, world: int) -> "Rows":
-        """What one of `world` ranks embeds; the parts of all ranks in order are the whole."""
-        return Rows(
+    def part(self, rank: int, world: int) -> "BatchRows":
+        """The part of one of `world` ranks; the parts of all ranks in order are the batch."""
+        return BatchRows(
             *(
                 rows[rank * len(rows) // world : (rank + 1) * len(rows) // world]
                 for rows in (getattr(self, field.name) for field in fields(self))
@@ -50,14 +46,14 @@ class Rows:
 
 
 class Sampler(Protocol):
-    """Draws the batch of a step."""
+    """Draws batches."""
 
-    def batch(self, step: int) -> Rows:
-        """The rows of step 0, 1, ..."""
+    def batch(self, step: int) -> BatchRows:
+        """The batch of step 0, 1, ..."""
 
 
 class _Drawer:
-    """What all samplers share: sketches in passes, photos by class and weight."""
+    """What all samplers share: sketches by epoch, photos by class and weight."""
 
     def __init__(
         self,
@@ -72,42 +68,49 @@ class _Drawer:
         self.photo_weights = photo_weights / photo_weights.sum()
         self.size, self.seed = batch, seed
         self.classes = np.unique(photo_labels)
-        self._of_class = {c: np.flatnonzero(photo_labels == c) for c in self.classes}
-        self._shares = {c: _cumulated(self.photo_weights[r]) for c, r in self._of_class.items()}
-        self._order: tuple[int, Indices] = (-1, np.empty(0, np.int64))
+        self._photos_of_class = {c: np.flatnonzero(photo_labels == c) for c in self.classes}
+        self._cumulative_of_class = {
+            c: _cumulative(self.photo_weights[rows]) for c, rows in self._photos_of_class.items()
+        }
+        self._epoch, self._order = -1, NONE
 
     def generator(self, step: int) -> np.random.Generator:
+        """The random numbers of a step."""
         return np.random.default_rng((self.seed, step))
 
     def sketches(self, step: int, count: int) -> Indices:
-        """The next rows of an endless series of passes, each over all sketches in a new order.
+        """The rows of a step in an endless series of epochs, each in a new order.
 
         Args:
+            step: 0, 1, ...
             count: rows that each step takes.
         """
         places = np.arange(step * count, (step + 1) * count)
-        passes, within = np.divmod(places, len(self.sketch_labels))
-        return np.concatenate([self._shuffled(p)[within[passes == p]] for p in np.unique(passes)])
+        epochs, within = np.divmod(places, len(self.sketch_labels))
+        return np.concatenate([self._shuffled(e)[within[epochs == e]] for e in np.unique(epochs)])
 
-    def _shuffled(self, number: int) -> Indices:
-        if self._order[0] != number:
-            generator = np.random.default_rng((self.seed, number, 1))
-            self._order = (number, generator.permutation(len(self.sketch_labels)))
-        return self._order[1]
+    def _shuffled(self, epoch: int) -> Indices:
+        if self._epoch != epoch:
+            generator = np.random.default_rng((self.seed, epoch, 1))
+            self._epoch, self._order = epoch, generator.permutation(len(self.sketch_labels))
+        return self._order
 
     def photo_of(self, label: int, generator: np.random.Generator) -> int:
-        place = self._shares[label].searchsorted(generator.random(), side="right")
-        return int(self._of_class[label][place])
+        """The row of a photo of a class, by weight."""
+        place = self._cumulative_of_class[label].searchsorted(generator.random(), side="right")
+        return int(self._photos_of_class[label][place])
 
     def other_than(self, label: int, generator: np.random.Generator) -> int:
+        """Another class."""
         others = self.classes[self.classes != label]
         return int(generator.choice(others))
 
 
 class PairSampler(_Drawer):
-    """Sketch i with photo i; each pair is of the same class with a chance of one half."""
+    """Sketch i with photo i; half of the pairs are of one class, on average."""
 
-    def batch(self, step: int) -> Rows:
+    def batch(self, step: int) -> BatchRows:
+        """The batch of step 0, 1, ..."""
         generator = self.generator(step)
         sketches = self.sketches(step, self.size)
         photos = []
@@ -115,64 +118,34 @@ class PairSampler(_Drawer):
             if generator.random() >= 0.5:
                 label = self.other_than(label, generator)
             photos.append(self.photo_of(label, generator))
-        return _without_pairs(sketches, np.array(photos), NONE)
+        return _without_pairs(sketches, np.array(photos))
 
 
 class TripletSampler(_Drawer):
     """Anchor sketch i, its positive photo 2i, and its negative photo 2i + 1."""
 
-    def batch(self, step: int) -> Rows:
+    def batch(self, step: int) -> BatchRows:
+        """The batch of step 0, 1, ..."""
         generator = self.generator(step)
         sketches = self.sketches(step, self.size)
         photos = []
         for label in self.sketch_labels[sketches]:
             photos.append(self.photo_of(label, generator))
             photos.append(self.photo_of(self.other_than(label, generator), generator))
-        return _without_pairs(sketches, np.array(photos), NONE)
-
-
-class PosePairs:
-    """Groups of pairs of one class: 8 of its photos, each once as it is and once mirrored.
-
-    Both times a sketch of the photo comes with it, another one where there are several. The
-    mirror image is the negative that looks most like the photo.
-
-    Args:
-        pairs: `(n, 2)` rows of sketches and of the photos that they were drawn from.
-        photo_labels: class numbers of all photos.
-        count: pairs in a batch, a multiple of `POSE_GROUP`.
-    """
-
-    def __init__(self, pairs: Indices, photo_labels: NDArray[np.int64], *, count: int) -> None:
-        self.groups = count // POSE_GROUP
-        self._sketches_of: dict[int, list[int]] = defaultdict(list)
-        for sketch, photo in pairs.tolist():
-            self._sketches_of[photo].append(sketch)
-        photos = np.array(sorted(self._sketches_of))
-        labels = photo_labels[photos]
-        self._of_class = [photos[labels == label] for label in np.unique(labels)]
-
-    def draw(self, generator: np.random.Generator) -> tuple[Indices, Indices, Indices]:
-        """Rows of sketches and of photos, and the numbers of their pairs, all `(count,)`."""
-        sketches: list[int] = []
-        numbers: list[int] = []
-        for label in generator.choice(len(self._of_class), self.groups):
-            photos = self._of_class[label]
-            few = len(photos) < POSE_GROUP // 2
-            for photo in generator.choice(photos, POSE_GROUP // 2, replace=few).tolist():
-                drawn = self._sketches_of[photo]
-                sketches += generator.choice(drawn, 2, replace=len(drawn) < 2).tolist()
-                numbers += [2 * photo, 2 * photo + 1]
-        return np.array(sketches), np.array(numbers) // 2, np.array(numbers)
+        return _without_pairs(sketches, np.array(photos))
 
 
 class BalancedSampler(_Drawer):
-    """Photos by weight, half of the sketches of the same classes, and the rest in passes.
+    """Photos by weight, half of the sketches of the same classes, and the rest by epoch.
 
     Args:
+        sketch_labels, photo_labels: class numbers of the training set.
+        photo_weights: how often each photo is drawn.
+        batch: sketches in a batch.
         photos: labelled photos in a batch.
-        unlabelled: number of unlabelled photos that there are, and in a batch.
-        posed: pairs that are part of each batch, where poses are learned.
+        unlabelled: how many unlabelled photos there are, and how many a batch has.
+        pose_pairs: draws the pairs that are part of each batch; None if poses are not learned.
+        seed: of all batches.
     """
 
     def __init__(
@@ -184,70 +157,70 @@ class BalancedSampler(_Drawer):
         batch: int,
         photos: int,
         unlabelled: tuple[int, int] = (0, 0),
-        posed: PosePairs | None = None,
+        pose_pairs: PosePairs | None = None,
         seed: int,
     ) -> None:
         super().__init__(sketch_labels, photo_labels, photo_weights, batch=batch, seed=seed)
-        self.photos, self.unlabelled, self.posed = photos, unlabelled, posed
-        self._cumulated = _cumulated(self.photo_weights)
+        self.photos, self.unlabelled, self.pose_pairs = photos, unlabelled, pose_pairs
+        self._cumulative = _cumulative(self.photo_weights)
         self._by_class = np.argsort(sketch_labels, kind="stable")
         self._count = np.bincount(sketch_labels, minlength=int(self.classes.max()) + 1)
         self._begin = np.cumsum(self._count) - self._count
 
-    def batch(self, step: int) -> Rows:
+    def batch(self, step: int) -> BatchRows:
+        """The batch of step 0, 1, ..."""
         generator = self.generator(step)
-        drawn, shown, pairs = self.posed.draw(generator) if self.posed else (NONE, NONE, NONE)
-        others, other_sketches = self.photos - len(pairs), self.size - len(pairs)
-        photos = self._cumulated.searchsorted(generator.random(others), side="right")
-        half = other_sketches // 2
-        labels = np.resize(self.photo_labels[photos], half) if others else NONE
+        paired_sketches, paired_photos, pairs = NONE, NONE, NONE
+        if self.pose_pairs:
+            paired_sketches, paired_photos, pairs = self.pose_pairs.draw(generator)
+        other_photos, other_sketches = self.photos - len(pairs), self.size - len(pairs)
+        photos = self._cumulative.searchsorted(generator.random(other_photos), side="right")
+        labels = np.resize(self.photo_labels[photos], other_sketches // 2) if other_photos else NONE
         alike = self._by_class[self._begin[labels] + generator.integers(self._count[labels])]
         sketches = np.concatenate([self.sketches(step, other_sketches - len(alike)), alike])
         there, wanted = self.unlabelled
         unlabelled = generator.integers(there, size=wanted) if wanted else NONE
         sketches = generator.permutation(sketches)
-        if not self.posed:
-            return _without_pairs(sketches, photos, unlabelled)
-        return Rows(
-            np.concatenate([drawn, sketches]),
-            np.concatenate([shown, photos]),
+        return BatchRows(
+            np.concatenate([paired_sketches, sketches]),
+            np.concatenate([paired_photos, photos]),
             unlabelled,
             np.concatenate([pairs, np.full(len(sketches), NO_PAIR)]),
             np.concatenate([pairs, np.full(len(photos), NO_PAIR)]),
         )
 
 
-def _without_pairs(sketches: Indices, photos: Indices, unlabelled: Indices) -> Rows:
-    none, nor_these = (np.full(len(rows), NO_PAIR) for rows in (sketches, photos))
-    return Rows(sketches, photos, unlabelled, none, nor_these)
+def _without_pairs(sketches: Indices, photos: Indices) -> BatchRows:
+    no_pairs = (np.full(len(rows), NO_PAIR) for rows in (sketches, photos))
+    return BatchRows(sketches, photos, NONE, *no_pairs)
 
 
-def _cumulated(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cumulated shares: where a number from 0 to 1 falls is what it draws.
+def _cumulative(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cumulative distribution: a number from 0 to 1 draws the row where it falls.
 
     `Generator.choice` draws the same rows, but adds all weights up at each call.
     """
-    cumulated = (weights / weights.sum()).cumsum()
-    shares: NDArray[np.float64] = cumulated / cumulated[-1]
-    return shares
+    sums = (weights / weights.sum()).cumsum()
+    distribution: NDArray[np.float64] = sums / sums[-1]
+    return distribution
 
 
-def make_sampler(config: FitConfig, material: Material) -> Sampler:
+def make_sampler(config: FitConfig, dataset: Dataset) -> Sampler:
     """The sampler that the loss needs."""
-    labels = material.sketches.labels, material.photos.labels, material.photo_weights
+    given = dataset.sketches.labels, dataset.photos.labels, dataset.photo_weights
     if config.loss == "contrastive":
-        return PairSampler(*labels, batch=config.sketch_batch, seed=config.seed)
+        return PairSampler(*given, batch=config.sketch_batch, seed=config.seed)
     if config.loss == "triplet" and config.mining == "random":
-        return TripletSampler(*labels, batch=config.sketch_batch, seed=config.seed)
-    unlabelled = len(material.unlabelled.labels) if material.unlabelled else 0
-    posed = None
+        return TripletSampler(*given, batch=config.sketch_batch, seed=config.seed)
+    unlabelled = len(dataset.unlabelled.pictures) if dataset.unlabelled is not None else 0
+    pose_pairs = None
     if config.pose:
-        posed = PosePairs(material.pairs, material.photos.labels, count=config.pose_pairs)
+        pose_pairs = PosePairs(dataset.pairs, dataset.photos.labels, count=config.pose_pairs)
     return BalancedSampler(
-        *labels,
+        *given,
         batch=config.sketch_batch,
         photos=config.photo_batch,
         unlabelled=(unlabelled, config.unlabelled_batch),
-        posed=posed,
+        pose_pairs=pose_pairs,
         seed=config.seed,
     )

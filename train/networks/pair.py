@@ -1,13 +1,15 @@
-"""Two EfficientNet-Lite2 as one network: the first tells the animal, the second the pose."""
+"""Two EfficientNet-Lite2 as one network: the first embeds the animal, the second the pose."""
 
 from typing import cast
 
 import torch
 
 from train.networks.backbones import Pair
+from train.networks.names import Backbone
 from train.networks.siamese import SiameseNetwork
 
-ONE, PAIR = "efficientnet_lite2", "efficientnet_lite2_pair"
+ONE: Backbone = "efficientnet_lite2"
+PAIR: Backbone = "efficientnet_lite2_pair"
 
 
 @torch.no_grad()
@@ -15,11 +17,11 @@ def pair_of(animal: SiameseNetwork, pose: SiameseNetwork) -> SiameseNetwork:
     """A network with the projection of one network and the pose of another.
 
     Args:
-        animal: its pose, where it has one, is left out.
-        pose: its projection is left out.
+        animal: its pose, if it has one, is not used.
+        pose: its projection is not used.
 
     Returns:
-        A network whose backbone is a pair: twice the channels, of which each layer reads half.
+        A network whose backbone is a pair: it has twice the channels, and each layer reads half.
     """
     assert pose.pose is not None
     pair = SiameseNetwork(
@@ -51,7 +53,7 @@ def pair_of(animal: SiameseNetwork, pose: SiameseNetwork) -> SiameseNetwork:
 
 @torch.no_grad()
 def first_of(pair: SiameseNetwork) -> SiameseNetwork:
-    """The network of a pair that tells the animal, without a pose."""
+    """The network of a pair that embeds the animal, without a pose."""
     first = SiameseNetwork(
         ONE,
         pair.projection.out_features,

@@ -1,37 +1,39 @@
 """The Siamese network: one backbone and one projection for sketches and photos."""
 
+from copy import deepcopy
+
 import torch
 from torch import nn
 from torch.nn import functional
 
-from train.networks.backbones import build_backbone
+from train.networks.backbones import build_backbone, fold_batch_norms
 
 LEAST_SPREAD = 1e-3
 """Added to the deviation of an image, so that blank paper does not divide by zero."""
 
 
 class SiameseNetwork(nn.Module):
-    """Backbone, average pooling, and a linear layer to a point, as a rule on the unit sphere.
+    """Backbone, average pooling, and a linear layer to a point, usually on the unit sphere.
 
-    `prototypes` hold one such point a class. They are what the cosine softmax of the training
-    pulls sketches and photos of a class to, and they let `embed` append what the network thinks
-    of the class. A network that was trained without them has none, and appends nothing.
+    `prototypes` are one point a class. The cosine softmax pulls the projections of a class towards
+    its prototype, and `embed` appends the posterior of the classes. A network that was trained
+    without prototypes has none, and appends nothing.
 
     Args:
         backbone: one of `train.networks.backbones.BACKBONES`.
         projection_size: numbers in the projection.
         num_classes: number of prototypes; 0 for none.
         scale: inverse temperature of the class posterior.
-        normalise: put projections on the unit sphere; without it they are points anywhere,
+        normalise: put projections on the unit sphere. Otherwise they are points anywhere,
             compared by Euclidean distance, and there are no prototypes.
-        standardise: shift and scale every image to zero mean and unit variance first. Dark lines
-            on white paper and photos then differ less before the first layer, so that training
-            from random weights finds what they share sooner.
+        standardise: give every image zero mean and unit variance first. Dark lines on white paper
+            and photos then differ less before the first layer, so that training from random
+            weights finds sooner what they share.
         pretrained: start from ImageNet weights.
-        pose: numbers for each cell of the pose, the part of an embedding that tells the layout;
-            0 for an encoder without (see `model.encoder.head.PoseHead`).
-        pose_cells: cells of the pose, a side.
-        pose_weight: what a cosine of poses counts beside that of the other part.
+        pose: numbers in each cell of the pose, the part of an embedding that describes the layout;
+            0 for none (see `model.encoder.head.PoseHead`).
+        pose_cells: cells of the pose along each side.
+        pose_weight: weight of the cosine of two poses, beside 1 for the rest of the embedding.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class SiameseNetwork(nn.Module):
         self.pose_cells, self.pose_weight = pose_cells, pose_weight
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """What training learns from: projections, and behind them poses where there are any.
+        """Projections, followed by poses if the network has any: what the losses need.
 
         Args:
             batch: `(n, 3, h, w)` images.
@@ -75,6 +77,12 @@ class SiameseNetwork(nn.Module):
                 return projected
             return torch.cat([projected, self.poses(maps)], dim=1)
 
+    def for_inference(self, device: torch.device) -> "SiameseNetwork":
+        """A copy in evaluation mode on a device, with batch norms folded; it cannot be trained."""
+        copy = deepcopy(self).eval()
+        fold_batch_norms(copy.backbone)
+        return copy.to(device).to(memory_format=torch.channels_last)
+
     @property
     def size(self) -> int:
         """Numbers in an embedding."""
@@ -86,18 +94,18 @@ class SiameseNetwork(nn.Module):
         return self.pose_cells**2 * self.pose.out_features if self.pose is not None else 0
 
     def points(self, batch: torch.Tensor) -> torch.Tensor:
-        """What `forward` returns, before it is put on the unit sphere."""
+        """`(n, projection_size)` projections before they are put on the unit sphere."""
         pooled = self.pooled(batch)
         with torch.autocast(batch.device.type, enabled=False):
             points: torch.Tensor = self.projection(pooled)
         return points
 
     def pooled(self, batch: torch.Tensor) -> torch.Tensor:
-        """The backbone's maps, each its mean: `(n, channels)`, in the type of the projection."""
+        """The mean of each of the backbone's maps: `(n, channels)`, in the projection's type."""
         return self.maps(batch).mean(dim=(2, 3))
 
     def maps(self, batch: torch.Tensor) -> torch.Tensor:
-        """The backbone's maps: `(n, channels, h', w')`, in the type of the projection."""
+        """The backbone's maps: `(n, channels, h', w')`, in the projection's type."""
         if self.standardise:
             spread, mean = torch.std_mean(batch, dim=(1, 2, 3), keepdim=True)
             batch = (batch - mean) / (spread + LEAST_SPREAD)
@@ -111,7 +119,7 @@ class SiameseNetwork(nn.Module):
         return functional.normalize(self.pose(cells).flatten(1), dim=1)
 
     def place(self, points: torch.Tensor) -> torch.Tensor:
-        """`(n, projection_size)` points to where projections lie."""
+        """Puts `(n, projection_size)` points on the unit sphere, if projections lie there."""
         return functional.normalize(points, dim=1) if self.normalise else points
 
     def cosines(self, projected: torch.Tensor) -> torch.Tensor:
@@ -122,15 +130,15 @@ class SiameseNetwork(nn.Module):
         """Projection and class posterior as one embedding of length 1.
 
         `[e, sqrt(softmax(scale * e . W))] / sqrt(2)`: the square roots of two distributions
-        have their Bhattacharyya coefficient (1943) as dot product, so two images are near when
-        they look alike and when they are thought to be of the same class.
+        have their Bhattacharyya coefficient (1943) as dot product. So two images are near if they
+        look alike and if the network takes them for the same class.
 
         Args:
             projected: `(n, projection_size)` rows of length 1.
 
         Returns:
-            `(n, projection_size + num_classes)` rows of length 1; without prototypes the
-            projections as they are.
+            `(n, projection_size + num_classes)` rows of length 1; without prototypes, the
+            projections unchanged.
         """
         if not len(self.prototypes):
             return projected
@@ -143,8 +151,8 @@ class SiameseNetwork(nn.Module):
 
         Args:
             batch: `(n, 3, h, w)`.
-            mirror: take the mean of each image and its mirror image, for twice the time; used
-                for photos, which are embedded once.
+            mirror: take the mean of each image and its mirror image, in twice the time; used for
+                photos, which are embedded once.
 
         Returns:
             `(n, size)` float32 rows: projection, posterior, and the pose of the unmirrored image

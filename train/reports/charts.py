@@ -1,5 +1,6 @@
-"""Pictures of data, runs and results, drawn with Matplotlib."""
+"""Charts of data, runs and results, drawn with Matplotlib."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,11 +12,9 @@ from numpy.typing import NDArray
 
 from model.files import replacing
 
-matplotlib.use("Agg")
-
 SKETCH, PHOTO = "#d1495b", "#00798c"
 QUIET = "#6b7280"
-matplotlib.rcParams.update(
+styled = matplotlib.rc_context(
     {
         "font.size": 10,
         "axes.spines.top": False,
@@ -25,6 +24,7 @@ matplotlib.rcParams.update(
         "figure.dpi": 110,
     }
 )
+"""Draws in our style what a function draws; other figures of the process keep theirs."""
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -33,14 +33,24 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
+@styled
 def save(figure: Figure, path: Path) -> Path:
-    """Writes a PNG, or what the ending of `path` says, under a temporary name first."""
+    """Writes a figure in the format that the ending of `path` names; PNG if it has none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished:
         figure.savefig(unfinished, format=path.suffix.lstrip(".") or "png")
     return path
 
 
+@styled
+def to_png(figure: Figure) -> bytes:
+    """The figure as a PNG."""
+    data = io.BytesIO()
+    figure.savefig(data, format="png")
+    return data.getvalue()
+
+
+@styled
 def counts(numbers: Mapping[str, int], title: str, colour: str) -> Figure:
     """Horizontal bars, one a class, largest first."""
     ordered = sorted(numbers.items(), key=lambda item: (item[1], item[0]))
@@ -53,8 +63,9 @@ def counts(numbers: Mapping[str, int], title: str, colour: str) -> Figure:
     return figure
 
 
+@styled
 def against(photos: Mapping[str, int], sketches: Mapping[str, int]) -> Figure:
-    """Photos against sketches, one point a class."""
+    """How many photos and sketches each class has, as points."""
     figure, axes = new_figure(7, 5)
     for name in photos:
         axes.plot(photos[name], sketches.get(name, 0), "o", color=PHOTO, alpha=0.6)
@@ -65,8 +76,9 @@ def against(photos: Mapping[str, int], sketches: Mapping[str, int]) -> Figure:
     return figure
 
 
+@styled
 def sheet(rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]]]], title: str) -> Figure:
-    """Rows of pictures, each with its name on the left."""
+    """Rows of pictures, with names on the left."""
     columns = max(len(pictures) for _, pictures in rows)
     figure = Figure(figsize=(1 + columns, 0.4 + len(rows)), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left")
@@ -82,13 +94,17 @@ def sheet(rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]]]], title: str) -
     return figure
 
 
+@styled
 def grouped_bars(
     groups: Mapping[str, Mapping[str, float]], title: str, label: str, most: float | None = 1.0
 ) -> Figure:
-    """Horizontal bars in groups: group name to name of the bar to its length.
+    """Horizontal bars in groups.
 
     Args:
-        most: where the axis ends; None lets the longest bar decide.
+        groups: by name of a group and name of a bar, the bar's length.
+        title: of the chart.
+        label: of the axis.
+        most: where the axis ends; None ends it at the longest bar.
     """
     rows = sum(len(bars) for bars in groups.values()) + len(groups)
     figure, axes = new_figure(7, 0.26 * rows + 0.9)
@@ -110,8 +126,9 @@ def grouped_bars(
     return figure
 
 
+@styled
 def trade_off(points: Sequence[tuple[str, float, float]], label: str) -> Figure:
-    """Name, milliseconds a sketch and precision of each run."""
+    """Runs as points: name, milliseconds a sketch, and precision."""
     figure, axes = new_figure(7, 4.2)
     for name, milliseconds, precision in points:
         axes.plot(milliseconds, precision, "o", color=PHOTO)
@@ -127,6 +144,7 @@ def trade_off(points: Sequence[tuple[str, float, float]], label: str) -> Figure:
     return figure
 
 
+@styled
 def scatter(
     sketches: NDArray[np.float32],
     photos: NDArray[np.float32],
@@ -134,7 +152,7 @@ def scatter(
     photo_labels: NDArray[np.str_],
     title: str,
 ) -> Figure:
-    """Two-dimensional points: sketches as crosses, photos as circles, a colour a class."""
+    """`(n, 2)` points: sketches as crosses, photos as circles, one colour a class."""
     figure, axes = new_figure(7, 6)
     colours = matplotlib.colormaps[
         "tab10" if len(set(photo_labels.tolist())) <= 10 else "gist_ncar"
@@ -158,8 +176,9 @@ def scatter(
     return figure
 
 
+@styled
 def confusion(shares: NDArray[np.float64], classes: Sequence[str]) -> Figure:
-    """What came back (columns) for sketches of a class (rows)."""
+    """A confusion matrix: for sketches of a class (row), the share of found classes (columns)."""
     side = max(4.0, 0.16 * len(classes) + 1.5)
     figure, axes = new_figure(side + 1, side)
     image = axes.imshow(shares, cmap="magma_r", vmin=0, vmax=1)
@@ -171,8 +190,9 @@ def confusion(shares: NDArray[np.float64], classes: Sequence[str]) -> Figure:
     return figure
 
 
+@styled
 def precision_curve(precision: Mapping[int, float]) -> Figure:
-    """P@k over k."""
+    """Precision at k over k."""
     figure, axes = new_figure(5, 3)
     axes.plot(list(precision), list(precision.values()), "o-", color=PHOTO)
     axes.set_xlabel("k")

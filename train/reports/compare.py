@@ -4,26 +4,30 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from model.encoder.encoder import Encoder
 from train.config import FitConfig
 from train.data.pictures import Split
 from train.errors import DataError
-from train.networks.backbones import fold_batch_norms
 from train.networks.encoder import encoder_of
 from train.reports import charts
-from train.runs import SPLIT, load_run
+from train.runs import SPLIT, Run, load_run
 
 TIMED = 30
-"""Times that each encoder embeds one sketch; the median counts."""
+"""Times that each encoder embeds one sketch, after the warm-up; the median counts."""
+
+WARM_UP = 3
+"""Times before those."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One run: settings, precision on its validation set, and time to embed one sketch."""
+class RunSummary:
+    """A run: settings, metrics on its validation set, and time to embed one sketch."""
 
     run: str
     backbone: str
@@ -40,10 +44,10 @@ class Row:
     steps: int
 
 
-def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[Row], bool]:
-    """Measures runs, and draws charts into `out`.
+def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[RunSummary], bool]:
+    """Summarises runs, and draws charts into `out`.
 
-    Encoders are timed in turns in one process, so that their times can be compared.
+    Encoders take turns in one process, so that their times are comparable.
 
     Returns:
         The rows, and whether all runs hold out the same pictures of the same classes.
@@ -52,47 +56,47 @@ def compare(runs: Sequence[Path], out: Path | None) -> tuple[list[Row], bool]:
         DataError: a folder is no run, or has not been evaluated yet.
     """
     loaded = [load_run(run) for run in runs]
-    for run in loaded:
-        if not run.metrics:
-            raise DataError(
-                f"{run.folder} was blended, and never evaluated. Export it, and use 'evaluate'."
-            )
-        fold_batch_norms(run.network.backbone)
-    encoders = [encoder_of(run.network, run.config.input_size) for run in loaded]
-    milliseconds = _time(encoders)
-    rows = [
-        Row(
-            run=run.folder.name,
-            backbone=run.config.backbone,
-            loss=_loss_name(run.config),
-            embedding_size=run.config.embedding_size,
-            input_size=run.config.input_size,
-            precision_at_12=run.metrics["precision_at_12"],
-            precision_at_1=run.metrics["precision_at_1"],
-            map=run.metrics["map"],
-            recall_at_1=run.metrics.get("recall_at_1"),
-            recall_at_1_in_class=run.metrics.get("recall_at_1_in_class"),
-            milliseconds=spent,
-            minutes=run.metrics["minutes"],
-            steps=run.step,
-        )
-        for run, spent in zip(loaded, milliseconds, strict=True)
+    metrics = [_metrics(run) for run in loaded]
+    encoders = [
+        encoder_of(run.network.for_inference(torch.device("cpu")), run.config.input_size)
+        for run in loaded
     ]
+    rows = [_summary(*each) for each in zip(loaded, metrics, _time(encoders), strict=True)]
     if out:
         _draw(rows, out)
-    held = {
-        (
-            tuple(run.classes),
-            Split.load(run.folder / SPLIT),
-            run.metrics["photos"],
-            run.metrics["sketches"],
-        )
-        for run in loaded
+    validation_sets = {
+        (tuple(run.classes), Split.load(run.folder / SPLIT), of["photos"], of["sketches"])
+        for run, of in zip(loaded, metrics, strict=True)
     }
-    return rows, len(held) == 1
+    return rows, len(validation_sets) == 1
 
 
-def table(rows: Sequence[Row]) -> str:
+def _metrics(run: Run) -> dict[str, Any]:
+    if run.metrics is None:
+        why = "was blended, and never evaluated" if run.blended else "was never evaluated"
+        raise DataError(f"{run.folder} {why}. Export it, and use 'evaluate'.")
+    return run.metrics
+
+
+def _summary(run: Run, metrics: dict[str, Any], milliseconds: float) -> RunSummary:
+    return RunSummary(
+        run=run.folder.name,
+        backbone=run.config.backbone,
+        loss=_loss_name(run.config),
+        embedding_size=run.config.embedding_size,
+        input_size=run.config.input_size,
+        precision_at_12=metrics["precision_at_12"],
+        precision_at_1=metrics["precision_at_1"],
+        map=metrics["map"],
+        recall_at_1=metrics.get("recall_at_1"),
+        recall_at_1_in_class=metrics.get("recall_at_1_in_class"),
+        milliseconds=milliseconds,
+        minutes=metrics["minutes"],
+        steps=run.step,
+    )
+
+
+def table(rows: Sequence[RunSummary]) -> str:
     """The rows as lines of Markdown, which a terminal shows well too."""
     head = ["run", "backbone", "loss", "embedding", "pixels"]
     head += ["P@12", "P@1", "mAP", "R@1", "in class", "ms/sketch", "minutes", "steps"]
@@ -124,16 +128,16 @@ def _time(encoders: Sequence[Encoder]) -> list[float]:
     """Median milliseconds to embed one framed sketch, with each encoder."""
     frames = [np.full((e.input_size, e.input_size), 255, np.uint8) for e in encoders]
     spent: list[list[float]] = [[] for _ in encoders]
-    for turn in tqdm(range(TIMED + 3), "timing", unit="turn"):
+    for turn in tqdm(range(WARM_UP + TIMED), "timing", unit="turn"):
         for encoder, frame, times in zip(encoders, frames, spent, strict=True):
             began = time.perf_counter()
             encoder.embed_frame(frame)
-            if turn >= 3:
+            if turn >= WARM_UP:
                 times.append(1000 * (time.perf_counter() - began))
     return [float(np.median(times)) for times in spent]
 
 
-def _draw(rows: Sequence[Row], out: Path) -> None:
+def _draw(rows: Sequence[RunSummary], out: Path) -> None:
     """A bar chart by each of three settings, and precision against time."""
     label = "P@12 on unseen photos and sketches"
     for name, title in (

@@ -26,7 +26,7 @@ RIGHT, WRONG = "#2a9d4a", "#d0d4da"
 
 @dataclass(frozen=True)
 class Found:
-    """One photo that was found, and its similarity, 1 at most."""
+    """A photo that was found, and its similarity, at most 1."""
 
     photo: Picture
     similarity: float
@@ -40,11 +40,11 @@ class Matches:
     found: list[Found]
 
     def is_right(self, photo: Picture) -> bool:
-        """Whether a photo is of the class of the sketch."""
+        """Whether a photo has the class of the sketch."""
         return photo.label == self.sketch.label
 
     def is_own(self, photo: Picture) -> bool:
-        """Whether the sketch was drawn from this very photo."""
+        """Whether the sketch was drawn from this photo."""
         return self.is_right(photo) and photo.photo_id == self.sketch.photo_id
 
     def __str__(self) -> str:
@@ -74,10 +74,10 @@ def match(
     Args:
         checkpoint: a checkpoint folder.
         photos, sketches, split: which pictures there are; see `train.evaluate.evaluate`.
-        sketch: a picture file. Its name and folder say photo and class, as in the Sketchy Database;
-            any other file has none, so that no photo is right.
-        count: sketches to draw at random, without it.
-        seed: of the draw.
+        sketch: a picture file. Its name and folder name its photo and class, as in the Sketchy
+            Database; for any other file, no photo is right. None draws random sketches.
+        count: random sketches.
+        seed: of the random sketches.
         k: photos for each sketch, at most.
 
     Raises:
@@ -85,7 +85,7 @@ def match(
         ImageError: `sketch` is no picture.
     """
     if k < 1 or count < 1:
-        raise DataError("--k and --random are 1 or more.")
+        raise DataError("--k and --random must be 1 or more.")
     opened = Checkpoint.open(checkpoint)
     gallery, queries = choose_pictures(opened, photos, sketches, split)
     if sketch:
@@ -107,18 +107,19 @@ def match(
     ]
 
 
+@charts.styled
 def draw(rows: Sequence[Matches], out: Path) -> Path:
-    """Writes one picture: a row for each sketch, with its photos to the right.
+    """Writes one picture: a row for each sketch, its photos on the right.
 
     Raises:
         DataError: `out` has another ending than .png or .svg.
     """
     if out.suffix not in ENDINGS:
-        raise DataError(f"{out} should end in {' or '.join(ENDINGS)}.")
+        raise DataError(f"{out} must end in {' or '.join(ENDINGS)}.")
     columns = 1 + max(len(row.found) for row in rows)
     figure = Figure(figsize=(1.25 * columns, 1.5 * len(rows) + 0.6), layout="constrained")
     figure.suptitle(
-        "Green: a photo of the right class. Thick: the very photo that was drawn.",
+        "Green: a photo of the right class. Thick: the photo that was drawn.",
         x=0.01,
         ha="left",
         fontsize=9,

@@ -9,12 +9,14 @@ from sklearn.decomposition import PCA
 
 from train.data.frames import load_frames
 from train.data.pictures import Split, list_pictures, sketchy_folders
+from train.embedding import project
 from train.errors import DataError
 from train.reports import charts
 from train.runs import SPLIT, load_run
-from train.teacher import project
 
-MOST_SKETCHES = 1500
+MOST_PICTURES = 1500
+"""Photos or sketches that are drawn."""
+
 ENDINGS = (".png", ".svg", ".pdf")
 
 
@@ -30,7 +32,7 @@ def plot_embedding(
         DataError: the run or the data are missing.
     """
     if out.suffix not in ENDINGS:
-        raise DataError(f"{out} should end in {', '.join(ENDINGS)}.")
+        raise DataError(f"{out} must end in {', '.join(ENDINGS)}.")
     trained = load_run(run)
     split = Split.load(run / SPLIT)
     rows, labels = [], []
@@ -40,8 +42,8 @@ def plot_embedding(
         pictures = [p for p in split.validation(listed) if p.label in trained.classes]
         if not pictures:
             raise DataError(f"{sketchy} holds none of the pictures that {run} has held out.")
-        if len(pictures) > MOST_SKETCHES:
-            chosen = np.random.default_rng(0).permutation(len(pictures))[:MOST_SKETCHES]
+        if len(pictures) > MOST_PICTURES:
+            chosen = np.random.default_rng(0).permutation(len(pictures))[:MOST_PICTURES]
             pictures = [pictures[i] for i in sorted(chosen)]
         frames = load_frames(pictures, trained.config.input_size, sketches=drawn, cache=cache)
         projected = project(

@@ -23,7 +23,7 @@ SIDE = 96
 """Largest side of a picture in the report, in pixels."""
 
 CONFUSED = 15
-"""Rows of the table of confusions."""
+"""Rows of the table of the most frequent confusions."""
 
 
 def table(evaluation: Evaluation) -> str:
@@ -40,10 +40,12 @@ def table(evaluation: Evaluation) -> str:
 def write_report(
     evaluation: Evaluation, figures: dict[str, Any], path: Path, protocol: str
 ) -> None:
-    """Writes the report; every picture is part of the file.
+    """Writes the report as one file that includes all pictures.
 
     Args:
+        evaluation: of a checkpoint.
         figures: what `evaluation.figures()` has returned.
+        path: of the file.
         protocol: a sentence on which pictures were used.
     """
     ranking, shares = evaluation.ranking, evaluation.confusion()
@@ -101,9 +103,7 @@ def _thumbnail(path: Path) -> str:
 
 
 def _chart(figure: Figure) -> str:
-    data = io.BytesIO()
-    figure.savefig(data, format="png")
-    return _inline(data.getvalue(), "png")
+    return _inline(charts.to_png(figure), "png")
 
 
 def _inline(data: bytes, kind: str) -> str:

@@ -99,7 +99,9 @@ def test_weights_that_are_not_of_the_network_in_the_manifest_are_refused(
         with pytest.raises(CheckpointError, match=said):
             trained_network(tiny_checkpoint.folder)
     (tiny_checkpoint.folder / WEIGHTS).unlink()
-    with pytest.raises(CheckpointError, match=f"{WEIGHTS} is missing, which training goes on from"):
+    with pytest.raises(
+        CheckpointError, match=f"{WEIGHTS} is missing: the weights to train further"
+    ):
         trained_network(tiny_checkpoint.folder)
     assert Checkpoint.open(tiny_checkpoint.folder).encoder().size == 11, "the app does without them"
 

@@ -23,7 +23,7 @@ from model.gallery.open_photos.services import services
 from model.gallery.open_photos.store import open_photos
 from tests.conftest import ROOT
 from tests.open_services import RUNNER, World, serving
-from train.data.open_photos import remove
+from train.commands.download_photos import remove
 
 
 def likes_all(data: bytes, animal: str) -> Judgement:
@@ -90,14 +90,14 @@ def test_a_licence_that_changed_since_the_list_is_seen_at_the_page(
 def test_a_removed_photo_stays_removed(fetcher: Fetcher, tmp_path: Path) -> None:
     download(tmp_path, fetcher, "ant").run()
     gone = credited(tmp_path)[0]["id"]
-    assert remove(tmp_path, [gone], 4) == 0
+    assert remove(tmp_path, [gone]) == 0
     assert not list(tmp_path.glob(f"**/{gone}.*"))
     assert gone not in {row["id"] for row in credited(tmp_path)}
     download(tmp_path, fetcher, "ant").run()
     assert gone not in {row["id"] for row in credited(tmp_path)}
     assert len(credited(tmp_path)) == 4
     with pytest.raises(GalleryError, match="holds no photo"):
-        remove(tmp_path, [gone], 4)
+        remove(tmp_path, [gone])
 
 
 def test_nothing_is_requested_twice(world: World, fetcher: Fetcher, tmp_path: Path) -> None:

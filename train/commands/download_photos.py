@@ -1,4 +1,4 @@
-"""`download photos`: the command that fetches open photos of the animals."""
+"""`download photos`: fetches openly licensed photos of the animals."""
 
 import argparse
 from pathlib import Path
@@ -11,12 +11,25 @@ from model.gallery.open_photos.dry_run import dry_run
 from model.gallery.open_photos.judge import Judge
 from model.gallery.open_photos.services import services
 from model.gallery.open_photos.store import DATABASE, Store
+from train.commands.options import Commands, add_command
 
 PER_CLASS = 40
+"""Photos of each animal."""
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `download photos`."""
+def add(data: Commands) -> None:
+    """Adds the command to those of `download`."""
+    parser = add_command(
+        data,
+        "photos",
+        "fetch openly licensed photos of the 55 animals",
+        "Wild animals come from iNaturalist, domestic ones from Openverse, and all of them from "
+        "Wikimedia Commons if you give a --contact. Only CC0, public domain, CC BY and CC BY-SA "
+        "are taken. The encoder chooses photos that show the animal, in many poses. 40 photos of "
+        "each animal take about an hour, since the services allow about one request a second. The "
+        "command has not been run against the real services yet: start with --dry-run.",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to put them into")
     parser.add_argument(
         "--per-class", type=int, default=PER_CLASS, metavar="N", help="photos of each animal"
     )
@@ -27,8 +40,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--contact",
         default="",
         metavar="ADDRESS",
-        help="a web or mail address of yours, which services are told. Wikimedia Commons demands "
-        "one and is asked only with it",
+        help="your web or mail address, which is sent to the services. Wikimedia Commons requires "
+        "one and is left out without it",
     )
     parser.add_argument(
         "--checkpoint", type=Path, default=SHIPPED, help="the encoder that chooses photos"
@@ -39,37 +52,37 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="ask for three photos of the first class, show what each service says, keep nothing",
+        help="ask for three photos of the first class, show each service's answer, keep nothing",
     )
+    parser.set_defaults(run_command=run)
 
 
-def run(given: argparse.Namespace) -> int:
-    """Does what the command line asks for; returns the exit code.
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it; returns the exit code.
 
     Raises:
-        GalleryError: an option cannot be meant, or the folder cannot be used.
+        GalleryError: an option has an impossible value, or the folder cannot be used.
     """
-    if given.remove:
-        return remove(given.out, given.remove, given.per_class)
-    if given.per_class < 1:
-        raise GalleryError(
-            f"--per-class {given.per_class} is no number of photos: it is 1 or more."
-        )
-    chosen = named(given.classes)
-    asked = services(given.contact)
-    fetcher = fetcher_for(asked, given.contact)
-    if given.dry_run:
+    out, per_class = arguments.out, arguments.per_class
+    if arguments.remove:
+        return remove(out, arguments.remove)
+    if per_class < 1:
+        raise GalleryError(f"--per-class {per_class} must be 1 or more.")
+    chosen = choose_animals(arguments.classes)
+    asked = services(arguments.contact)
+    fetcher = fetcher_for(asked, arguments.contact)
+    if arguments.dry_run:
         for line in dry_run(asked, chosen[0], fetcher):
             print(line, flush=True)
         return 0
-    if not given.contact:
-        print("Wikimedia Commons is not asked: it demands a contact (--contact).")
-    judge = Judge(Checkpoint.open(given.checkpoint))
-    report = Download(given.out, chosen, given.per_class, asked, fetcher, judge).run()
-    return told(report, given.out, given.per_class)
+    if not arguments.contact:
+        print("Wikimedia Commons is left out: it requires a contact (--contact).")
+    judge = Judge(Checkpoint.open(arguments.checkpoint))
+    report = Download(out, chosen, per_class, asked, fetcher, judge).run()
+    return print_report(report, out, per_class)
 
 
-def named(classes: str) -> list[Animal]:
+def choose_animals(classes: str) -> list[Animal]:
     """The animals of `--classes`.
 
     Raises:
@@ -80,13 +93,13 @@ def named(classes: str) -> list[Animal]:
     missing = [name for name in names if name not in known]
     if missing:
         raise GalleryError(
-            f"No service is asked for {', '.join(missing)}. There are: {', '.join(known)}."
+            f"No service has photos of {', '.join(missing)}. Choose among: {', '.join(known)}."
         )
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def remove(folder: Path, ids: list[str], per_class: int) -> int:
-    """Removes photos for good; another one takes the place of each, where there is one.
+def remove(folder: Path, ids: list[str]) -> int:
+    """Removes photos for good. The next download fetches others in their place.
 
     Raises:
         GalleryError: the folder holds no such photo.
@@ -105,20 +118,20 @@ def remove(folder: Path, ids: list[str], per_class: int) -> int:
     return 0
 
 
-def told(report: Report, folder: Path, per_class: int) -> int:
-    """Says what a download brought; returns the exit code."""
+def print_report(report: Report, folder: Path, per_class: int) -> int:
+    """Prints what a download has fetched; returns the exit code."""
     print(f"{sum(report.kept.values())} photos of {len(report.kept)} animals are in {folder}")
     few = {name: count for name, count in report.kept.items() if count < per_class}
     if few:
-        named = ", ".join(f"{name} {count}" for name, count in few.items())
-        print(f"fewer than {per_class}: {named}")
+        counts = ", ".join(f"{name} {count}" for name, count in few.items())
+        print(f"fewer than {per_class}: {counts}")
     for reason, count in report.left_out.most_common():
         print(f"left out: {count} {reason}")
     print(
         f"Credits are in {folder / 'CREDITS.md'}. Search them with: python app.py --photos {folder}"
     )
     for trouble in report.trouble.values():
-        print(f"{trouble}")
+        print(trouble)
     if report.trouble:
         print("Give the same command again later to go on.")
     return 1 if report.trouble else 0

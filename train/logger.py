@@ -1,4 +1,4 @@
-"""What a run tells while it goes: a progress bar, `log.jsonl`, and TensorBoard."""
+"""Progress of a run: a progress bar, `log.jsonl`, and TensorBoard."""
 
 import json
 from dataclasses import asdict
@@ -14,19 +14,20 @@ from train.metrics import Metrics
 
 LOG = "log.jsonl"
 
-SHOWN_EVERY = 20
+LOG_EVERY = 20
 """Steps between updates of the figures beside the progress bar, and in TensorBoard."""
 
 
-class Journal:
-    """Tells on rank 0 alone.
+class TrainingLogger:
+    """Logs on rank 0 only.
 
     Args:
-        run: the run's folder; lines of its `log.jsonl` after `step` are dropped: they come again.
-        name: what the progress bar calls the run.
-        step: where the training begins.
-        steps: where it ends, as far as one knows.
-        images: pictures in a step.
+        run: the run's folder. Lines of its `log.jsonl` after `step` are dropped, since the run
+            will write them again.
+        name: of the progress bar.
+        step: where the training starts.
+        steps: where it is expected to end.
+        images: in a step, over all ranks.
     """
 
     def __init__(self, run: Path, name: str, *, step: int, steps: int, images: int) -> None:
@@ -42,25 +43,33 @@ class Journal:
                 unfinished.write_text("".join(json.dumps(line) + "\n" for line in kept))
             self.board = SummaryWriter(str(run / "tensorboard"), purge_step=step + 1)
 
-    def stepped(self, step: int, done: float, losses: dict[str, float]) -> None:
+    def log_step(self, step: int, done: float, losses: dict[str, float]) -> None:
         """After each step.
 
         Args:
+            step: number of steps so far.
             done: share of the training that is over.
-            losses: running means.
+            losses: running means by name.
         """
         self.bar.update()
-        if distributed.rank() == 0 and step % SHOWN_EVERY == 0:
+        if distributed.rank() == 0 and step % LOG_EVERY == 0:
             rate = self.images * (self.bar.format_dict["rate"] or 0)
             self.bar.total = max(step, round(step / done))
             shown = {name: round(value, 3) for name, value in losses.items()}
             self.bar.set_postfix({"images/s": round(rate), **shown})
             self._plot("train", {**losses, "images/s": rate}, step)
 
-    def evaluated(
+    def log_evaluation(
         self, step: int, elapsed: float, metrics: Metrics, losses: dict[str, float]
     ) -> None:
-        """After each evaluation; `elapsed` are seconds of training."""
+        """After each evaluation.
+
+        Args:
+            step: number of steps so far.
+            elapsed: seconds of training so far.
+            metrics: of the evaluation.
+            losses: running means by name.
+        """
         if distributed.rank() > 0:
             return
         tqdm.write(
@@ -86,14 +95,14 @@ class Journal:
             self.board = None
 
     def close(self) -> None:
-        """Ends the progress bar and flushes what is written."""
+        """Ends the progress bar, and flushes the files."""
         self.bar.close()
         if self.board:
             self.board.close()
 
 
 def read_log(run: Path) -> list[dict[str, float]]:
-    """The evaluations of a run, first to last; lines that were cut short are left out."""
+    """The evaluations of a run, oldest first, without lines that were cut short."""
     lines = []
     if (run / LOG).exists():
         for line in (run / LOG).read_text().splitlines():

@@ -1,0 +1,29 @@
+"""`calibrate`: fits the confidence of a checkpoint's guesses."""
+
+import argparse
+
+from train.commands.options import Commands, add_command, add_pictures, pictures_of
+
+
+def add(commands: Commands) -> None:
+    """Adds the command."""
+    parser = add_command(
+        commands,
+        "calibrate",
+        "fit how confident a checkpoint's guesses are to how often they are right",
+        "Fits one number, the temperature, on held-out sketches, and writes it into the manifest. "
+        "The app shows guesses only after that. The error is measured by cross-validation.",
+    )
+    add_pictures(parser)
+    parser.set_defaults(run_command=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs it."""
+    from train.calibrate import calibrate
+
+    found, before, right = calibrate(arguments.checkpoint, *pictures_of(arguments))
+    print(f"guesses right              {right:.3f}")
+    print(f"temperature                {found.temperature:.3f}")
+    print(f"expected calibration error {found.error:.3f}, before {before:.3f}")
+    print(f"least similarity           {found.least_similarity:.3f}")

@@ -1,0 +1,119 @@
+"""The network that a run starts with."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from train.config import FitConfig
+from train.data.dataset import Dataset
+from train.errors import DataError
+from train.networks.build import build_network
+from train.networks.pair import ONE, PAIR, first_of
+from train.networks.siamese import SiameseNetwork
+from train.runs import BEST, SPLIT, Run, is_checkpoint, load_run
+from train.teacher import Teachers, check_split, same_prototypes
+
+POSE = "pose."
+"""What names of a pose's weights start with."""
+
+
+def start_network(
+    config: FitConfig, dataset: Dataset, start: Path | None, teachers: Teachers
+) -> SiameseNetwork:
+    """Random or ImageNet weights, or those of a checkpoint, with the teachers' prototypes.
+
+    Prototypes that are taken over stay fixed: two encoders with the same ones embed into one
+    space.
+
+    Args:
+        config: of the run; its seed decides the random weights.
+        dataset: of the run.
+        start: a run or checkpoint whose weights are taken, or only its prototypes if it has
+            another backbone.
+        teachers: of the run.
+
+    Raises:
+        DataError: the start or a teacher does not fit the run or the other one.
+    """
+    torch.manual_seed(config.seed)
+    network = build_network(config, len(dataset.classes), pretrained=config.pretrained)
+    if start:
+        source = _load_start(start, config)
+        _check_start(source, network, dataset, teachers)
+        _take_weights(network, source)
+        _fix_prototypes(network, source.network.prototypes)
+    teachers.check(config, network, dataset)
+    if teachers.prototypes is not None:
+        _fix_prototypes(network, teachers.prototypes)
+    return network
+
+
+def _load_start(folder: Path, config: FitConfig) -> Run:
+    """The run to start with.
+
+    If a checkpoint has another backbone for sketches, it is the network for photos; of a pair of
+    networks, the one that embeds the animal.
+    """
+    if not is_checkpoint(folder) and not (folder / BEST).exists():
+        raise DataError(
+            f"{folder} is no checkpoint, nor an evaluated run. Name a folder that 'python -m train "
+            "export' has written."
+        )
+    run = load_run(folder)
+    if run.config.backbone == config.backbone or not is_checkpoint(folder):
+        return run
+    run = load_run(folder, photos=True)
+    if run.config.backbone != PAIR:
+        return run
+    return replace(run, network=first_of(run.network), config=replace(run.config, backbone=ONE))
+
+
+def _check_start(start: Run, network: SiameseNetwork, dataset: Dataset, teachers: Teachers) -> None:
+    folder, source = start.folder, start.network
+    if start.classes != dataset.classes:
+        raise DataError(f"{folder} knows other classes than this run.")
+    check_split(folder / SPLIT, dataset)
+    teacher = teachers.projections.get("sketches")
+    if teacher and not same_prototypes(source, teacher.network):
+        raise DataError(
+            f"{folder} embeds into another space than the teacher {teacher.folder}. Use a teacher "
+            "that started with it (--start), or leave out one of the two."
+        )
+    if source.prototypes.shape != network.prototypes.shape:
+        raise DataError(
+            f"{folder} has {len(source.prototypes)} prototypes of {source.prototypes.shape[1]} "
+            "numbers; give this run the same --embedding-size, and --loss cosface."
+        )
+
+
+def _take_weights(network: SiameseNetwork, start: Run) -> None:
+    """Takes over all weights; none if the backbone is another; no pose of another size."""
+    source, own = start.network, network.state_dict()
+    given = {name: value for name, value in source.state_dict().items() if name in own}
+    shapes, given_shapes = (
+        {name: value.shape for name, value in state.items() if not name.startswith(POSE)}
+        for state in (own, given)
+    )
+    if shapes != given_shapes:
+        if not len(source.prototypes):
+            raise DataError(f"{start.folder} has another backbone, and no prototypes to take over.")
+        return
+    if (source.standardise, source.normalise) != (network.standardise, network.normalise):
+        raise DataError(
+            f"{start.folder} has {_flag('standardise', source.standardise)} and "
+            f"{_flag('normalise', source.normalise)}; give this run the same."
+        )
+    if source.pose_size != network.pose_size:  # another pose is learned anew
+        given = {name: value for name, value in given.items() if not name.startswith(POSE)}
+    network.load_state_dict({**own, **given})
+
+
+def _flag(name: str, value: bool) -> str:
+    return f"--{name}" if value else f"--no-{name}"
+
+
+@torch.no_grad()
+def _fix_prototypes(network: SiameseNetwork, prototypes: torch.Tensor) -> None:
+    network.prototypes.copy_(prototypes)
+    network.prototypes.requires_grad_(False)
