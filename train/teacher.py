@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -60,7 +59,7 @@ class Teachers:
         mixed: kinds of pictures that are mixed in each batch.
     """
 
-    projections: Mapping[Kind, Run] = MappingProxyType({})
+    projections: Mapping[Kind, Run] = field(default_factory=dict)
     poses: Run | None = None
     mixed: tuple[Kind, ...] = ()
 
