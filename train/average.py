@@ -1,4 +1,4 @@
-"""The moving average of a network's weights, which is what gets evaluated and kept."""
+"""The moving average of a network's weights, which is evaluated and kept."""
 
 from copy import deepcopy
 
@@ -7,15 +7,15 @@ from torch import nn
 
 
 class MovingAverage(nn.Module):
-    """Exponential moving average of weights and buffers that forgets its random beginning.
+    """Exponential moving average of weights and buffers that forgets its random start.
 
     The first update copies the network. The n-th one after it keeps the share
-    `min(decay, (1 + n) / (10 + n))` of the average. Buffers that count are copied. Unlike PyTorch's
-    `AveragedModel`, whose state it can read, it never asks the GPU for the number of updates.
+    `min(decay, (1 + n) / (10 + n))` of the average. Integer buffers are copied. Unlike PyTorch's
+    `AveragedModel`, whose state it can load, it never waits for the GPU to count the updates.
 
     Args:
-        network: on its device, with all the parameters that it will have.
-        decay: 0 to 1; 0 keeps nothing of the past.
+        network: on its device, with its final parameters.
+        decay: 0 to 1; with 0, the average is the network.
     """
 
     n_averaged: torch.Tensor
@@ -31,7 +31,7 @@ class MovingAverage(nn.Module):
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes the network's weights as they are now into the average."""
+        """Adds the network's present weights to the average."""
         count = int(self.n_averaged)
         share = min(self.decay, (1 + count) / (10 + count)) if count else 0.0
         kept, new = zip(*self._means, strict=True)

@@ -6,6 +6,6 @@ from train import distributed
 
 
 def say(line: str) -> None:
-    """Prints a line above the progress bar, on rank 0 alone."""
+    """Prints a line above the progress bar, on rank 0 only."""
     if distributed.rank() == 0:
         tqdm.write(line)

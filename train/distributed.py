@@ -1,6 +1,6 @@
 """One process, or many that train one network together.
 
-Everything here works alike without a process group, where there is one rank.
+Without a process group, all functions work as for a group of one rank.
 """
 
 import os
@@ -22,16 +22,16 @@ from train.heartbeat import Heartbeat
 T = TypeVar("T")
 
 PATIENCE = timedelta(hours=2)
-"""How long processes wait for the first one, which may decode a large data set alone."""
+"""How long processes wait for rank 0, which may decode a large data set alone."""
 
 
 def rank() -> int:
-    """Number of this process, from 0; rank 0 writes."""
+    """Number of this process, from 0. Rank 0 writes the files."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def first() -> bool:
-    """Whether this process is the one that writes and prints, with or without a group."""
+    """Whether this is rank 0, also outside of a process group."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
@@ -42,14 +42,15 @@ def world() -> int:
 
 @contextmanager
 def process_group(device: str) -> Iterator[torch.device]:
-    """Joins the processes that torchrun has started, and yields this one's device.
+    """Joins the processes that torchrun has started, and yields the device of this one.
+
+    If another rank dies, this process ends with a message that names it.
 
     Args:
-        device: `cpu`, `cuda`, or `auto` for a GPU where there is one.
+        device: `cpu`, `cuda`, or `auto` for a GPU if there is one.
 
     Raises:
-        DataError: there is no GPU, or less GPUs than processes on this host. When another rank
-            dies, this process ends with a message that names it.
+        DataError: there is no GPU, or there are fewer GPUs than processes on this host.
     """
     chosen = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and chosen == "cpu":
@@ -81,7 +82,7 @@ def process_group(device: str) -> Iterator[torch.device]:
 
 
 def _join(where: torch.device) -> Heartbeat:
-    """Joins the group. What is on the CPU travels by gloo, so that no GPU waits for it."""
+    """Joins the group. CPU tensors are sent by gloo, so that no GPU waits for them."""
     store, rank, world = next(rendezvous("env://", timeout=PATIENCE))
     heartbeat = Heartbeat(PrefixStore("heartbeat", store.clone()), rank, world)
     heartbeat.start()
@@ -94,9 +95,9 @@ def _join(where: torch.device) -> Heartbeat:
 def gather(rows: torch.Tensor) -> torch.Tensor:
     """The rows of all ranks, in the order of ranks, with gradients to each rank's own.
 
-    Every rank computes the same loss on the joined rows, so the gradient that comes back to a
-    rank's rows is the sum over ranks, `world()` times what one process would get. The mean that
-    DistributedDataParallel takes over ranks undoes just that.
+    Every rank computes the same loss on the joined rows. So the gradient of a rank's rows is a sum
+    over ranks: `world()` times that of one process. DistributedDataParallel takes the mean over
+    ranks, which undoes this.
 
     Args:
         rows: `(n, ...)`, the same n on all ranks.
@@ -110,7 +111,7 @@ def gather(rows: torch.Tensor) -> torch.Tensor:
 
 
 def gather_objects(mine: T) -> list[T]:
-    """What each rank holds, in the order of ranks."""
+    """The objects of all ranks, in their order."""
     if world() == 1:
         return [mine]
     found: list[Any] = [None] * world()
@@ -119,7 +120,7 @@ def gather_objects(mine: T) -> list[T]:
 
 
 def from_first(mine: T) -> T:
-    """What rank 0 holds."""
+    """The object of rank 0."""
     if world() == 1:
         return mine
     box: list[Any] = [mine]
@@ -129,13 +130,13 @@ def from_first(mine: T) -> T:
 
 
 def wait() -> None:
-    """Until all ranks are here."""
+    """Waits until all ranks are here."""
     if world() > 1:
         dist.barrier()
 
 
 def join_batch_norms(network: nn.Module, device: torch.device) -> None:
-    """Makes the batch norms inside of `network` take statistics over the batches of all ranks."""
+    """Makes the batch norms of a network use statistics over the batches of all ranks."""
     if world() == 1:
         return
     if device.type == "cuda":
@@ -155,7 +156,7 @@ def _replace_batch_norms(module: nn.Module) -> None:
 
 
 class JoinedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over the batches of all ranks on CPUs, where PyTorch's SyncBatchNorm has none."""
+    """Batch norm over the batches of all ranks, for CPUs: PyTorch's SyncBatchNorm needs GPUs."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         if not self.training:

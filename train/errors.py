@@ -1,7 +1,7 @@
-"""What goes wrong with data for training."""
+"""Errors of training."""
 
 from model.errors import SketchZooError
 
 
 class DataError(SketchZooError):
-    """A data folder lacks what training needs."""
+    """The data, the settings or the files of a run cannot be used."""

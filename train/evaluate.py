@@ -1,4 +1,4 @@
-"""How well a checkpoint finds photos of the right class, through the API that the app uses."""
+"""Measures how well a checkpoint finds photos of the right class, with the app's own encoder."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,6 +21,8 @@ from train.errors import DataError
 from train.metrics import FIRST, Metrics, Ranking, rank_photos, summarise
 
 CHUNK = 128
+"""Pictures that are embedded at once."""
+
 RECALLS = (1, 5, 10)
 """The k of recall at k."""
 
@@ -30,7 +32,7 @@ HARDEST = 24
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A ranking with the pictures that it is about."""
+    """A ranking, with its pictures."""
 
     checkpoint: str
     photos: list[Picture]
@@ -40,11 +42,11 @@ class Evaluation:
 
     @property
     def classes(self) -> list[str]:
-        """All labels of sketches and photos, sorted."""
+        """The labels of all sketches and photos, sorted."""
         return sorted({p.label for p in [*self.photos, *self.sketches]})
 
     def per_class(self) -> dict[str, dict[str, float]]:
-        """P@12, P@1 and mAP by the class of the sketch, with the counts of its pictures."""
+        """P@12, P@1, mAP, and how many photos and sketches there are, by class of the sketch."""
         labels = labels_of(self.sketches)
         table = {}
         for label in sorted(set(labels.tolist())):
@@ -59,7 +61,7 @@ class Evaluation:
         return table
 
     def confusion(self) -> NDArray[np.float64]:
-        """`(classes, classes)`: of the first 12 photos for sketches of class i, the share of j."""
+        """`(classes, classes)`: for sketches of class i, the share of class j in the first 12."""
         number = {label: i for i, label in enumerate(self.classes)}
         counts = np.zeros((len(number), len(number)))
         found = np.array([number[p.label] for p in self.photos])[self.ranking.first]
@@ -69,17 +71,17 @@ class Evaluation:
         return shares
 
     def perfect(self) -> float:
-        """P@12 of a perfect ranking; below 1 where classes have less than 12 photos."""
+        """P@12 of a perfect ranking; below 1 if a class has fewer than 12 photos."""
         counts = Counter(p.label for p in self.photos)
         return float(np.mean([min(counts[p.label], FIRST) / FIRST for p in self.sketches]))
 
     def hardest(self) -> list[int]:
-        """Numbers of the sketches with the lowest average precision, lowest first."""
+        """Indices of the sketches with the lowest average precision, lowest first."""
         chosen: list[int] = np.argsort(self.ranking.average_precision, kind="stable").tolist()
         return chosen[:HARDEST]
 
     def figures(self) -> dict[str, Any]:
-        """Everything as JSON; a recall that no sketch has a photo for is null."""
+        """All figures, as JSON. A recall is null if no sketch has its photo in the gallery."""
         ranking = self.ranking
         known = int((ranking.own_rank > 0).sum())
         return {
@@ -117,15 +119,14 @@ def evaluate(
 
     Args:
         checkpoint: a checkpoint folder.
-        photos: folders with one folder a class.
-        sketches: likewise; a sketch is named `<photo id>-<k>.png`.
-        split: the `split.json` of a run: only photos and sketches whose photo id it holds out
-            are used, so that neither a training photo nor a sketch of one counts. Only classes
-            that the checkpoint was trained on are used then.
-        shared: embed photos with the network for sketches, even where there is another.
+        photos: folders of photos, with one folder a class in each.
+        sketches: folders of sketches `<photo id>-<k>.png`, with one folder a class in each.
+        split: a `split.json`. Then only pictures whose photo id it holds out are used, so that no
+            training photo counts and no sketch of one, and only classes of the checkpoint.
+        shared: embed photos with the network for sketches, even if there is another.
 
     Raises:
-        DataError: a folder holds no pictures, or the split none of them.
+        DataError: there are too few pictures.
         CheckpointError: the checkpoint cannot be opened.
     """
     opened = Checkpoint.open(checkpoint)
@@ -145,7 +146,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class Embedded:
-    """Pictures that could be read, with the rows of their embeddings."""
+    """Pictures that could be read, and their embeddings, `(n, d)`."""
 
     photos: list[Picture]
     sketches: list[Picture]
@@ -161,7 +162,7 @@ def embed_pictures(
     *,
     shared: bool = False,
 ) -> Embedded:
-    """Embeds what `evaluate` ranks; its arguments and errors are the same."""
+    """Embeds the pictures that `evaluate` ranks; it has the same arguments and errors."""
     gallery, queries = choose_pictures(opened, photos, sketches, split)
     encoder = opened.encoder()
     photo_rows, gallery = embed(partial(encoder.embed_photos, shared=shared), gallery, "photos")
@@ -173,7 +174,7 @@ def embed_pictures(
 def choose_pictures(
     opened: Checkpoint, photos: Sequence[Path], sketches: Sequence[Path], split: Path | None
 ) -> tuple[list[Picture], list[Picture]]:
-    """The photos and sketches that `evaluate` ranks; its arguments and errors are the same."""
+    """The photos and sketches that `evaluate` ranks; it has the same arguments and errors."""
     gallery = [p for folder in photos for p in list_pictures(folder, sketches=False)]
     queries = [p for folder in sketches for p in list_pictures(folder, sketches=True)]
     if split is not None:
@@ -192,7 +193,7 @@ def _check(gallery: Sequence[Picture], queries: Sequence[Picture], split: Path |
     among = f" among those that {split} holds out; --all-pictures uses all" if split else ""
     raise DataError(
         f"There are {len(gallery)} photos and {len(queries)} sketches to evaluate with{among}. "
-        f"{FIRST} photos and a sketch are the least."
+        f"At least {FIRST} photos and one sketch are needed."
     )
 
 
@@ -204,7 +205,7 @@ def labels_of(pictures: Sequence[Picture]) -> NDArray[np.str_]:
 def embed(
     encode: Callable[[Sequence[Image.Image]], Embeddings], pictures: Sequence[Picture], kind: str
 ) -> tuple[Embeddings, list[Picture]]:
-    """Embeddings of the pictures that can be read, and which those are."""
+    """Embeddings of the pictures that can be read, and these pictures."""
     rows, readable = [], []
     with tqdm(total=len(pictures), desc=f"embedding {kind}", unit="") as progress:
         for start in range(0, len(pictures), CHUNK):

@@ -1,4 +1,4 @@
-"""Ranks that watch each other, so that one that dies does not leave the others waiting."""
+"""Ranks watch each other, so that the others do not wait for one that has died."""
 
 import json
 import os
@@ -12,22 +12,22 @@ import torch.distributed as dist
 from torch.distributed.distributed_c10d import Store
 
 EVERY = 1.0
-"""Seconds between signs of life."""
+"""Seconds between heartbeats."""
 
 SILENT = 60.0
-"""Seconds without a sign of life after which a rank is dead."""
+"""Seconds without a heartbeat after which a rank counts as dead."""
 
 SUSPECTED = 5.0
-"""The same, once a connection between ranks has broken."""
+"""The same, after a connection between ranks has broken."""
 
 FINISHED = "finished"
 
 
 class Heartbeat(threading.Thread):
-    """Gives signs of life, looks for those of the others, and ends this process when one dies.
+    """Sends heartbeats, watches those of the others, and ends this process if one dies.
 
     Args:
-        store: of the process group; it is used by this thread alone.
+        store: of the process group; only this thread may use it.
         rank: of this process.
         world: number of processes.
     """
@@ -43,38 +43,38 @@ class Heartbeat(threading.Thread):
         self._seen = dict.fromkeys(others, (now, ""))
 
     def run(self) -> None:
-        """Until `finish` or `fail`, or until another rank is dead."""
+        """Runs until `finish` or `fail`, or until another rank is dead."""
         while not self._ending.wait(EVERY):
             try:
                 self._beat()
                 dead = self._find_dead()
             except dist.DistError:
-                dead = "The host of rank 0 does not answer any more."
+                dead = "The host of rank 0 no longer answers."
             if dead:
                 print(
-                    f"error: {dead} This rank, {self._rank}, ends too. Once the cause is mended, "
-                    "the same commands with --resume go on.",
+                    f"error: {dead} This rank, {self._rank}, ends too. After fixing the cause, the "
+                    "same commands with --resume go on.",
                     file=sys.stderr,
                     flush=True,
                 )
                 os._exit(1)
 
     def finish(self) -> None:
-        """Tells the others that this rank has done its work."""
+        """Tells the others that this rank is done."""
         self._end(FINISHED)
 
     def fail(self, reason: str) -> None:
-        """Tells the others why this rank ends, unless another one is dead and is the reason."""
+        """Tells the others why this rank ends, unless the reason is that another one is dead."""
         if "gloo" in reason.lower() or "nccl" in reason.lower():
             self._patience = SUSPECTED
-            self.join(SUSPECTED + 5 * EVERY)  # this thread ends the process if it finds out whom
+            self.join(SUSPECTED + 5 * EVERY)  # this thread ends the process if it finds a dead rank
         self._end(reason or "an error")
 
     def _end(self, how: str) -> None:
         self._ending.set()
         self.join()
         self._ended = how
-        with suppress(dist.DistError):  # where rank 0, which has the store, has ended before
+        with suppress(dist.DistError):  # rank 0, which has the store, may have ended before
             self._beat()
 
     def _beat(self) -> None:
@@ -83,7 +83,7 @@ class Heartbeat(threading.Thread):
         self._store.set(str(self._rank), json.dumps(sign))
 
     def _find_dead(self) -> str:
-        """What to say of a rank that is dead; empty if none is."""
+        """A message about a rank that is dead; empty if there is none."""
         now = time.monotonic()
         for other, (when, before) in self._seen.items():
             sign = self._store.get(str(other)).decode() if self._store.check([str(other)]) else ""
@@ -96,5 +96,5 @@ class Heartbeat(threading.Thread):
             if found.get("ended"):
                 return f"{name} has ended: {found['ended']}"
             if now - when > self._patience and sign == before:
-                return f"{name} has died: no sign of life for {now - when:.0f} s."
+                return f"{name} has died: no heartbeat for {now - when:.0f} s."
         return ""

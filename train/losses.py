@@ -1,9 +1,9 @@
-"""Losses from sketches to photos, on embeddings of a whole batch.
+"""Losses on the embeddings of a whole batch of sketches and photos.
 
-Each takes `(n, d)` sketches and `(m, d)` photos with their labels; a sketch is an anchor, photos
-are its positives and negatives. D is the Euclidean distance between two embeddings.
+Each takes `(n, d)` sketches and `(m, d)` photos with their labels. Sketches are anchors; photos are
+their positives and negatives. D is the Euclidean distance between two embeddings.
 
-All are sums over masks of fixed shape. A library that lists pairs and triplets has to wait for the
+All are sums over masks of fixed shape. A library that lists pairs and triplets must wait for the
 GPU at each step to know how many there are.
 """
 
@@ -12,12 +12,12 @@ import math
 import torch
 from torch.nn import functional
 
-NEVER = -1e4
-"""The score of a picture that does not take part: finite, so that gradients are."""
+EXCLUDED = -1e4
+"""The score of an excluded picture. It is finite, so that gradients are."""
 
 
 def _mean(losses: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
-    """The mean over losses above 0 that are `counted`; one that is no number is never left out."""
+    """The mean over `counted` losses above 0, and over those that are NaN."""
     above = ~(losses <= 0)
     counted = above if counted is None else above & counted
     mean: torch.Tensor = losses.masked_fill(~counted, 0).sum() / counted.sum().clamp(min=1)
@@ -32,9 +32,9 @@ def contrastive(
     `0.5 * (1 - Y) * D^2 + 0.5 * Y * max(0, margin - D)^2`, the mean over pairs.
 
     Args:
-        sketches, photos: `(n, d)`, row i of both is a pair.
-        different: `(n,)` Y: 0 for a pair of the same class, 1 otherwise.
-        margin: distance beyond which pairs of different classes are left alone.
+        sketches, photos: `(n, d)`; row i of both is a pair.
+        different: `(n,)`, Y: 0 for a pair of the same class, else 1.
+        margin: distance above which pairs of different classes have no loss.
     """
     apart = torch.linalg.vector_norm(sketches - photos, dim=1)
     unlike = different.to(apart.dtype)
@@ -55,14 +55,17 @@ def triplet(
 ) -> torch.Tensor:
     """Triplet loss (Schroff et al. 2015, formula 1, with D instead of its square).
 
-    `max(0, D(anchor, positive) - D(anchor, negative) + margin)`, the mean over those triplets
-    where it is above 0.
+    `max(0, D(anchor, positive) - D(anchor, negative) + margin)`, the mean over the triplets whose
+    loss is above 0.
 
     Args:
+        sketches, photos: `(n, d)` and `(m, d)`.
+        sketch_labels, photo_labels: class numbers.
+        margin: see above.
         mining: `random`: photos 2i and 2i + 1 are the positive and the negative of sketch i.
-            `semi-hard`: all triplets of the batch whose negative is farther than the positive,
-            by less than the margin. `hard`: for each sketch its farthest positive and its
-            nearest negative (Hermans et al. 2017).
+            `semi-hard`: all triplets of the batch whose negative is farther away than the
+            positive, but by less than the margin. `hard`: for each sketch, its farthest positive
+            and its nearest negative (Hermans et al. 2017).
     """
     apart = torch.cdist(sketches, photos)
     if mining == "random":
@@ -92,10 +95,15 @@ def supervised_contrastive(
 ) -> torch.Tensor:
     """Supervised contrastive loss (Khosla et al. 2020, formula 2) from sketches to photos.
 
-    For each sketch the mean over its positives p of
-    `-log(exp(s . p / t) / sum over all photos q of exp(s . q / t))`, then the mean over the
-    sketches whose mean is above 0: those that have a positive. With one positive a sketch it is
-    InfoNCE (van den Oord et al. 2018, formula 4).
+    For each sketch, the mean over its positives p of
+    `-log(exp(s . p / t) / sum over all photos q of exp(s . q / t))`; then the mean over the
+    sketches that have a positive. With one positive for each sketch, it is InfoNCE (van den Oord et
+    al. 2018, formula 4).
+
+    Args:
+        sketches, photos: `(n, d)` and `(m, d)`; they are normalised first.
+        sketch_labels, photo_labels: class numbers.
+        temperature: t.
     """
     cosines = functional.normalize(sketches, dim=1) @ functional.normalize(photos, dim=1).T
     scores = cosines / temperature
@@ -118,20 +126,20 @@ def pose_contrastive(
 ) -> torch.Tensor:
     """InfoNCE within a class: which picture of the same animal has the anchor's pose.
 
-    The supervised contrastive loss (Khosla et al. 2020, formula 2) whose positives are the
-    pictures of the anchor's pair and whose sum runs over pictures of the anchor's class alone.
-    Pictures of other classes are no negatives: they would teach what tells animals apart.
+    The supervised contrastive loss (Khosla et al. 2020, formula 2). Positives are the pictures of
+    the anchor's pair; the sum is over pictures of the anchor's class only. Pictures of other
+    classes are not negatives: poses would learn to distinguish animals from them.
 
     Args:
         anchors, others: `(n, d)` and `(m, d)` poses of length 1.
-        anchor_pairs, other_pairs: numbers of pairs; below 0 for pictures that are in none, which
-            do not count.
+        anchor_pairs, other_pairs: numbers of pairs; see `train.data.pose_pairs`. Pictures in no
+            pair (below 0) are left out.
         anchor_labels, other_labels: class numbers.
         temperature: of the softmax.
     """
     counted = (anchor_labels[:, None] == other_labels) & (other_pairs >= 0)
     positive = (anchor_pairs[:, None] == other_pairs) & counted
-    scores = (anchors @ others.T / temperature).masked_fill(~counted, NEVER)
+    scores = (anchors @ others.T / temperature).masked_fill(~counted, EXCLUDED)
     likelihoods = scores - scores.logsumexp(dim=1, keepdim=True)
     losses = -likelihoods.masked_fill(~positive, 0).sum(dim=1) / positive.sum(dim=1).clamp(min=1)
     return _mean(losses, positive.any(dim=1))
@@ -140,15 +148,17 @@ def pose_contrastive(
 def cosine_softmax(
     cosines: torch.Tensor, labels: torch.Tensor, *, scale: float, margin: float, smoothing: float
 ) -> torch.Tensor:
-    """Cross entropy over cosines with class prototypes, less a margin for the right class.
+    """Cross entropy over cosines with class prototypes, minus a margin for the right class.
 
     `-log softmax(scale * (cos - margin * onehot))` (CosFace, Wang et al. 2018, formula 4), with
-    label smoothing. The library's CosFace has prototypes of its own and no smoothing; ours are
-    part of the encoder, whose posterior needs them.
+    label smoothing. pytorch-metric-learning's CosFace has its own prototypes and no smoothing; here
+    they are part of the encoder, whose posterior needs them.
 
     Args:
         cosines: `(n, classes)`, -1 to 1.
         labels: `(n,)` class numbers.
+        scale, margin: see above.
+        smoothing: share of the labels that is spread over all classes.
     """
     onehot = functional.one_hot(labels, cosines.shape[1]).to(cosines.dtype)
     return functional.cross_entropy(
@@ -165,14 +175,16 @@ def distillation(
     scale: float = 16.0,
     weight: float = 4.0,
 ) -> torch.Tensor:
-    """Distance to the teacher's projection, and between both class posteriors.
+    """Distance to the teacher's projection, and divergence from its class posterior.
 
     `weight * (1 - s . t) + KL(softmax(scale * t . W) || softmax(scale * s . W))`: regression on
     the sphere, plus Hinton et al. 2015 with temperature 1 / scale.
 
     Args:
         student, teacher: `(n, d)` rows of length 1.
-        student_cosines, teacher_cosines: `(n, classes)`.
+        student_cosines, teacher_cosines: `(n, classes)`, with the prototypes W.
+        scale: of the posteriors.
+        weight: of the distance.
     """
     apart = (1 - (student * teacher).sum(dim=1)).mean()
     divergence = functional.kl_div(

@@ -4,14 +4,14 @@ import torch
 
 
 def autocast(device: torch.device, *, amp: bool) -> torch.autocast:
-    """A context in which networks compute in bf16, if that is wanted and faster there."""
+    """A context in which networks compute in bf16, if `amp` is true and the device supports it."""
     return torch.autocast(device.type, torch.bfloat16, enabled=amp and bf16_is_fast(device))
 
 
 def bf16_is_fast(device: torch.device) -> bool:
     """Whether a device has instructions for bf16.
 
-    A CPU without them, or a GPU from before 2020, does it in software, slower than fp32.
+    Other CPUs, and GPUs from before 2020, emulate it, which is slower than fp32.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -1,22 +1,42 @@
-"""What changes in the course of a training."""
+"""Learning rate and image size over the course of a training."""
 
 import math
 
 from train.config import FitConfig
 
+WARM_UP = 0.03
+"""Share of the training over which the learning rate rises."""
+
+LEAST_RATE = 0.01
+"""First and last learning rate, as shares of the peak."""
+
+GROWTH = 0.5
+"""Share of the training over which images grow."""
+
+SIZE_STEP = 16
+"""Pixels."""
+
 
 def learning_rate_share(done: float) -> float:
-    """Linear warm-up over the first 3 % of the training, then a cosine down to 1 %."""
-    if done < 0.03:
-        return max(done / 0.03, 0.01)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (done - 0.03) / 0.97)))
+    """Learning rate as a share of its peak: a linear warm-up, then a cosine.
+
+    Args:
+        done: share of the training that is over.
+    """
+    if done < WARM_UP:
+        return max(done / WARM_UP, LEAST_RATE)
+    cosine = math.cos(math.pi * min(1.0, (done - WARM_UP) / (1 - WARM_UP)))
+    return LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + cosine)
 
 
 def image_size(config: FitConfig, done: float) -> int:
-    """Side of the images in pixels: grows in steps of 16 over the first half of the training."""
-    if not config.grow_from:
+    """Side of the images in pixels, which may grow over the first half of the training.
+
+    Args:
+        config: of the run.
+        done: share of the training that is over.
+    """
+    if not config.grow_from or done >= GROWTH:
         return config.input_size
-    grown = (config.input_size - config.grow_from) * min(1.0, done / 0.5)
-    if done >= 0.5:
-        return config.input_size
-    return config.grow_from + int(grown) // 16 * 16
+    grown = (config.input_size - config.grow_from) * done / GROWTH
+    return config.grow_from + int(grown) // SIZE_STEP * SIZE_STEP

@@ -1,3 +1,5 @@
+"""Data in the layout of the Sketchy Database, and a full disk."""
+
 import resource
 import signal
 from collections.abc import Iterator
@@ -7,9 +9,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 SHAPES = ("bat", "cow", "eel")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """PyTorch computes in one thread, also in processes that tests start.
+
+    Its threads wait actively for one another. For networks as small as those of the tests, that
+    takes far longer than the work, above all if several test processes share the cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
 
 
 def draw(draw_on: ImageDraw.ImageDraw, label: str, shift: int, **style: Any) -> None:
@@ -24,7 +42,7 @@ def draw(draw_on: ImageDraw.ImageDraw, label: str, shift: int, **style: Any) -> 
 
 @pytest.fixture(scope="session")
 def sketchy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of ten drawn photos and three sketches of each, in Sketchy's layout."""
+    """Three classes of ten photos, each with three sketches, in the layout of the database."""
     root = tmp_path_factory.mktemp("sketchy")
     random = np.random.default_rng(0)
     for label in SHAPES:
@@ -47,7 +65,7 @@ def sketchy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def full_disk(room: int) -> Iterator[None]:
-    """A limit of so many bytes on the size of files stands for the disk: writes fail half way."""
+    """Files cannot grow beyond this many bytes, so that writes fail half way as on a full disk."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:

@@ -1,7 +1,7 @@
-"""The cache of frames and of what teachers say: safe for two runs at once, listed and pruned.
+"""The cache of frames and of teachers' projections, which several runs may share.
 
-Beside each file `<name>` lies `<name>.lock`. A run that makes the file holds the lock alone. Runs
-that use it share the lock. The system frees it when a run ends, however it ends.
+Each file `<name>` has a lock file `<name>.lock`. A run that makes the file holds the lock
+exclusively; runs that use it share the lock. The system releases it when a run ends or is killed.
 """
 
 import fcntl
@@ -17,17 +17,18 @@ from train.console import say
 from train.errors import DataError
 
 KINDS = ("sketches-*.npy", "photos-*.npy", "teacher-*.pt")
-"""Names of what is kept. Nothing else in the folder is ever deleted."""
+"""Names of the files of the cache. No other files in its folder are deleted."""
 
 DAY = 24 * 3600
+"""Seconds."""
 
 _in_use: dict[Path, IO[bytes]] = {}
-"""Open lock files of what this process uses, until it ends."""
+"""Lock files of the cache files that this process uses; open until it ends."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file of the cache: its size in bytes, and the time that a run last began to use it."""
+    """A file of the cache: its size in bytes, and when a run last started to use it."""
 
     path: Path
     size: int
@@ -40,9 +41,9 @@ class Entry:
 
 @contextmanager
 def making(path: Path) -> Iterator[None]:
-    """While one run makes a file, others wait; a file that is there is in use from then on.
+    """Locks a file while the caller makes it, if it does not exist; other runs wait.
 
-    The caller makes the file inside, if it does not exist then.
+    Afterwards the file is in use until this process ends.
     """
     if path in _in_use:
         if path.exists():
@@ -76,13 +77,13 @@ def _lock_or_wait(path: Path, how: int) -> IO[bytes]:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """What is in the cache, longest unused first.
+    """The files of the cache, those that are unused for longest first.
 
     Raises:
         DataError: there is no such folder.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is not there. --cache names the folder that 'fit' uses.")
+        raise DataError(f"{folder} is not there. Name the folder that 'fit' uses with --cache.")
     found = []
     for path in (path for kind in KINDS for path in folder.glob(kind)):
         used = max(p.stat().st_mtime for p in (path, _lock_of(path)) if p.exists())
@@ -91,10 +92,14 @@ def entries(folder: Path) -> list[Entry]:
 
 
 def prune(folder: Path, *, unused: float) -> tuple[list[Entry], list[Entry]]:
-    """Deletes what no run has begun to use for so many days.
+    """Deletes files that no run has started to use for some days.
+
+    Args:
+        folder: of the cache.
+        unused: days.
 
     Returns:
-        What was deleted, and what was kept although it is old, since a run uses it now.
+        Deleted files, and old files that were kept, since a run is using them.
     """
     deleted, busy = [], []
     for entry in entries(folder):
@@ -116,7 +121,7 @@ def _lock_of(path: Path) -> Path:
 
 
 def _lock(path: Path, how: int) -> IO[bytes] | None:
-    """The locked lock file of a path; None where another run has it and `how` does not wait."""
+    """The lock file of a path, locked; None if another run has it and `how` does not wait."""
     name = _lock_of(path)
     while True:
         file = name.open("ab")
@@ -125,7 +130,7 @@ def _lock(path: Path, how: int) -> IO[bytes] | None:
         except BlockingIOError:
             file.close()
             return None
-        # Whoever pruned the cache meanwhile has deleted this lock file with what it locked.
+        # If the cache was pruned meanwhile, this lock file was deleted with the file it locked.
         if name.exists() and os.path.samestat(name.stat(), os.fstat(file.fileno())):
             return file
         file.close()

@@ -13,7 +13,7 @@ seal shark sheep snail snake songbird spider squirrel starfish swan tiger turtle
 zebra
 """
 ANIMALS = tuple(_ANIMALS.split())
-"""Those 55 of its 125 classes that are animals."""
+"""The 55 of its 125 classes that are animals."""
 
 SETS = {"animals": ANIMALS, "mini": ("bear", "crocodilian", "jellyfish", "parrot", "spider")}
 
@@ -22,12 +22,12 @@ def choose_classes(wanted: str, found: Collection[str]) -> list[str]:
     """The classes to train on, sorted.
 
     Args:
-        wanted: `animals`, `mini`, `all`, or names with commas between them. Of a named set,
-            those that were found are taken.
-        found: the classes that there are photos and sketches of.
+        wanted: `animals`, `mini`, `all`, or names with commas between them. Classes of a set that
+            were not found are left out.
+        found: the classes with photos and sketches.
 
     Raises:
-        DataError: a class was asked for by its name and is not there, or none is.
+        DataError: a class that is named was not found, or no class was.
     """
     if wanted == "all":
         chosen = sorted(found)

@@ -1,4 +1,4 @@
-"""Fetches the Sketchy Database."""
+"""Downloads the Sketchy Database."""
 
 import lzma
 import time
@@ -22,29 +22,31 @@ URL = (
 
 TERMS = (
     "The Sketchy Database (Sangkloy, Burnell, Ham, Hays 2016) is for research. Its photos come\n"
-    f"from ImageNet, whose terms forbid passing them on. See {PAGE} and cite the paper."
+    f"from ImageNet, whose terms forbid to redistribute them. See {PAGE} and cite the paper."
 )
 TRIES = 5
+"""Tries in a row that bring nothing, after which a download gives up."""
+
 WAIT = 1.0
-"""Seconds to wait before another try; doubled with each that brought nothing."""
+"""Seconds to wait before another try; doubled after each one that brings nothing."""
 
 
 def download_sketchy(out: Path, *, url: str = URL, sha256: str | None = None) -> Path:
-    """Downloads and unpacks the archive; what is there already is not fetched again.
+    """Downloads and unpacks the archive, unless that is done already.
 
-    A download that broke off goes on where it stopped. The authors publish no checksum: without
-    `sha256`, the checksums inside of the archive are all that is compared.
+    A download that broke off is continued. The authors publish no checksum: without `sha256`, only
+    the checksums inside the archive are compared.
 
     Args:
-        out: folder for the archive and for what is in it.
-        url: where the archive is.
-        sha256: what its hexadecimal digest has to be.
+        out: folder for the archive and its files.
+        url: of the archive.
+        sha256: the hexadecimal digest that the archive must have.
 
     Returns:
-        `out`, which can be given to `--sketchy`.
+        `out`, for `--sketchy`.
 
     Raises:
-        DataError: the archive cannot be fetched, or is not what it should be.
+        DataError: the archive cannot be downloaded, or has other contents.
     """
     print(TERMS)
     if (out / "256x256").is_dir():
@@ -68,10 +70,7 @@ def download_sketchy(out: Path, *, url: str = URL, sha256: str | None = None) ->
 
 
 def _fetch(url: str, part: Path) -> None:
-    """Downloads to `part`, going on where an earlier try stopped.
-
-    Gives up after `TRIES` tries in a row that brought nothing.
-    """
+    """Downloads to `part`, and continues a file that is there."""
     fruitless = 0
     while True:
         have = part.stat().st_size if part.exists() else 0
@@ -86,11 +85,11 @@ def _fetch(url: str, part: Path) -> None:
                 if answer.headers.get("content-type", "").startswith("text/html"):
                     raise DataError(
                         f"{url} answered with a page instead of the archive, as Google Drive does "
-                        f"when too many have fetched it. Download {ARCHIVE} in a browser from "
+                        f"after too many downloads. Download {ARCHIVE} in a browser from "
                         f"{PAGE}, put it into {part.parent}, and run this again."
                     )
-                goes_on = answer.status_code == httpx.codes.PARTIAL_CONTENT
-                _receive(answer, part, have if goes_on else 0)
+                is_partial = answer.status_code == httpx.codes.PARTIAL_CONTENT
+                _receive(answer, part, have if is_partial else 0)
             return
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             gained = part.exists() and part.stat().st_size > have
@@ -122,7 +121,7 @@ def _receive(answer: httpx.Response, part: Path, have: int) -> None:
 
 
 def _unpack(archive: Path, out: Path) -> None:
-    """Unpacks beside, then moves into place, so that no half set of pictures is left."""
+    """Unpacks to a temporary folder and moves it, so that no incomplete folder is left."""
     unfinished = out / "unpacking"
     try:
         with py7zr.SevenZipFile(archive) as packed:

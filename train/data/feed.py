@@ -1,4 +1,4 @@
-"""Frames as tensors on the training device: they live there when they fit."""
+"""Frames as tensors on the training device. They are kept there if they fit."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -13,7 +13,7 @@ from train.console import say
 from train.data.frames import Frames, Indices
 
 SHARE = 0.5
-"""Share of the GPU's free memory that frames may take. The network needs the rest."""
+"""Share of the GPU's free memory that frames may fill. The network needs the rest."""
 
 CHUNK = 512
 """Frames that are copied to the device at once."""
@@ -29,7 +29,7 @@ class Feed(Protocol):
 class HostFrames:
     """Frames that stay in the computer's memory or in the cache file.
 
-    On a GPU they pass through pinned memory, so that the copy does not hold up the program.
+    They are copied to a GPU through pinned memory, so that the program need not wait.
     """
 
     def __init__(self, frames: Frames, device: torch.device) -> None:
@@ -59,12 +59,11 @@ class DeviceFrames:
 
 
 def place(frames: Mapping[str, Frames], device: torch.device) -> dict[str, Feed]:
-    """Puts frames on a GPU while they fit, and says how much went where.
-
-    On a CPU they stay where they are.
+    """Copies frames to a GPU as long as they fit, and says which. On a CPU, they stay.
 
     Args:
-        frames: by name. The first ones are placed first.
+        frames: by name; the first ones are copied first.
+        device: for training.
     """
     if device.type != "cuda":
         return {name: HostFrames(of, device) for name, of in frames.items()}
@@ -85,7 +84,7 @@ def place(frames: Mapping[str, Frames], device: torch.device) -> dict[str, Feed]
 
 
 def send(values: NDArray[np.generic], device: torch.device) -> torch.Tensor:
-    """An array on a device. The program does not wait for the copy to a GPU."""
+    """An array as a tensor on a device; the program does not wait for the copy to a GPU."""
     tensor = torch.from_numpy(values)
     if device.type == "cuda":
         tensor = tensor.pin_memory()

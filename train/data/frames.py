@@ -1,4 +1,4 @@
-"""Pictures as the encoder sees them: decoded once into a cache, or each time they are drawn."""
+"""Pictures as the encoder sees them: decoded once into a cache, or each time they are used."""
 
 import hashlib
 import json
@@ -27,10 +27,13 @@ from train.errors import DataError
 Indices = NDArray[np.int64]
 
 FORMAT = 3
-"""Changes when what is in a cache does."""
+"""Must change when the contents of cached frames change."""
 
-SPARE = 0.9
-"""Share of the free disk that a cache may take."""
+DISK_SHARE = 0.9
+"""Share of the free disk that frames may fill."""
+
+CHUNK = 64
+"""Pictures that a decoding process takes at once."""
 
 
 class Frames(Protocol):
@@ -38,17 +41,23 @@ class Frames(Protocol):
 
     @property
     def pictures(self) -> Sequence[Picture]:
-        """What the rows show; pictures that cannot be read are not among them."""
+        """The pictures of the rows, without those that cannot be read."""
 
     def take(self, rows: Indices) -> Pixels:
         """`(n, size, size)` for sketches, `(n, size, size, 3)` for photos."""
 
 
 def load_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache: Path) -> Frames:
-    """Frames of all pictures: from the cache, where they fit on its disk, else decoded anew.
+    """Frames of pictures, in the cache if they fit on its disk, else decoded when they are used.
 
-    Either way each picture is decoded once first, and those that cannot be read are named and
-    left out. Rank 0 does so for all ranks.
+    In both cases rank 0 decodes all pictures once. It names those that cannot be read, and leaves
+    them out.
+
+    Args:
+        pictures: all of them sketches or all of them photos.
+        size: side of the frames in pixels.
+        sketches: whether they are sketches.
+        cache: its folder.
 
     Raises:
         DataError: none of the pictures can be read, or `cache` is not shared by all hosts.
@@ -62,7 +71,7 @@ def load_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache
     if distributed.rank() == 0:
         cache.mkdir(parents=True, exist_ok=True)
         needed, free = int(np.prod(shape)), shutil.disk_usage(cache).free
-        if path.exists() or needed < SPARE * free:
+        if path.exists() or needed < DISK_SHARE * free:
             with making(path):
                 if not path.exists():
                     _store(pictures, path, shape, decode, kind)
@@ -70,8 +79,8 @@ def load_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache
         else:
             say(
                 f"{needed / 1e9:.1f} GB of {kind} do not fit into {cache} ({free / 1e9:.1f} GB "
-                "free): they are decoded each time they are drawn, which is slower. --cache "
-                "names another folder."
+                "free): they are decoded each time they are used, which is slower. Name another "
+                "folder with --cache."
             )
             decoded = _decode_all(pictures, decode, kind)
             broken = [row for row, frame in decoded if frame is None]
@@ -81,12 +90,12 @@ def load_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache
     if not stored:
         return DecodedFrames([p for i, p in enumerate(pictures) if i not in set(broken)], decode)
     if not path.exists():
-        raise DataError(f"{path} is on another host only. --cache has to be a shared folder.")
+        raise DataError(f"{path} is on another host only. --cache must be a shared folder.")
     return StoredFrames(pictures, path, broken)
 
 
 class StoredFrames:
-    """Frames in a memory-mapped file, without the rows of pictures that could not be read."""
+    """Frames in a memory-mapped file, without those of pictures that could not be read."""
 
     def __init__(self, pictures: Sequence[Picture], path: Path, broken: Sequence[int]) -> None:
         self._rows = np.setdiff1d(np.arange(len(pictures)), broken)
@@ -100,10 +109,9 @@ class StoredFrames:
 
 
 class DecodedFrames:
-    """Frames decoded in threads each time.
+    """Frames that are decoded in threads each time they are used.
 
-    A picture that can no longer be read is named and counted once, and another of its class takes
-    its place from then on.
+    If a picture can no longer be read, it is named once, and another one of its class replaces it.
     """
 
     def __init__(self, pictures: Sequence[Picture], decode: "partial[Pixels]") -> None:
@@ -138,13 +146,13 @@ def _store(
     decode: "partial[Pixels]",
     kind: str,
 ) -> None:
-    """Writes the frames, and beside them the rows of broken pictures; the frames come last."""
+    """Writes the rows of broken pictures, and then the frames."""
     unfinished = path.with_name(f".{path.name}-{os.getpid()}.tmp")
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     nothing = np.zeros(shape[1:], np.uint8)
     broken = []
     try:
-        # Not by a memory map: a disk that is full would end the process instead of raising.
+        # Not by a memory map: a full disk would end the process instead of raising an error.
         with unfinished.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
             for row, frame in _decode_all(pictures, decode, kind):
@@ -160,11 +168,11 @@ def _store(
 def _decode_all(
     pictures: Sequence[Picture], decode: "partial[Pixels]", kind: str
 ) -> Iterator[tuple[int, Pixels | None]]:
-    """Row and frame of each picture; None for one that cannot be read, which is named."""
+    """Row and frame of each picture; the frame is None if the picture cannot be read."""
     broken = 0
     with ProcessPoolExecutor() as pool:
         decoded = pool.map(
-            partial(_decode_or_say, decode), [p.path for p in pictures], chunksize=64
+            partial(_decode_or_say, decode), [p.path for p in pictures], chunksize=CHUNK
         )
         try:
             for row, frame in enumerate(tqdm(decoded, f"decoding {kind}", len(pictures), unit="")):
@@ -176,7 +184,7 @@ def _decode_all(
                     yield row, frame
         except BrokenProcessPool as error:
             raise DataError(
-                f"A process that decoded {kind} was ended, as a rule since the memory was full. "
+                f"A process that decoded {kind} was ended, probably because the memory was full. "
                 "Use a smaller --input-size, or close other programs."
             ) from error
     if broken:
@@ -207,7 +215,7 @@ def pictures_key(pictures: Sequence[Picture], *more: object) -> str:
         try:
             status = picture.path.stat()
             state = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:  # It is named when it is decoded.
+        except OSError:  # the file is named when it is decoded
             state = "0 0"
         key.update(os.fsencode(f"{picture.path.resolve()} {state}"))
     return key.hexdigest()[:16]

@@ -1,16 +1,15 @@
-"""Convolutions that train fast on CPUs, with the same outputs and gradients but for rounding.
+"""Convolutions that train fast on CPUs; outputs and gradients are the same except for rounding.
 
-Where a depthwise kernel has 5 x 5 weights or a stride of 2, PyTorch's CPU backend has no fast
-backward pass in bf16: it takes up to 50 times as long as the forward pass. The gradients below are
-put together from convolutions of stride 1 and of 3 x 3 weights, which are fast. An
-EfficientNet-Lite2 then trains about twice as fast.
+For depthwise kernels of 5 x 5 weights or with a stride of 2, PyTorch's CPU backend has no fast
+backward pass in bf16: it takes up to 50 times as long as the forward pass. Here the gradients are
+composed of convolutions with a stride of 1 and 3 x 3 weights, which are fast. An EfficientNet-Lite2
+then trains about twice as fast.
 
-Where the maps are small and the channels many, as in the last two stages of a ResNet, the weight
-gradient takes three to five times as long as the forward pass. Below it is one product of matrices.
+If maps are small and have many channels, as in the last two stages of a ResNet, the weight gradient
+takes three to five times as long as the forward pass. Here it is one matrix product.
 
-In fp32 the 3 x 3 convolutions of a ResNet take all that the processor can multiply, so that only
-fewer multiplications make them faster: `winograd` needs a quarter of them, and four ninths
-on maps of 2 x 2.
+In fp32, multiplications limit the speed of a ResNet's 3 x 3 convolutions. `winograd` needs a
+quarter of them, or four ninths on maps of 2 x 2.
 """
 
 from functools import cache
@@ -22,17 +21,17 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
 SMALL = 6
-"""Side of the output up to which the weight gradient is a product of matrices."""
+"""Side of the output up to which the weight gradient is a matrix product."""
 
 SMALLEST = 3
-"""Side of the output up to which the forward pass and the other gradient are, too."""
+"""Side of the output up to which the forward pass and the input gradient are, too."""
 
 WINOGRAD = frozenset({2, 4, 8})
-"""Sides of the maps for which fewer multiplications are worth the copies that they cost."""
+"""Sides of the maps for which saving multiplications is worth the copies."""
 
 
 def speed_up_convolutions(network: nn.Module) -> None:
-    """Replaces the convolutions inside of `network`; names of weights stay the same."""
+    """Replaces the convolutions of a network; names of weights stay the same."""
     for name, child in network.named_children():
         if not isinstance(child, nn.Conv2d):
             speed_up_convolutions(child)
@@ -43,7 +42,11 @@ def speed_up_convolutions(network: nn.Module) -> None:
 
 
 class SmallMapConv2d(nn.Module):
-    """A convolution with a square kernel and no bias, sharing its weight."""
+    """A convolution with a square kernel and no bias.
+
+    Args:
+        convolution: whose weight it shares.
+    """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
@@ -67,7 +70,7 @@ class SmallMapConv2d(nn.Module):
 
 
 class _SmallMap(torch.autograd.Function):
-    """`conv2d`; with `whole` all of it as products of matrices, else the weight gradient alone."""
+    """`conv2d`: with `whole`, all passes as matrix products, else only the weight gradient."""
 
     @staticmethod
     def forward(
@@ -94,13 +97,15 @@ class _SmallMap(torch.autograd.Function):
         side, stride, padding = weight.shape[2], context.stride, context.padding
         patches = _patches(batch, side, stride, padding).flatten(0, 2)
         rows = gradient.permute(0, 2, 3, 1).flatten(0, 2)
-        of_weight = (rows.T @ patches).unflatten(1, (side, side, -1)).permute(0, 3, 1, 2)
+        weight_gradient = (rows.T @ patches).unflatten(1, (side, side, -1)).permute(0, 3, 1, 2)
         if not context.whole:
-            of_batch = conv2d_input(batch.shape, weight, gradient, stride=stride, padding=padding)
-            return of_batch, of_weight, None, None, None
-        of_patches = (rows @ _rows(weight)).unflatten(1, (side, side, -1))
+            batch_gradient = conv2d_input(
+                batch.shape, weight, gradient, stride=stride, padding=padding
+            )
+            return batch_gradient, weight_gradient, None, None, None
+        patch_gradient = (rows @ _rows(weight)).unflatten(1, (side, side, -1))
         down, across = gradient.shape[2:]
-        of_patches = of_patches.unflatten(0, (-1, down, across))
+        patch_gradient = patch_gradient.unflatten(0, (-1, down, across))
         count, channels, height, width = batch.shape
         padded = torch.zeros(
             (count, height + 2 * padding, width + 2 * padding, channels),
@@ -110,13 +115,13 @@ class _SmallMap(torch.autograd.Function):
             for left in range(side):
                 vertical = slice(top, top + stride * (down - 1) + 1, stride)
                 horizontal = slice(left, left + stride * (across - 1) + 1, stride)
-                padded[:, vertical, horizontal] += of_patches[:, :, :, top, left]
+                padded[:, vertical, horizontal] += patch_gradient[:, :, :, top, left]
         inner = padded[:, padding : padding + height, padding : padding + width]
-        return inner.to(batch.dtype).permute(0, 3, 1, 2), of_weight, None, None, None
+        return inner.to(batch.dtype).permute(0, 3, 1, 2), weight_gradient, None, None, None
 
 
 def _patches(batch: torch.Tensor, side: int, stride: int, padding: int) -> torch.Tensor:
-    """What each output looks at: `(n, down, across, side * side * channels)`."""
+    """The inputs of each output: `(n, down, across, side * side * channels)`."""
     around = (0, 0, padding, padding, padding, padding)
     padded = functional.pad(batch.permute(0, 2, 3, 1), around)
     patches = padded.unfold(1, side, stride).unfold(2, side, stride)
@@ -128,8 +133,8 @@ def _rows(weight: torch.Tensor) -> torch.Tensor:
     return weight.permute(0, 2, 3, 1).flatten(1)
 
 
-# F(2, 3) and F(4, 3) of Lavin and Gray 2016, section 4.1 and 4.3: how inputs, the three weights
-# and products are combined so that 4 products make 2 outputs, or 6 make 4, instead of 6 or 12.
+# F(2, 3) and F(4, 3) of Lavin and Gray 2016, sections 4.1 and 4.3: how inputs, the three weights
+# and products are combined. 4 products make 2 outputs instead of 6, or 6 make 4 instead of 12.
 _INPUTS = {
     2: ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1)),
     4: (
@@ -195,7 +200,7 @@ def _transforms(side: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tens
         outputs of a row `(side, tiles * products)`.
     """
     tile = min(side, 4)
-    of_inputs, of_weights, of_outputs = (
+    of_inputs, weight_blocks, output_blocks = (
         torch.tensor(numbers[tile], dtype=dtype) for numbers in (_INPUTS, _WEIGHTS, _OUTPUTS)
     )
     starts = range(0, side, tile)
@@ -204,17 +209,17 @@ def _transforms(side: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tens
         padded[number, :, start : start + tile + 2] = of_inputs
     return (
         padded[:, :, 1:-1].flatten(0, 1),
-        of_weights,
-        torch.block_diag(*[of_outputs] * len(starts)),
+        weight_blocks,
+        torch.block_diag(*[output_blocks] * len(starts)),
     )
 
 
 class DepthwiseConv2d(nn.Module):
-    """A depthwise convolution with an odd square kernel and no bias, sharing its weight.
+    """A depthwise convolution with an odd square kernel and no bias.
 
     Args:
-        convolution: with zeros around its input as `padding` or, as in the EfficientNet-Lite
-            package, as a layer `static_padding`.
+        convolution: whose weight it shares. It pads its input with zeros by `padding` or, as in
+            the EfficientNet-Lite package, by a layer `static_padding`.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -252,19 +257,21 @@ class _Depthwise(torch.autograd.Function):
         height, width = batch.shape[2] - side + 1, batch.shape[3] - side + 1
         dense = gradient.contiguous(memory_format=torch.channels_last)
         if context.stride > 1:
-            # As if the stride were 1, with zeros for the outputs that were left out.
+            # As if the stride were 1, with zeros as gradients of the skipped outputs.
             dense = gradient.new_zeros(len(batch), channels, height, width)
             dense = dense.contiguous(memory_format=torch.channels_last)
             dense[:, :, :: context.stride, :: context.stride] = gradient
-        of_batch = functional.conv2d(dense, weight.flip(2, 3), padding=side - 1, groups=channels)
-        of_weight = torch.empty_like(weight)
+        batch_gradient = functional.conv2d(
+            dense, weight.flip(2, 3), padding=side - 1, groups=channels
+        )
+        weight_gradient = torch.empty_like(weight)
         corners = sorted({*range(0, side - 2, 3), side - 3})
         for top in corners:
             for left in corners:
                 seen = batch[:, :, top : top + height + 2, left : left + width + 2]
                 part = _weight_gradient(dense, seen, weight[:, :, :3, :3])
-                of_weight[:, :, top : top + 3, left : left + 3] = part
-        return of_batch, of_weight, None
+                weight_gradient[:, :, top : top + 3, left : left + 3] = part
+        return batch_gradient, weight_gradient, None
 
 
 def _weight_gradient(

@@ -1,4 +1,4 @@
-"""A network in PyTorch as the encoder that the app has, to compare and to time it."""
+"""A PyTorch network as the app's encoder, to compare and to time it."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ class TorchBackbone:
     """The backbone of a network, in fp32.
 
     Args:
-        network: it is put into evaluation mode.
+        network: is put into evaluation mode.
     """
 
     def __init__(self, network: SiameseNetwork) -> None:
@@ -37,14 +37,14 @@ def encoder_of(
     Args:
         network: a trained network.
         input_size: side of its frames in pixels.
-        photo_encoder: embeds photos in its place.
+        photo_encoder: embeds photos instead, if given.
     """
     other = (lambda: photo_encoder) if photo_encoder else None
     return Encoder(TorchBackbone(network), head_of_network(network), input_size, other)
 
 
 def head_of_network(network: SiameseNetwork) -> Head:
-    """What makes embeddings of the maps of a network."""
+    """The layers of a network after its backbone, as arrays."""
 
     def array(tensor: torch.Tensor) -> np.ndarray:
         return np.ascontiguousarray(tensor.detach().float().cpu().numpy())

@@ -1,4 +1,4 @@
-"""What a data folder holds, and what is wrong with it."""
+"""Counts the pictures of a data folder, and finds what is wrong with them."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -19,13 +19,22 @@ from train.data.pictures import Picture, find_classes, sketched_photo, sketchy_f
 from train.errors import DataError
 from train.reports import charts
 
-SHEET_CLASSES, SHEET_COLUMNS = 12, 5
+SHEET_CLASSES = 12
+"""Classes on the sheet of samples."""
+
+SHEET_PICTURES = 5
+"""Photos, and sketches, of each of them."""
+
+SAMPLE_SIDE = 96
+"""Side of a picture on the sheet, in pixels."""
+
 MOST_NAMED = 5
+"""Files that are named for each problem."""
 
 
 @dataclass
 class Findings:
-    """Counts by class, and problems: what is wrong to the files that it is wrong with."""
+    """Counts by class, and files by problem."""
 
     photos: Counter[str] = field(default_factory=Counter)
     sketches: Counter[str] = field(default_factory=Counter)
@@ -51,11 +60,12 @@ def inspect(sketchy: Path, more_photos: Sequence[Path], classes: str, out: Path)
 
     Args:
         sketchy: the unpacked Sketchy Database.
-        more_photos: folders of further photos, one folder a class.
-        classes: `animals`, `mini`, `all`, or names with commas.
+        more_photos: folders of further photos, with one folder a class in each.
+        classes: `animals`, `mini`, `all`, or names with commas between them.
+        out: folder for the charts.
 
     Raises:
-        DataError: `sketchy` has another layout, or no picture of these classes.
+        DataError: `sketchy` has another layout, or no pictures of these classes.
     """
     photo_folder, sketch_folder = sketchy_folders(sketchy)
     wanted = None if classes == "all" else set(SETS.get(classes, composed(classes).split(",")))
@@ -70,7 +80,7 @@ def inspect(sketchy: Path, more_photos: Sequence[Path], classes: str, out: Path)
         raise DataError(f"There are no pictures of {classes}. Name classes that {sketchy} has.")
     if classes not in SETS:
         for label in sorted((wanted or set()) - {*findings.photos, *findings.sketches}):
-            findings.problems["classes that there is no folder of: correct --classes"].append(label)
+            findings.problems["classes without a folder: correct --classes"].append(label)
     for label in sorted(findings.photos.keys() ^ findings.sketches.keys()):
         lacking = "sketches" if label in findings.photos else "photos"
         findings.problems[f"classes without {lacking}: add some, or leave the class out"].append(
@@ -93,7 +103,7 @@ def inspect(sketchy: Path, more_photos: Sequence[Path], classes: str, out: Path)
 def _pictures(
     root: Path, drawn: bool, wanted: set[str] | None, findings: Findings
 ) -> Iterator[Picture]:
-    """Pictures that lie where they should; whatever does not is written down."""
+    """Pictures in the right places; all other files become problems."""
     problems = findings.problems
     classes = find_classes(root)
     for why, name, more in classes.left_out:
@@ -115,7 +125,7 @@ def _pictures(
 
 
 def _read(pictures: Sequence[Picture], findings: Findings) -> None:
-    """Decodes every picture; notes broken ones, and ones with the same pixels."""
+    """Decodes every picture; broken ones and duplicates become problems."""
     first: dict[str, Picture] = {}
     paths = [p.path for p in pictures]
     with ProcessPoolExecutor() as pool:
@@ -160,10 +170,14 @@ def _samples(
     for name in chosen:
         row = []
         for paths in of_class[name]:
-            places = np.linspace(0, len(paths) - 1, min(SHEET_COLUMNS, len(paths))).astype(int)
+            places = np.linspace(0, len(paths) - 1, min(SHEET_PICTURES, len(paths))).astype(int)
             for path in (paths[i] for i in places):
                 try:
-                    row.append(np.asarray(flatten(open_image(path, limits=OWN)).resize((96, 96))))
+                    row.append(
+                        np.asarray(
+                            flatten(open_image(path, limits=OWN)).resize((SAMPLE_SIDE, SAMPLE_SIDE))
+                        )
+                    )
                 except ImageError:
                     continue
         if row:
