@@ -16,6 +16,7 @@ from train.data.dataset import load_dataset
 from train.data.sources import Sources
 from train.mixing import mix
 from train.networks.backbones import build_backbone
+from train.networks.build import build_network
 from train.runs import Run, load_run, save_best
 from train.teacher import Teachers
 from train.trainer import Trainer
@@ -86,7 +87,8 @@ def test_photos_are_told_apart_and_how_well_is_said(
         (["--out", "{tuned}"], "holds a run already"),
         (["--run", "{tmp}"], "best.pt is missing"),
         (["--input-size", "8"], "at least 32 pixels"),
-        (["--run", "{other}"], "did not begin with ImageNet weights"),
+        (["--run", "{other}"], "did not start from ImageNet weights"),
+        (["--run", "{posed}"], "has a pose, which would not fit the blended backbone"),
     ],
 )
 def test_what_cannot_be_blended_is_named(
@@ -101,9 +103,14 @@ def test_what_cannot_be_blended_is_named(
     with torch.no_grad():
         for kernel in other.network.backbone.parameters():
             kernel.normal_()
-    (tmp_path / "other").mkdir()
-    save_best(replace(other, folder=tmp_path / "other"))
-    named = {"{tuned}": str(tuned), "{tmp}": str(tmp_path), "{other}": str(tmp_path / "other")}
+    config = replace(other.config, pose=4, pose_pairs=16, sketch_batch=16, photo_batch=16)
+    posed = build_network(config, len(other.classes), pretrained=False)
+    for name, network in (("other", other.network), ("posed", posed)):
+        (tmp_path / name).mkdir()
+        used = config if network is posed else other.config
+        save_best(replace(other, folder=tmp_path / name, network=network, config=used))
+    named = {"{tuned}": str(tuned), "{tmp}": str(tmp_path)}
+    named |= {f"{{{name}}}": str(tmp_path / name) for name in ("other", "posed")}
     given = [named.get(option, option) for option in options]
     assert blended(sketchy, tuned, tmp_path / "out", *given) == 1
     assert said in capsys.readouterr().err
