@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.running import ROOT
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.manifest import Photo
 from model.encoder.encoder import Embeddings
@@ -15,6 +14,7 @@ from model.files import replacing
 from model.gallery.starter import starter_photos
 from model.pictures.decoding import open_image
 from model.pictures.strokes import parse_strokes, render_strokes
+from tests.harness.apps import ROOT
 
 BLOCK = 50_000
 """Embeddings that are made at a time, from a seed of their own."""

@@ -39,12 +39,12 @@ from tqdm import tqdm
 
 from app import ROOT
 from benchmarks.command import parser, told
-from benchmarks.running import running_app
 from model.checkpoint.checkpoint import Checkpoint
 from model.encoder.encoder import Encoder
 from model.files import write_json
 from model.pictures.framing import Pixels, frame_sketch
 from model.pictures.strokes import parse_strokes, render_strokes
+from tests.harness.apps import running_app
 
 POINTS_PER_S = 60
 EVERY = 3

@@ -29,7 +29,6 @@ from tqdm import tqdm
 from benchmarks.command import parser
 from benchmarks.embeddings import Crowd
 from benchmarks.latency import time_http
-from benchmarks.running import ROOT, running_app
 from model.checkpoint import versions
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.checkpoint.manifest import EMBEDDINGS, THUMBNAILS, EngineName
@@ -39,6 +38,7 @@ from model.gallery.build import complete_version, photos_key
 from model.gallery.progress import thumbnail_of
 from model.pictures.decoding import flatten, open_image
 from model.pictures.strokes import parse_strokes, render_strokes
+from tests.harness.apps import ROOT, running_app
 
 SEARCHES = 50
 

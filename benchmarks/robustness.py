@@ -20,6 +20,7 @@ from tqdm import tqdm
 from benchmarks.command import held_out, parser, run
 from model.checkpoint.checkpoint import Checkpoint
 from model.pictures.decoding import open_image
+from tests.harness.pictures import pencil_on_paper
 from train.evaluate import labels_of
 from train.metrics import FIRST, rank_photos
 
@@ -55,20 +56,6 @@ def thin(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
     large = sketch.resize([side * 4 for side in sketch.size], Image.Resampling.BICUBIC)
     shrink = max(1, round(line_width(large) / 4))
     return large.filter(ImageFilter.MaxFilter(2 * shrink + 1))
-
-
-def pencil_on_paper(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A phone's photo: grey pencil on off-white paper, grain, blur, and a shadow across it."""
-    width, height = sketch.size
-    paper, pencil = np.array([238.0, 233.0, 220.0]), np.array([112.0, 112.0, 116.0])
-    soft = np.asarray(sketch.filter(ImageFilter.GaussianBlur(0.6)), np.float64)[..., None] / WHITE
-    angle = random.uniform(0, 2 * np.pi)
-    across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
-    along = across * np.cos(angle) + down * np.sin(angle)
-    light = 1 - 0.45 / (1 + np.exp(-6 * (along - random.uniform(-0.4, 0.4))))
-    page = (pencil + (paper - pencil) * soft) * light[..., None]
-    page += random.normal(0, 5, page.shape)
-    return Image.fromarray(page.clip(0, WHITE).astype(np.uint8))
 
 
 def white_on_black(sketch: Image.Image, random: np.random.Generator) -> Image.Image:

@@ -34,7 +34,6 @@ from tqdm import tqdm
 from benchmarks.command import parser
 from benchmarks.embeddings import Crowd
 from benchmarks.peers import PEERS
-from benchmarks.running import ROOT
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.checkpoint.manifest import EMBEDDINGS, EngineName
 from model.encoder.encoder import Embeddings
@@ -42,6 +41,7 @@ from model.errors import SketchZooError
 from model.files import write_json
 from model.search.engines import build_index, open_engine, read_embeddings
 from model.search.recall import NEAREST, choose_search_k, nearest_rows, recall, sample_queries
+from tests.harness.apps import ROOT
 
 OURS: tuple[EngineName, ...] = get_args(EngineName)
 QUERIES = 500

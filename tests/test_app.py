@@ -20,8 +20,8 @@ from model.gallery.build import build_gallery, photos_in
 from server import site
 from server.answers import uploaded
 from server.requests import start_log
-from tests.conftest import make_checkpoint
-from tests.drawings import fish
+from tests.harness.checkpoints import make_checkpoint
+from tests.harness.pictures import fish
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent, Tool
 
-from benchmarks.running import running_app
+from tests.harness.apps import running_app
 
 
 async def ask(

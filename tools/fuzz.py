@@ -35,7 +35,7 @@ from model.pictures.decoding import flatten, open_image
 from model.pictures.framing import clean_page, find_ink, frame_box, frame_ink, frame_sketch
 from model.pictures.strokes import parse_strokes, render_ink, render_strokes
 from server.query import parse_query
-from tests.conftest import make_checkpoint
+from tests.harness.checkpoints import make_checkpoint
 
 SECONDS = 5.0
 """Processor time that one input may take."""

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from benchmarks.robustness import pencil_on_paper
-from benchmarks.running import chromium, running_app
-from tests.drawings import fish
+from tests.harness.apps import running_app
+from tests.harness.browser import chromium
+from tests.harness.pictures import fish, pencil_on_paper
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page
 
-from benchmarks.running import running_app
+from tests.harness.apps import running_app
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page, expect
 
 from model.pictures.strokes import parse_strokes, render_strokes
-from tests.conftest import ROOT
-from tests.drawings import huge_png
+from tests.harness.apps import ROOT
+from tests.harness.pictures import huge_png
 
 PHOTOS = '[data-part="results"] li'
 CREDITS = re.compile("Tux Paint stamps|via GCompris")

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
-from benchmarks.running import running_app
 from model.checkpoint.checkpoint import Checkpoint
 from model.gallery.build import build_gallery, photos_in
 from tests.browser.conftest import opened
 from tests.browser.test_board import PHOTOS, found, settled
 from tests.browser.test_map import middle
+from tests.harness.apps import running_app
 
 GALLERIES = '[data-part="galleries"]'
 ANIMALS = '[data-part="animals"] option'

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
 from tests.browser.test_drawing import CROSS, LINE, dark_pixels
-from tests.drawings import fish
+from tests.harness.pictures import fish
 
 PAD = '[data-part="pad"]'
 INK = f"document.querySelector('{PAD}').toDataURL()"

@@ -15,8 +15,8 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.running import running_app
 from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled, upload
+from tests.harness.apps import running_app
 
 CHIPS = '[data-part="chips"] button'
 LINK = '[data-part="link"]'

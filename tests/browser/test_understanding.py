@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.robustness import pencil_on_paper
 from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
 from tests.browser.test_narrowing import horse, look_closer  # noqa: F401
-from tests.drawings import fish
+from tests.harness.pictures import fish, pencil_on_paper
 
 GUESSES = '[data-part="guesses"] li'
 WARMTH = """(name) => {

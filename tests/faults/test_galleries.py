@@ -18,7 +18,6 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from benchmarks.running import ROOT, running_app
 from model.checkpoint import versions
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.manifest import EMBEDDINGS, LAYOUT, MANIFEST
@@ -29,9 +28,10 @@ from server import site
 from server.answers import Answers
 from server.galleries import Galleries
 from server.metrics import Metrics
-from tests.conftest import make_checkpoint
-from tests.drawings import fish
-from tests.loops import in_a_loop
+from tests.harness.apps import ROOT, running_app
+from tests.harness.checkpoints import make_checkpoint
+from tests.harness.loops import in_a_loop
+from tests.harness.pictures import fish
 from train.__main__ import main
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from benchmarks.running import address_of, free_port, running_process
 from model.checkpoint.checkpoint import Checkpoint
 from server.running import DRAIN
+from tests.harness.apps import address_of, free_port, running_process
 
 PHOTOS = '[data-part="results"] li'
 STATUS = '[data-part="status"]'

@@ -17,9 +17,10 @@ from gradio_client import Client
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.running import ROOT, address_of, free_port, launched
-from tests.conftest import make_checkpoint
-from tests.drawings import fish
+from tests.harness.apps import ROOT, address_of, free_port
+from tests.harness.browser import launched
+from tests.harness.checkpoints import make_checkpoint
+from tests.harness.pictures import fish
 
 SITE = "zoo.example.org"
 PHOTOS = '[data-part="results"] li'

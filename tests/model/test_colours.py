@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from model.pictures.decoding import flatten, open_image
-from tests.profiles import (
+from tests.harness.profiles import (
     cmyk_profile,
     grey_profile,
     rgb_profile,

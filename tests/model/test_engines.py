@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.running import free_port
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.manifest import (
     EMBEDDINGS,
@@ -28,6 +27,7 @@ from model.gallery.build import build_gallery, gallery_is_current, index_photos,
 from model.search.engines import Engine, check_annoy, choose_engine, open_index
 from model.search.recall import choose_search_k
 from model.search.search import SketchSearch
+from tests.harness.apps import free_port
 
 ENGINES: list[EngineName] = ["exact", "annoy", "milvus"]
 METRICS: list[Metric] = ["angular", "euclidean"]

@@ -15,7 +15,7 @@ from model.errors import CheckpointError, GalleryError
 from model.gallery.build import Built, build_gallery, gallery_is_current, photos_in
 from model.gallery.progress import FILES
 from model.search.search import SketchSearch
-from tests.drawings import fish
+from tests.harness.pictures import fish
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork
 

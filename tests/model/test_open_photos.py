@@ -24,8 +24,8 @@ from model.gallery.open_photos.judge import Judgement, most_different
 from model.gallery.open_photos.licences import named_in_page, open_licence
 from model.gallery.open_photos.services import Commons, INaturalist, Openverse, services
 from model.gallery.open_photos.store import open_photos
-from tests.conftest import ROOT
-from tests.open_services import RUNNER, ToLocal, World, serving
+from tests.harness.apps import ROOT
+from tests.harness.open_services import RUNNER, ToLocal, World, serving
 from train.data.classes import ANIMALS
 from train.data.open_photos import remove
 

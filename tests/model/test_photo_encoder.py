@@ -12,7 +12,7 @@ from model.checkpoint.manifest import PHOTO_ENCODER, PhotoEncoderInfo
 from model.errors import CheckpointError
 from model.gallery.build import build_gallery, gallery_is_current, photos_in
 from model.search.search import SketchSearch
-from tests.drawings import fish
+from tests.harness.pictures import fish
 from train.checkpoints import save_checkpoint
 from train.networks.encoder import encoder_of
 from train.networks.siamese import SiameseNetwork

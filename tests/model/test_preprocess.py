@@ -15,7 +15,7 @@ from model.pictures.framing import (
     frame_photo,
     frame_sketch,
 )
-from tests.drawings import fish
+from tests.harness.pictures import fish
 from train.networks.inputs import to_input
 
 

@@ -14,7 +14,7 @@ from server import site
 from server.galleries import Galleries
 from server.limits import read_proxies
 from server.requests import Traffic
-from tests.conftest import make_checkpoint
+from tests.harness.checkpoints import make_checkpoint
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from gradio import processing_utils
 import server.uploads
 from model.pictures.decoding import MAX_BYTES
 from server.uploads import Fetcher
-from tests.drawings import fish
+from tests.harness.pictures import fish
 
 ELSEWHERE = {"path": "http://elsewhere.invalid/a.png", "meta": {"_type": "gradio.FileData"}}
 

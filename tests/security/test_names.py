@@ -7,9 +7,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 import app
-from benchmarks.running import free_port, running_process
 from server import site
 from server.galleries import Galleries
+from tests.harness.apps import free_port, running_process
 
 PORT = 7860
 

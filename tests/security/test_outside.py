@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.running import running_app
 from model import SketchSearch
-from tests.conftest import ROOT
+from tests.harness.apps import ROOT, running_app
 
 TEXT = {".py", ".md", ".txt", ".toml", ".json", ".js", ".html", ".css", ".csv", ".lock", ""}
 

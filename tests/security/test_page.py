@@ -8,9 +8,9 @@ import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.running import running_app
 from model.checkpoint.manifest import Photo
 from model.gallery.build import build_gallery
+from tests.harness.apps import running_app
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork
 

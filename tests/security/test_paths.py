@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount
 from model import SketchSearch, SketchZooError
 from server.answers import uploaded
 from server.requests import Traffic
-from tests.conftest import ROOT
+from tests.harness.apps import ROOT
 
 
 def paths_of(routes: list[BaseRoute], prefix: str = "") -> list[str]:

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from model.errors import ImageError
 from model.pictures.decoding import LONGEST, open_image
 from model.pictures.framing import clean_page, frame_sketch
-from tests.conftest import ROOT
+from tests.harness.apps import ROOT
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -20,7 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from model.pictures.strokes import StrokeError, parse_strokes, render_strokes
 from server.limits import MAX_BODY, MAX_DEPTH, MAX_UPLOAD, Bodies, nests_deeper
 from server.uploads import make_room
-from tests.loops import in_a_loop
+from tests.harness.loops import in_a_loop
 
 LINES = [{"width": 0.01, "points": [[0.1, 0.2], [0.7, 0.8]]}]
 

@@ -9,7 +9,7 @@ import pytest
 from server.batching import BusyError
 from server.limits import client
 from server.workers import Workers
-from tests.loops import in_a_loop
+from tests.harness.loops import in_a_loop
 
 
 def test_one_client_has_a_share_of_the_threads_and_the_others_go_on() -> None:

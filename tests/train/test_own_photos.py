@@ -22,8 +22,9 @@ from model.errors import ImageError
 from model.pictures.decoding import open_image
 from model.search.search import SketchSearch
 from server.site import shrunk
-from tests.conftest import ROOT, make_checkpoint
-from tests.drawings import huge_png
+from tests.harness.apps import ROOT
+from tests.harness.checkpoints import make_checkpoint
+from tests.harness.pictures import huge_png
 from train.__main__ import main
 from train.data.pictures import list_pictures
 from train.reports.inspection import inspect

@@ -4,7 +4,8 @@ import struct
 import zlib
 from typing import Any
 
-from PIL import Image, ImageDraw
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
 
 
 def fish(side: int = 256, width: int = 3, ink: Any = 0, paper: Any = 255) -> Image.Image:
@@ -30,3 +31,17 @@ def huge_png(side: int) -> bytes:
 
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def pencil_on_paper(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
+    """A phone's photo: grey pencil on off-white paper, grain, blur, and a shadow across it."""
+    width, height = sketch.size
+    paper, pencil = np.array([238.0, 233.0, 220.0]), np.array([112.0, 112.0, 116.0])
+    soft = np.asarray(sketch.filter(ImageFilter.GaussianBlur(0.6)), np.float64)[..., None] / 255
+    angle = random.uniform(0, 2 * np.pi)
+    across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
+    along = across * np.cos(angle) + down * np.sin(angle)
+    light = 1 - 0.45 / (1 + np.exp(-6 * (along - random.uniform(-0.4, 0.4))))
+    page = (pencil + (paper - pencil) * soft) * light[..., None]
+    page += random.normal(0, 5, page.shape)
+    return Image.fromarray(page.clip(0, 255).astype(np.uint8))

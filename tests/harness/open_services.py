@@ -164,7 +164,7 @@ import functools, hashlib, os, runpy, sys
 sys.path.insert(0, os.environ["ROOT"])
 import numpy as np
 from model.gallery.open_photos import fetch, judge
-from tests.open_services import ToLocal
+from tests.harness.open_services import ToLocal
 begin = fetch.Fetcher.__init__
 def local(self, pauses, contact=""):
     begin(self, pauses, contact, lambda seconds: None, ToLocal(int(os.environ["SERVICES"])))

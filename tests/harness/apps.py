@@ -1,21 +1,19 @@
-"""The real app in a process of its own, and a real browser, for benchmarks and browser tests."""
+"""Starts the real app in its own process."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from playwright.sync_api import Browser, BrowserType, sync_playwright
-
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
+"""The folder of the repository."""
 
 
 def free_port() -> int:
@@ -91,25 +89,3 @@ def _wait_for(
         except OSError:
             time.sleep(0.2)
     raise RuntimeError(f"{address} did not answer within {seconds:.0f} s")
-
-
-@contextmanager
-def chromium(options: Sequence[str] = ()) -> Iterator[Browser]:
-    """Headless Chromium: the system's where there is one, else Playwright's own."""
-    with sync_playwright() as playwright:
-        browser = launched(playwright.chromium, options)
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
-def launched(kind: BrowserType, options: Sequence[str] = ()) -> Browser:
-    """One more Chromium; `browser.browser_type` of a running one is the kind."""
-    path = (
-        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    )
-    return kind.launch(
-        executable_path=path,
-        args=["--no-sandbox", "--disable-background-networking", *options],
-    )
