@@ -39,6 +39,9 @@ from server.uploads import guard_downloads
 
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 NOT_AT_ALL = {"Cache-Control": "no-cache"}
+STYLES = ("page", "pad", "search", "results", "dialog", "share", "map", "forced-colors")
+"""The parts of the style sheet. Later ones override earlier ones."""
+
 DOTS = 5000
 """Photos on the map at most."""
 
@@ -148,7 +151,7 @@ def build_app(
         footer_links=["api", "gradio"],
         run_history=False,
         mcp_server=mcp,
-        css_paths=ASSETS / "board.css",
+        css_paths=[ASSETS / "css" / f"{part}.css" for part in STYLES],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         favicon_path=str(ASSETS / "favicon.svg"),
     )

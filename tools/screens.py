@@ -58,7 +58,7 @@ def why(page: Page) -> None:
     results(page, "giraffe")
     page.locator('[data-part="results"] button').first.click()
     page.get_by_role("button", name="Why this photo?").click()
-    page.wait_for_selector(".closer.warm")
+    page.wait_for_selector(".dialog.explained")
     page.wait_for_timeout(900)
 
 

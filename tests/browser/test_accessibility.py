@@ -66,7 +66,7 @@ def test_every_view_is_free_of_serious_violations(board: Page) -> None:
     expect(board.get_by_role("dialog")).to_be_visible()
     assert violations(board) == [], "share"
     board.keyboard.press("Escape")
-    board.get_by_role("button", name="Take away").click()
+    board.get_by_role("button", name="Remove").click()
     board.get_by_role("button", name="Clear").click()
     draw(board, [{"points": [[0.2, 0.5], [0.5, 0.5], [0.8, 0.5]]}])
     expect(board.locator(STATUS)).to_contain_text("Nothing here looks like it yet")

@@ -56,11 +56,11 @@ def dots(page: Page) -> list[dict[str, Any]]:
     answer: list[dict[str, Any]] = page.evaluate(
         """async () => {
           const base = document.baseURI;
-          const { fit } = await import(new URL("sketchzoo/js/places.js", base));
+          const { fitPlane } = await import(new URL("sketchzoo/js/map-layout.js", base));
           const { labels, photos } = await (await fetch(new URL("map.json", base))).json();
           const canvas = document.querySelector('[data-part="plane"]');
           const { left, top, width, height } = canvas.getBoundingClientRect();
-          const toPixels = fit(photos, width, height, 22);
+          const toPixels = fitPlane(photos, width, height, 22);
           return photos.map((photo, number) => {
             const [x, y] = toPixels(photo);
             return { number, label: labels[photo[2]], x: left + x, y: top + y };
@@ -219,7 +219,7 @@ def test_a_narrowed_search_pins_what_it_has_found(still: Page) -> None:
     count = still.locator(PHOTOS).count()
     assert 0 < count < 12
     expect(still.locator(PINS)).to_have_count(count)
-    still.get_by_role("button", name=f"Take away: only {labels[1]}").click()
+    still.get_by_role("button", name=f"Remove: only {labels[1]}").click()
     settled(still)
     expect(still.locator(RING)).to_be_visible()
 
@@ -424,17 +424,17 @@ def test_ten_thousand_photos_are_drawn_in_a_few_milliseconds(still: Page) -> Non
             [(i * 0.618) % 1, (i * 0.755) % 1, i % 125, 0]);
           const labels = Array.from({ length: 125 }, (_, i) => `animal ${i}`);
           const data = { version: "", labels, terms: [["", ""]], photos };
-          const address = URL.createObjectURL(new Blob([JSON.stringify(data)]));
+          const url = URL.createObjectURL(new Blob([JSON.stringify(data)]));
           const matches = photos.slice(0, 12).map((_, number) =>
             ({ number, label: labels[number], thumbnail: `thumbnails/${number}` }));
-          const map = new GalleryMap(root, () => {});
+          const map = new GalleryMap(root, { onOpen: () => {} });
           const spots = photos.slice(0, 12).map(([x, y]) => [x, y]);
-          map.show(matches, spots, [0.5, 0.5], address, false);
+          map.show({ matches, spots, place: [0.5, 0.5], map: url }, false);
           while (!root.querySelector("img")) await new Promise(requestAnimationFrame);
           const times = [];
           for (let i = 0; i < 20; i++) {
             const start = performance.now();
-            map.show(matches, spots, [i / 20, 0.5], address, false);
+            map.show({ matches, spots, place: [i / 20, 0.5], map: url }, false);
             times.push(performance.now() - start);
           }
           return times.sort((a, b) => a - b)[10];

@@ -18,7 +18,7 @@ from tests.browser.test_board import (
     upload,
 )
 
-CLOSER = '[data-part="closer"]'
+DIALOG = '[data-part="photo-dialog"]'
 CHIPS = '[data-part="chips"] button'
 LABELS = f'{PHOTOS} [data-part="label"]'
 
@@ -32,17 +32,17 @@ def horse(page: Page) -> Page:
     return page
 
 
-def look_closer(page: Page, rank: int) -> str:
+def open_photo(page: Page, rank: int) -> str:
     """Opens a photo; returns what it shows."""
     label: str = page.locator(LABELS).nth(rank - 1).inner_text()
     page.locator(f"{PHOTOS} button").nth(rank - 1).click()
-    expect(page.locator(CLOSER)).to_be_visible()
+    expect(page.locator(DIALOG)).to_be_visible()
     return label
 
 
 def test_a_closer_look_ends_by_a_click_beside_it_alone(horse: Page) -> None:
-    look_closer(horse, 1)
-    dialog = horse.locator(CLOSER)
+    open_photo(horse, 1)
+    dialog = horse.locator(DIALOG)
     box = dialog.bounding_box()
     assert box
     bottom = box["y"] + box["height"]
@@ -58,7 +58,7 @@ def test_a_closer_look_ends_by_a_click_beside_it_alone(horse: Page) -> None:
 
 
 def test_a_click_shows_the_photo_large_with_its_credit(horse: Page) -> None:
-    label = look_closer(horse, 2)
+    label = open_photo(horse, 2)
     dialog = horse.get_by_role("dialog", name=label)
     expect(dialog).to_contain_text(CREDITS)
     licence = dialog.get_by_role("link", name=re.compile("GPL-2|CC0|CC BY|CC-BY"))
@@ -74,16 +74,16 @@ def test_a_click_shows_the_photo_large_with_its_credit(horse: Page) -> None:
     )
     horse.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    look_closer(horse, 1)
+    open_photo(horse, 1)
     horse.get_by_role("button", name="Close", exact=True).click()
-    expect(horse.locator(CLOSER)).to_be_hidden()
+    expect(horse.locator(DIALOG)).to_be_hidden()
 
 
 def test_photos_like_a_photo_begin_with_itself_until_one_draws_on(
     horse: Page, examples: dict[str, list[dict[str, Any]]]
 ) -> None:
     before = found(horse)
-    label = look_closer(horse, 5)
+    label = open_photo(horse, 5)
     horse.get_by_role("button", name="Photos like this one").click()
     expect(horse.locator(CHIPS)).to_have_text([f"like a photo: {label}"])
     assert found(horse)[0] == before[4]
@@ -94,15 +94,15 @@ def test_photos_like_a_photo_begin_with_itself_until_one_draws_on(
 
 
 def test_only_one_animal_or_all_but_one(horse: Page) -> None:
-    label = look_closer(horse, 1)
+    label = open_photo(horse, 1)
     horse.get_by_role("button", name=f"No {label}").click()
     settled(horse)
     assert label not in horse.locator(LABELS).all_inner_texts()
     expect(horse.locator(PHOTOS)).to_have_count(12)
-    horse.get_by_role("button", name=f"Take away: no {label}").click()
+    horse.get_by_role("button", name=f"Remove: no {label}").click()
     settled(horse)
     assert horse.locator(LABELS).first.inner_text() == label
-    other = look_closer(horse, 3)
+    other = open_photo(horse, 3)
     horse.get_by_role("button", name=f"Only {other}").click()
     settled(horse)
     assert set(horse.locator(LABELS).all_inner_texts()) == {other}
@@ -122,12 +122,12 @@ def test_animals_can_be_chosen_from_the_list_of_all(horse: Page) -> None:
 
 def test_more_like_one_and_less_like_another_move_them(horse: Page) -> None:
     before = found(horse)
-    look_closer(horse, 12)
+    open_photo(horse, 12)
     horse.get_by_role("button", name="More like this").click()
     settled(horse)
     liked = found(horse)
     assert liked.index(before[11]) < 11
-    look_closer(horse, 1)
+    open_photo(horse, 1)
     horse.get_by_role("button", name="Less like this").click()
     settled(horse)
     after = found(horse)
@@ -142,7 +142,7 @@ def test_more_like_one_and_less_like_another_move_them(horse: Page) -> None:
 def test_an_upload_takes_the_place_of_a_photo_search(
     horse: Page, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
-    look_closer(horse, 5)
+    open_photo(horse, 5)
     horse.get_by_role("button", name="Photos like this one").click()
     expect(horse.locator(CHIPS)).to_have_count(1)
     by_photo = found(horse)
@@ -178,7 +178,7 @@ def test_the_keyboard_stays_among_photos_and_chips_while_they_change(horse: Page
 def test_behind_a_closer_look_nothing_is_undone_or_pasted(horse: Page) -> None:
     page = horse.locator('[data-part="pad"]')
     before = page.evaluate("canvas => canvas.toDataURL()")
-    look_closer(horse, 1)
+    open_photo(horse, 1)
     horse.keyboard.press("Control+z")
     horse.evaluate(
         """() => {
@@ -189,7 +189,7 @@ def test_behind_a_closer_look_nothing_is_undone_or_pasted(horse: Page) -> None:
         }"""
     )
     horse.keyboard.press("Escape")
-    expect(horse.locator(CLOSER)).to_be_hidden()
+    expect(horse.locator(DIALOG)).to_be_hidden()
     assert page.evaluate("canvas => canvas.toDataURL()") == before
     expect(horse.locator(STATUS)).not_to_contain_text("picture")
     horse.keyboard.press("Control+z")

@@ -41,8 +41,8 @@ def test_a_slip_of_the_hand_on_a_photo_leaves_the_drawing(page: Page) -> None:
     settled(page)
     ink = page.evaluate(INK)
     pulled(page, f"{PHOTOS} img")
-    closer = page.locator('[data-part="closer"]')
-    expect(closer).to_be_visible()  # A click that slips is a click.
+    dialog = page.locator('[data-part="photo-dialog"]')
+    expect(dialog).to_be_visible()  # A click that slips is a click.
     page.keyboard.press("Escape")
     pulled(page, f"{PHOTOS} img", 40, PAD)
     pulled(page, "footer img", 8)
@@ -463,8 +463,8 @@ def test_an_svg_without_a_size_gets_that_of_its_drawing_in_every_browser(
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" {attributes}><path d="M1 1h9"/></svg>'
     size = page.evaluate(
         """async (svg) => {
-            const { sized } = await import(new URL("sketchzoo/js/sources.js", document.baseURI));
-            const root = new DOMParser().parseFromString(sized(svg), "image/svg+xml");
+            const { withSize } = await import(new URL("sketchzoo/js/svg.js", document.baseURI));
+            const root = new DOMParser().parseFromString(withSize(svg), "image/svg+xml");
             const { documentElement: e } = root;
             return [Number(e.getAttribute("width")), Number(e.getAttribute("height"))];
         }""",

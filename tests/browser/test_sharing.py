@@ -287,7 +287,7 @@ def test_an_upload_stays_out_of_the_link_and_that_is_said(
     share(page)
     expect(page.get_by_role("button", name="Copy as curl")).to_be_visible()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Take away: like a photo").click()
+    page.get_by_role("button", name="Remove: like a photo").click()
     page.get_by_role("button", name="Clear").click()
     page.get_by_role("button", name="owl").click()
     share(page)
@@ -326,7 +326,7 @@ def test_on_a_phone_the_dialog_fits_and_sends(phone: Page) -> None:
     assert box["y"] >= 0
     assert box["y"] + box["height"] <= 844
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-    for button in phone.locator('[data-part="sharing"] button:visible').all():
+    for button in phone.locator('[data-part="share-dialog"] button:visible').all():
         size = button.bounding_box()
         assert size
         assert size["height"] >= 44

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
-from tests.browser.test_narrowing import horse, look_closer  # noqa: F401
+from tests.browser.test_narrowing import horse, open_photo  # noqa: F401
 from tests.harness.pictures import fish, pencil_on_paper
 
 GUESSES = '[data-part="guesses"] li'
@@ -39,7 +39,7 @@ def test_guesses_are_bars_as_wide_as_they_are_sure(horse: Page) -> None:  # noqa
 def test_the_warm_parts_are_shown_on_the_photo_and_on_the_drawing(
     horse: Page,  # noqa: F811
 ) -> None:
-    look_closer(horse, 2)
+    open_photo(horse, 2)
     why = horse.get_by_role("button", name="Why this photo?")
     expect(why).to_have_attribute("aria-pressed", "false")
     why.click()
@@ -53,11 +53,11 @@ def test_the_warm_parts_are_shown_on_the_photo_and_on_the_drawing(
 
 
 def test_a_search_by_a_photo_has_no_drawing_to_explain(horse: Page) -> None:  # noqa: F811
-    look_closer(horse, 3)
+    open_photo(horse, 3)
     horse.get_by_role("button", name="Photos like this one").click()
     settled(horse)
     expect(horse.locator(GUESSES)).to_have_count(0)
-    look_closer(horse, 2)
+    open_photo(horse, 2)
     expect(horse.get_by_role("button", name="Why this photo?")).to_be_hidden()
 
 

@@ -324,7 +324,7 @@ def test_a_refusal_is_told_as_one_and_not_as_an_outage(
             expect(page.locator(STATUS)).to_contain_text("refuses this page (403)")
             expect(page.locator(STATUS)).not_to_contain_text("when it is back")
             page.locator('[data-part="file"]').set_input_files(large)
-            expect(page.locator(STATUS)).to_contain_text("more than a proxy")
+            expect(page.locator(STATUS)).to_contain_text("too large for a proxy")
         page = browser.new_page()
         page.goto(f"{address_of(app.port)}/healthz")
         said = page.evaluate(

@@ -67,10 +67,10 @@ test("the start of a gesture is forgotten and cannot be redone", () => {
   const drawing = new Drawing();
   drawing.begin([0, 0], { width: 0.01 });
   const gesture = drawing.begin([0.5, 0.5], { width: 0.01 });
-  drawing.forget(gesture);
+  drawing.discard(gesture);
   assert.deepEqual(drawing.page.strokes.map((s) => s.points), [[[0, 0]]]);
   assert.equal(drawing.canRedo, false);
-  drawing.forget(gesture);
+  drawing.discard(gesture);
   assert.equal(drawing.page.strokes.length, 1);
 });
 
@@ -80,7 +80,7 @@ test("a gesture leaves what was undone to be brought back", () => {
   drawing.undo();
   const gesture = drawing.begin([0.5, 0.5], { width: 0.01 });
   assert.equal(drawing.canRedo, false);
-  drawing.forget(gesture);
+  drawing.discard(gesture);
   drawing.redo();
   assert.deepEqual(drawing.page.strokes.map((s) => s.points), [[[0, 0]]]);
 });
@@ -92,7 +92,7 @@ test("a picture that is gone leaves every page, and what was drawn on it stays",
   const stroke = drawing.begin([0, 0], { width: 0.01 });
   drawing.clear();
   drawing.undo();
-  drawing.drop(picture);
+  drawing.removePicture(picture);
   assert.deepEqual(drawing.page, { picture: null, strokes: [stroke] });
   drawing.redo();
   assert.ok(drawing.isEmpty);

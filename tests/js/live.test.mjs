@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Later, Live, Refused } from "../../assets/js/live.js";
+import { BusyError, RejectedError } from "../../assets/js/errors.js";
+import { Live } from "../../assets/js/live.js";
 
 /** A server whose answers are given by hand. */
 function server() {
@@ -19,7 +20,13 @@ test("one request is under way, and the newest state is asked for next", async (
   const answers = [];
   const busy = [];
   let state = 1;
-  const live = new Live(() => state, ask, (a) => answers.push(a), assert.fail, (b) => busy.push(b));
+  const live = new Live({
+    question: () => state,
+    ask,
+    onAnswer: (answer) => answers.push(answer),
+    onError: assert.fail,
+    onBusy: (isBusy) => busy.push(isBusy),
+  });
   live.changed();
   for (state of [2, 3, 4]) live.changed();
   assert.deepEqual(asked.map((a) => a.question), [1]);
@@ -39,7 +46,12 @@ test("a failure is reported and does not stop what follows", async () => {
   const { asked, ask } = server();
   const failures = [];
   const answers = [];
-  const live = new Live(() => 1, ask, (a) => answers.push(a), (e) => failures.push(e));
+  const live = new Live({
+    question: () => 1,
+    ask,
+    onAnswer: (answer) => answers.push(answer),
+    onError: (error) => failures.push(error),
+  });
   live.changed();
   asked[0].fail();
   await pause();
@@ -56,7 +68,13 @@ test("a request that failed is made again on its own, for the newest state", asy
   const { asked, ask } = server();
   const answers = [];
   let state = 1;
-  const live = new Live(() => state, ask, (a) => answers.push(a), () => {}, () => {}, 2000);
+  const live = new Live({
+    question: () => state,
+    ask,
+    onAnswer: (answer) => answers.push(answer),
+    onError: () => {},
+    retryAfter: 2000,
+  });
   live.changed();
   asked[0].fail();
   await settle();
@@ -84,11 +102,16 @@ test("while the server is busy the newest state is asked for later, and nothing 
   let state = 1;
   const ask = async (/** @type {number} */ question) => {
     states.push(question);
-    if (states.length < 3) throw new Later(3);
+    if (states.length < 3) throw new BusyError(3);
     return `answer ${question}`;
   };
   const late = [];
-  const live = new Live(() => state, ask, (a) => answers.push(a), (e) => late.push(e));
+  const live = new Live({
+    question: () => state,
+    ask,
+    onAnswer: (answer) => answers.push(answer),
+    onError: (error) => late.push(error),
+  });
   live.changed();
   await settle();
   assert.deepEqual(late, [], "3 seconds are not told");
@@ -99,7 +122,7 @@ test("while the server is busy the newest state is asked for later, and nothing 
   assert.deepEqual(states, [1]);
   context.mock.timers.tick(1);
   await settle();
-  assert.ok(late.length === 1 && late[0] instanceof Later, "6 seconds are");
+  assert.ok(late.length === 1 && late[0] instanceof BusyError, "6 seconds are");
   state = 3;
   context.mock.timers.tick(3000);
   await settle();
@@ -113,10 +136,15 @@ test("a server that asks for an hour is asked after half a minute", async (conte
   let asked = 0;
   const ask = async () => {
     asked += 1;
-    throw new Later(3600);
+    throw new BusyError(3600);
   };
   const told = [];
-  new Live(() => 1, ask, assert.fail, (e) => told.push(e)).changed();
+  new Live({
+    question: () => 1,
+    ask,
+    onAnswer: assert.fail,
+    onError: (error) => told.push(error),
+  }).changed();
   await settle();
   assert.equal(told.length, 1);
   context.mock.timers.tick(29_999);
@@ -132,9 +160,14 @@ test("what was refused is asked again seldom", async (context) => {
   let asked = 0;
   const refuse = async () => {
     asked += 1;
-    throw new Refused("no");
+    throw new RejectedError("no");
   };
-  const live = new Live(() => 1, refuse, assert.fail, () => {});
+  const live = new Live({
+    question: () => 1,
+    ask: refuse,
+    onAnswer: assert.fail,
+    onError: () => {},
+  });
   await live.changed();
   context.mock.timers.tick(29_000);
   assert.equal(asked, 1);

@@ -93,7 +93,7 @@ def test_html_in_labels_credits_licences_and_file_names_is_text(
     page.locator('[data-part="plane"]').hover()
     page.get_by_role("button", name="Photos", exact=True).click()
     page.locator(PHOTOS).first.locator("button").click()
-    closer = page.locator('[data-part="closer"]')
+    closer = page.locator('[data-part="photo-dialog"]')
     expect(closer).to_contain_text(CREDIT)
     expect(closer).to_contain_text("javascript:window.owned=6")
     closer.get_by_role("button", name="Why this photo?").click()
