@@ -1,4 +1,4 @@
-"""Takes the pictures of the board in docs/screens.
+"""Takes screenshots of the board for the documentation.
 
 python -m tools.screens [--out docs/screens] [names ...]
 """
@@ -133,8 +133,16 @@ SCREENS: dict[str, tuple[Step, dict[str, int], str]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.screens", description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(SCREENS), help="which (default: all)")
-    parser.add_argument("--out", type=Path, default=Path("docs/screens"))
+    parser.add_argument(
+        "names", nargs="*", default=list(SCREENS), help="names of screenshots (default: all)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs/screens"),
+        metavar="DIR",
+        help="(default: docs/screens)",
+    )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with running_app("app.py") as address, chromium() as browser:
