@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
 from playwright.sync_api import Browser
 
 from model.checkpoint.checkpoint import Checkpoint
 from tests.harness.apps import ROOT
 from tests.harness.browser import chromium
 from tests.harness.checkpoints import make_checkpoint
+from tests.harness.pictures import draw_photos
 
 
 @pytest.fixture(scope="session")
@@ -53,12 +53,4 @@ def tiny_checkpoint(tmp_path: Path) -> Checkpoint:
 @pytest.fixture
 def photo_folder(tmp_path: Path) -> Path:
     """Six plain photos under two labels."""
-    folder = tmp_path / "photos"
-    for label, hue in (("red_panda", "darkred"), ("blue_whale", "navy")):
-        (folder / label).mkdir(parents=True)
-        for number in range(3):
-            photo = Image.new("RGB", (90, 60), "white")
-            draw = ImageDraw.Draw(photo)
-            draw.ellipse((10 * number, 10, 60 + 10 * number, 50), fill=hue)
-            photo.save(folder / label / f"{number}.jpg")
-    return folder
+    return draw_photos(tmp_path / "photos")

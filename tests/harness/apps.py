@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """A free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -26,10 +26,10 @@ def free_port() -> int:
 
 @contextmanager
 def running_app(*command: str | Path, seconds: float = 120) -> Iterator[str]:
-    """Runs a Python program that serves on `GRADIO_SERVER_PORT`; yields its address.
+    """Runs a Python program that serves on `GRADIO_SERVER_PORT`; yields its URL.
 
     Raises:
-        RuntimeError: it stops, or does not answer within `seconds`.
+        RuntimeError: the program stops, or does not answer within `seconds`.
     """
     port = free_port()
     with running_process(*command, port=port, seconds=seconds):
@@ -37,6 +37,7 @@ def running_app(*command: str | Path, seconds: float = 120) -> Iterator[str]:
 
 
 def address_of(port: int) -> str:
+    """The URL of a port of this machine."""
     return f"http://127.0.0.1:{port}"
 
 
@@ -44,7 +45,7 @@ def address_of(port: int) -> str:
 def running_process(
     *command: str | Path, port: int, seconds: float = 120
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The same on a port of one's own; yields the process, which may have ended afterwards."""
+    """The same on a given port; yields the process, which the caller may stop."""
     environment = {
         **os.environ,
         "GRADIO_SERVER_PORT": str(port),
@@ -55,7 +56,7 @@ def running_process(
         tempfile.TemporaryFile("w+") as log,
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as uploads,
     ):
-        environment["GRADIO_TEMP_DIR"] = uploads  # Nothing that others leave.
+        environment["GRADIO_TEMP_DIR"] = uploads  # No uploads of others.
         process = subprocess.Popen(
             [sys.executable, *map(str, command)],
             cwd=ROOT,

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserType, sync_playwright
 
 @contextmanager
 def chromium(options: Sequence[str] = ()) -> Iterator[Browser]:
-    """Headless Chromium: the system's where there is one, else Playwright's own."""
+    """Headless Chromium: that of the system if there is one, otherwise Playwright's."""
     with sync_playwright() as playwright:
         browser = launched(playwright.chromium, options)
         try:
@@ -20,7 +20,7 @@ def chromium(options: Sequence[str] = ()) -> Iterator[Browser]:
 
 
 def launched(kind: BrowserType, options: Sequence[str] = ()) -> Browser:
-    """One more Chromium; `browser.browser_type` of a running one is the kind."""
+    """Starts one more browser. `kind` is `browser.browser_type` of a running one."""
     path = (
         os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     )

@@ -17,7 +17,7 @@ from train.networks.siamese import SiameseNetwork
 def make_checkpoint(folder: Path, seed: int = 0, *, own_for_photos: bool = False) -> Checkpoint:
     """An untrained ResNet18 with three classes and embeddings of 8 + 3 numbers, in fp32.
 
-    Photos have a VGG11 of their own where that is asked for.
+    With `own_for_photos`, photos have their own encoder, a VGG11.
     """
     shutil.copytree(_made(seed, own_for_photos), folder)
     return Checkpoint.open(folder)
@@ -25,7 +25,7 @@ def make_checkpoint(folder: Path, seed: int = 0, *, own_for_photos: bool = False
 
 @cache
 def _made(seed: int, own_for_photos: bool) -> Path:
-    """Made once for all tests of a process, since it takes seconds."""
+    """The folder of a checkpoint. It takes seconds, so each process makes it once."""
     place = tempfile.mkdtemp(prefix="sketchzoo-checkpoint-")
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""An event loop for a test, whatever else has one."""
+"""Runs coroutines in tests."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-def in_a_loop(asked: Coroutine[Any, Any, Result]) -> Result:
-    """Runs it in a thread of its own; in this one, a browser of other tests may have a loop."""
+def in_a_loop(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Runs a coroutine in a new thread: the browser of other tests may have a loop in this one."""
     with ThreadPoolExecutor(1) as threads:
-        return threads.submit(asyncio.run, asked).result()
+        return threads.submit(asyncio.run, coroutine).result()

@@ -1,4 +1,4 @@
-"""The services of open photos on this machine: they answer as the real ones are known to."""
+"""Local stand-ins for the services of open photos. They answer like the real ones."""
 
 import io
 import json
@@ -22,7 +22,7 @@ FLICKR = "https://creativecommons.org/licenses/by-sa/2.0/"
 
 
 def picture(seed: int) -> bytes:
-    """A JPEG of 320 x 256 pixels that is unlike all others."""
+    """A JPEG of 320 x 256 pixels, different for each seed."""
     tones = np.random.default_rng(seed).integers(0, 200, (8, 10, 3)).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(tones).resize((320, 256)).save(file, "JPEG", quality=70)
@@ -33,9 +33,11 @@ class World:
     """What the services hold. Every fifth photo has a licence that is not open.
 
     Attributes:
-        photos: how many each list of an animal holds.
-        odd: answers of addresses that contain a text: status, content type, body, seconds before.
-        asked: how often each host was asked.
+        photos: number of photos in each list of an animal.
+        odd: answers for URLs that contain a text: status, content type, body, delay in seconds.
+        asked: number of requests to each host.
+        pictures: own JPEG files for an animal, instead of generated ones.
+        agents: all values of `User-Agent` so far.
     """
 
     def __init__(self, photos: int = 80) -> None:
@@ -47,7 +49,7 @@ class World:
         self.names = list(animals())
 
     def answer(self, host: str, path: str) -> tuple[int, str, bytes]:
-        """The answer to an address."""
+        """The answer to a URL: status, content type, body."""
         self.asked[host] += 1
         for text, answers in self.odd.items():
             if text in host + path and answers:
@@ -68,7 +70,7 @@ class World:
         return 200, "image/jpeg", own[number % len(own)] if own else picture(number)
 
     def observations(self, query: dict[str, str]) -> dict[str, Any]:
-        """A list of iNaturalist: two photos in each observation."""
+        """A list of iNaturalist, with two photos in each observation."""
         taxon = query["taxon_id"].split(",")[0]
         which = next(i for i, a in enumerate(animals().values()) if taxon in a.taxa[:1])
         results = []
@@ -89,7 +91,7 @@ class World:
         return {"total_results": len(results), "results": results}
 
     def images(self, query: dict[str, str]) -> dict[str, Any]:
-        """A list of Openverse: twenty photos a page."""
+        """A list of Openverse, with twenty photos a page."""
         which = next(i for i, a in enumerate(animals().values()) if a.words == query["q"])
         begin = 20 * (int(query["page"]) - 1)
         results = [
@@ -144,7 +146,7 @@ def serving(world: World) -> Iterator[int]:
 
 
 class ToLocal(httpx.BaseTransport):
-    """Brings requests to the server on this machine, which is told the host in the path."""
+    """Sends requests to the local server, with the host in front of the path."""
 
     def __init__(self, port: int) -> None:
         self._inner = httpx.HTTPTransport()
@@ -181,4 +183,4 @@ if "REAL_JUDGE" not in os.environ:
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
-"""Runs a module against local services, without pauses and with a judge that likes all."""
+"""Runs a module with the local services, without pauses, with a judge that accepts all photos."""

@@ -1,7 +1,8 @@
-"""Pictures that tests make themselves."""
+"""Makes pictures."""
 
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,20 @@ def fish(side: int = 256, width: int = 3, ink: Any = 0, paper: Any = 255) -> Ima
     return page
 
 
+def draw_photos(folder: Path) -> Path:
+    """Six plain photos of 90 x 60 pixels in two folders, named by their labels."""
+    for label, hue in (("red_panda", "darkred"), ("blue_whale", "navy")):
+        (folder / label).mkdir(parents=True)
+        for number in range(3):
+            photo = Image.new("RGB", (90, 60), "white")
+            draw = ImageDraw.Draw(photo)
+            draw.ellipse((10 * number, 10, 60 + 10 * number, 50), fill=hue)
+            photo.save(folder / label / f"{number}.jpg")
+    return folder
+
+
 def huge_png(side: int) -> bytes:
-    """A valid header that promises side x side pixels, with hardly any data behind it."""
+    """A PNG whose header claims side x side pixels, with hardly any data."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -34,7 +47,7 @@ def huge_png(side: int) -> bytes:
 
 
 def pencil_on_paper(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A phone's photo: grey pencil on off-white paper, grain, blur, and a shadow across it."""
+    """A photo by a phone: grey pencil on off-white paper, with grain, blur and a shadow."""
     width, height = sketch.size
     paper, pencil = np.array([238.0, 233.0, 220.0]), np.array([112.0, 112.0, 116.0])
     soft = np.asarray(sketch.filter(ImageFilter.GaussianBlur(0.6)), np.float64)[..., None] / 255

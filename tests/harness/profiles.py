@@ -1,4 +1,4 @@
-"""ICC profiles that tests make themselves, after the ICC specification, version 2.4."""
+"""Makes ICC profiles, following the ICC specification, version 2.4."""
 
 import struct
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ PRIMARIES = {
     "Display P3": ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
     "Adobe RGB": ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06)),
 }
-"""x and y of red, green and blue; white is D65 in all three."""
+"""x and y of red, green and blue. All three have the white point D65."""
 
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
@@ -45,7 +45,7 @@ def xyz_of_lab(lab: ArrayLike) -> NDArray[np.float64]:
 
 
 def rgb_profile(name: str, gamma: float) -> bytes:
-    """A profile with the primaries of a space, and one gamma."""
+    """A profile with the primaries of a colour space and one gamma."""
     tags = {
         f"{letter}XYZ".encode(): _xyz(column)
         for letter, column in zip("rgb", to_xyz(name).T, strict=True)
@@ -55,14 +55,18 @@ def rgb_profile(name: str, gamma: float) -> bytes:
 
 
 def grey_profile(gamma: float) -> bytes:
-    """A profile of grey tones with one gamma."""
+    """A grey profile with one gamma."""
     return _profile(b"GRAY", b"XYZ ", b"mntr", {b"kTRC": _curve(gamma)})
 
 
 def cmyk_profile(
     corners: Mapping[tuple[int, int, int, int], tuple[float, float, float]],
 ) -> bytes:
-    """A profile of a press, by the L*, a*, b* of inks of 0 or 1 each; others are black."""
+    """A profile of a press.
+
+    Args:
+        corners: L*, a*, b* of combinations of inks, each 0 or 1. Other combinations are black.
+    """
     grid = b""
     for number in range(16):
         inks = (number >> 3 & 1, number >> 2 & 1, number >> 1 & 1, number & 1)

@@ -6,7 +6,7 @@ import { messageOf, searcher } from "../../assets/js/api.js";
 
 const query = /** @type {any} */ ({ strokes: [], k: 12 });
 
-test("an answer that does not come is given up after 20 seconds", async (context) => {
+test("a search is given up after 20 seconds", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   context.mock.method(globalThis, "fetch", (_, { signal }) => {
     return new Promise((_, fail) => signal.addEventListener("abort", () => fail(signal.reason)));
@@ -21,7 +21,7 @@ test("an answer that does not come is given up after 20 seconds", async (context
   assert.equal(failure.name, "AbortError");
 });
 
-test("a body that stops half-way is given up, too", async (context) => {
+test("a search whose body stops half-way is given up, too", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   context.mock.method(globalThis, "fetch", async (_, { signal }) => {
     const body = new ReadableStream({
@@ -35,7 +35,7 @@ test("a body that stops half-way is given up, too", async (context) => {
   await asked;
 });
 
-test("a busy server says when to come back, and another failure is none of that", async (context) => {
+test("only a busy server raises BusyError, with the seconds it asks for", async (context) => {
   const answers = [
     new Response("", { status: 503, headers: { "Retry-After": "7" } }),
     new Response("", { status: 429 }),
@@ -48,7 +48,7 @@ test("a busy server says when to come back, and another failure is none of that"
   await assert.rejects(search(query), (error) => !(error instanceof BusyError) && /500/.test(error.message));
 });
 
-test("a refusal is told as one, in the server's own words where it has some", async (context) => {
+test("a rejection carries the server's message if it has one", async (context) => {
   const answers = [
     new Response('{"error": "Pass Host on."}', { status: 403 }),
     new Response("<h1>403</h1>", { status: 403 }),
@@ -62,7 +62,7 @@ test("a refusal is told as one, in the server's own words where it has some", as
   }
 });
 
-test("the board says that it is the app's own page", async (context) => {
+test("requests carry the header of the app's own page", async (context) => {
   const fetched = context.mock.method(globalThis, "fetch", async () => new Response("{}"));
   await searcher("http://server/search")(query);
   assert.equal(fetched.mock.calls[0].arguments[1].headers["X-Requested-With"], "SketchZoo");

@@ -20,7 +20,7 @@ function storage() {
 
 const page = { strokes: [{ width: 0.01, points: [[0.1, 0.2]] }], picture: "upload/a.png" };
 
-test("what was written last is read again", () => {
+test("the page that was saved last is read again", () => {
   const place = storage();
   const autosave = new Autosave(place, () => /** @type {any} */ (page));
   assert.equal(autosave.read(), null);
@@ -28,7 +28,7 @@ test("what was written last is read again", () => {
   assert.deepEqual(new Autosave(place, () => /** @type {any} */ (page)).read(), page);
 });
 
-test("many changes in a row are written once", (context) => {
+test("many changes in a row are saved once", (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const place = storage();
   const autosave = new Autosave(place, () => /** @type {any} */ (page));
@@ -41,7 +41,7 @@ test("many changes in a row are written once", (context) => {
   assert.equal(place.writes, 1);
 });
 
-test("a page that has not changed is not written over that of another tab", () => {
+test("an unchanged page does not overwrite the page of another tab", () => {
   const place = storage();
   const old = new Autosave(place, () => /** @type {any} */ (page));
   old.changed();
@@ -64,7 +64,7 @@ test("a damaged page is an empty page", () => {
   }
 });
 
-test("a browser that keeps nothing costs the memory alone", (context) => {
+test("a browser that stores nothing only loses the page", (context) => {
   const refuse = () => {
     throw new Error("SecurityError");
   };
@@ -90,7 +90,7 @@ test("a browser that keeps nothing costs the memory alone", (context) => {
   assert.equal(autosave.read(), null);
 });
 
-test("each tab reads what it kept itself, and a new tab what was kept last", (context) => {
+test("each tab reads its own page, and a new tab reads the last one", (context) => {
   const place = () => {
     const kept = new Map();
     return {

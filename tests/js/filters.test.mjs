@@ -6,14 +6,14 @@ import { Filters } from "../../assets/js/filters.js";
 const cat = { number: 3, label: "cat" };
 const dog = { number: 8, label: "dog" };
 
-test("nothing narrows a search at first", () => {
+test("there are no filters at first", () => {
   const filters = new Filters();
   assert.deepEqual(filters.query, { photo: null, like: [], unlike: [], only: [], without: [] });
   assert.deepEqual(filters.list, []);
   assert.equal(filters.byPhoto, false);
 });
 
-test("what is asked last counts: liked or not, searched for or left out", () => {
+test("the last choice counts: more or less like, only or without", () => {
   const filters = new Filters();
   filters.moreLike(cat);
   filters.lessLike(dog);
@@ -33,7 +33,7 @@ test("what is asked last counts: liked or not, searched for or left out", () => 
   assert.ok(filters.byPhoto);
 });
 
-test("every filter takes away what it says", () => {
+test("every filter removes itself", () => {
   const filters = new Filters();
   filters.searchBy(cat);
   filters.only("cat");
@@ -52,7 +52,7 @@ test("every filter takes away what it says", () => {
   assert.deepEqual(filters.query, { photo: null, like: [], unlike: [], only: [], without: [] });
 });
 
-test("one animal chosen from the list takes the place of those before, and all of none", () => {
+test("one animal replaces those before, and an empty label allows all", () => {
   const filters = new Filters();
   filters.only("cat");
   filters.without("dog");
@@ -63,7 +63,7 @@ test("one animal chosen from the list takes the place of those before, and all o
   assert.deepEqual(filters.query.only, []);
 });
 
-test("everything is taken back at once", () => {
+test("all filters are removed at once", () => {
   const filters = new Filters();
   filters.searchBy({ number: 1, label: "cat" });
   filters.moreLike({ number: 2, label: "dog" });

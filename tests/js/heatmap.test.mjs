@@ -3,12 +3,12 @@ import { test } from "node:test";
 
 import { fit, opacities } from "../../assets/js/heatmap.js";
 
-test("what contributes most is warmest, and the average is cold", () => {
+test("the part that adds most is opaque, and the mean is transparent", () => {
   assert.deepEqual(opacities([[0, 4], [2, 2]]), [[0, 1], [0, 0]]);
   assert.deepEqual(opacities([[-3, 1], [-1, 3]]), [[0, 1 / 3], [0, 1]]);
 });
 
-test("where all parts are alike, none is warm", () => {
+test("equal parts are all transparent", () => {
   assert.deepEqual(opacities([[0.5, 0.5]]), [[0, 0]]);
 });
 

@@ -6,7 +6,7 @@ import { findLicences, licenceLinks } from "../../assets/js/licences.js";
 const SPDX = "https://spdx.org/licenses";
 const CC = "https://creativecommons.org";
 
-test("licences are recognised as SPDX, Debian and people write them", () => {
+test("licences are recognised in the spelling of SPDX, Debian and people", () => {
   const known = {
     "GPL-2": `${SPDX}/GPL-2.0-only.html`,
     "GPL-2+": `${SPDX}/GPL-2.0-or-later.html`,
@@ -43,7 +43,7 @@ test("the words around licences stay as they are", () => {
   ]);
 });
 
-test("what is not known for sure is no link", () => {
+test("unclear terms are not linked", () => {
   assert.deepEqual(findLicences(""), []);
   const unsure = ["public domain", "GFDL", "GPL", "GPL-9", "LGPL-2.2", "CC BY-SA", "CC BY 7.0"];
   for (const text of [...unsure, "permitted", "MIT-like", "SMIT", "GPL-2.5", "see the package"]) {
@@ -51,7 +51,7 @@ test("what is not known for sure is no link", () => {
   }
 });
 
-test("links open beside the page, which they learn nothing of, and hold text alone", () => {
+test("links open in a new tab without access to the page, and hold only text", () => {
   /** @type {any} */ (globalThis).document = { createElement: (/** @type {string} */ tag) => ({ tag }) };
   assert.deepEqual(licenceLinks("<b>MIT</b>"), [
     "<b>",

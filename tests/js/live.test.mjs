@@ -15,7 +15,7 @@ function server() {
 
 const pause = () => new Promise((done) => setTimeout(done, 0));
 
-test("one request is under way, and the newest state is asked for next", async () => {
+test("one request is sent at a time, and the next one is for the newest state", async () => {
   const { asked, ask } = server();
   const answers = [];
   const busy = [];
@@ -42,7 +42,7 @@ test("one request is under way, and the newest state is asked for next", async (
   assert.equal(asked.length, 3);
 });
 
-test("a failure is reported and does not stop what follows", async () => {
+test("a failure is reported and does not stop later requests", async () => {
   const { asked, ask } = server();
   const failures = [];
   const answers = [];
@@ -62,7 +62,7 @@ test("a failure is reported and does not stop what follows", async () => {
   assert.deepEqual(answers, ["back"]);
 });
 
-test("a request that failed is made again on its own, for the newest state", async (context) => {
+test("a failed request is retried for the newest state", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const settle = () => new Promise((done) => setImmediate(done));
   const { asked, ask } = server();
@@ -94,7 +94,7 @@ test("a request that failed is made again on its own, for the newest state", asy
   assert.deepEqual(answers, ["back"]);
 });
 
-test("while the server is busy the newest state is asked for later, and nothing is lost", async (context) => {
+test("a busy server is asked again later for the newest state", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const settle = () => new Promise((done) => setImmediate(done));
   const states = [];
@@ -130,7 +130,7 @@ test("while the server is busy the newest state is asked for later, and nothing 
   assert.deepEqual(answers, ["answer 3"]);
 });
 
-test("a server that asks for an hour is asked after half a minute", async (context) => {
+test("a server that asks for an hour is asked again after half a minute", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const settle = () => new Promise((done) => setImmediate(done));
   let asked = 0;
@@ -155,7 +155,7 @@ test("a server that asks for an hour is asked after half a minute", async (conte
   assert.equal(asked, 2);
 });
 
-test("what was refused is asked again seldom", async (context) => {
+test("a rejected request is retried after a longer time", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   let asked = 0;
   const refuse = async () => {

@@ -8,18 +8,18 @@ import {
 const plane = { x: 200, y: 150, width: 400, height: 300 };
 const ring = { x: 200, y: 150, width: 26, height: 26 };
 
-test("places fill the plane up to its margin, with one scale both ways", () => {
+test("places fill the plane up to its margin, with the same scale in x and y", () => {
   const toPixels = fitPlane([[0, 0.25], [1, 0.75]], 400, 300, 20);
   assert.deepEqual(toPixels([0, 0.25]), [20, 60]);
   assert.deepEqual(toPixels([1, 0.75]), [380, 240]);
   assert.deepEqual(toPixels([0.5, 0.5]), [200, 150]);
 });
 
-test("one place, or none but the same, lies in the middle", () => {
+test("a single place lies in the middle", () => {
   assert.deepEqual(fitPlane([[0.5, 0.5]], 400, 300, 20)([0.5, 0.5]), [200, 150]);
 });
 
-test("a median takes no notice of what is far", () => {
+test("far spots do not move the median", () => {
   assert.deepEqual(median([[1, 5], [2, 6], [900, 7]]), [2, 6]);
   assert.deepEqual(median([[1, 1], [3, 2]]), [2, 1.5]);
 });
@@ -32,14 +32,14 @@ test("colours get lighter from left to right, on light and dark ground", () => {
   }
 });
 
-test("pins far from each other stay at their spot, in full size only the first", () => {
+test("pins far apart stay at their spot, and only the first has full size", () => {
   const [first, second] = placePins([[60, 60], [340, 60]], { side: 60, ring, plane });
   assert.deepEqual([first.x, first.y, first.width], [60, 60, 60]);
   assert.deepEqual([second.x, second.y], [340, 60]);
   assert.ok(second.width < 60);
 });
 
-test("pins at one spot move aside: none meets another, the ring or the edge", () => {
+test("pins at one spot move aside: none overlaps another, the ring or the edge", () => {
   const pins = placePins(Array(12).fill([205, 152]), { side: 60, ring, plane }).filter((pin) => pin.shown);
   assert.ok(pins.length >= 8, `${pins.length} pins`);
   for (const [i, pin] of pins.entries()) {
@@ -69,7 +69,7 @@ test("labels give way to pins, to the edge, and to labels that come first", () =
   assert.deepEqual(fitLabels(labels, [ring], plane).map((l) => l.name), ["first", "free"]);
 });
 
-test("the nearest spot counts only within reach", () => {
+test("the nearest spot has to be within reach", () => {
   /** @type {[number, number][]} */
   const spots = [[0, 0], [10, 0], [30, 40]];
   assert.equal(nearestSpot(spots, [7, 0], 12), 1);

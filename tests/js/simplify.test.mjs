@@ -6,7 +6,7 @@ import { dropClosePoints, MIN_DISTANCE, simplify } from "../../assets/js/simplif
 
 /** @typedef {import("../../assets/js/drawing.js").Point} Point */
 
-test("points beside the one before go, unless the pen presses harder", () => {
+test("points close to the one before are dropped, unless the pressure changes", () => {
   /** @type {Point[]} */
   const points = [[0.5, 0.5], [0.5004, 0.5], [0.5008, 0.5], [0.5012, 0.5], [0.5012, 0.5, 1.5]];
   assert.deepEqual(dropClosePoints([0.5, 0.5], points), [[0.5012, 0.5], [0.5012, 0.5, 1.5]]);
@@ -17,7 +17,7 @@ test("a drawing within the limits stays the same list", () => {
   assert.equal(simplify(strokes), strokes);
 });
 
-test("of too many strokes, those with the least ink go, and the order stays", () => {
+test("of too many strokes, those with the least ink are dropped, and the order stays", () => {
   /** @type {Point[]} */
   const dot = [[0.5, 0.5]];
   const line = (/** @type {number} */ y) => ({ width: 0.01, points: /** @type {Point[]} */ ([[0.1, y], [0.9, y]]) });
@@ -26,7 +26,7 @@ test("of too many strokes, those with the least ink go, and the order stays", ()
   assert.deepEqual(simplify(strokes), [line(1), ...lines]);
 });
 
-test("too many points are thinned to the same line with the same ends", () => {
+test("too many points are simplified to the same line with the same ends", () => {
   const points = Array.from({ length: 3 * MAX_POINTS }, (_, i) => /** @type {Point} */ ([i / (3 * MAX_POINTS), 0.5]));
   const [{ points: kept }] = simplify([{ width: 0.01, points }]);
   assert.ok(kept.length <= MAX_POINTS && kept.length > 100);
@@ -35,7 +35,7 @@ test("too many points are thinned to the same line with the same ends", () => {
   assert.ok(Math.max(...steps) < 3 * MIN_DISTANCE, "no gap that an eye could see");
 });
 
-test("a thousand reports a second for an hour end in a drawing that is taken", () => {
+test("a thousand points a second for an hour stay within the limits", () => {
   let stroke = { width: 0.01, points: /** @type {Point[]} */ ([[0.5, 0.5]]) };
   for (let i = 1; i <= 400_000; i++) {
     const turn = i / 150;

@@ -7,7 +7,7 @@ const { zoomView } = await import("../../assets/js/zoom.js");
 const whole = { scale: 1, left: 0, top: 0 };
 const size = [400, 300];
 
-test("the point that is magnified around stays where it is", () => {
+test("the point that is zoomed in on stays where it is", () => {
   const near = zoomView(whole, 2, [100, 60], [0, 0], size);
   assert.deepEqual(near, { scale: 2, left: -100, top: -60 });
   const nearer = zoomView(near, 1.5, [100, 60], [0, 0], size);
@@ -26,11 +26,11 @@ test("the plane still fills its frame", () => {
   assert.deepEqual(zoomView(near, 0.1, [0, 0], [0, 0], size), whole);
 });
 
-test("nothing is magnified for ever", () => {
+test("the scale has a limit", () => {
   assert.equal(zoomView(whole, 100, [0, 0], [0, 0], size).scale, 8);
 });
 
-test("as many steps back as there were forth show the whole plane again", () => {
+test("zooming out as often as in shows the whole plane again", () => {
   for (const count of [1, 2, 3, 4]) {
     let view = whole;
     for (const factor of [1.6, 1 / 1.6]) {

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled, upload
+from tests.browser.board import PHOTOS, STATUS, draw, found, settled, upload
+from tests.browser.conftest import opened
 
 GIVE = """([kind, encoded, name, type]) => {
     const bytes = Uint8Array.from(atob(encoded), c => c.charCodeAt(0));
@@ -90,18 +91,14 @@ def test_photos_that_stay_move_to_their_new_place_unless_motion_is_unwanted(
     browser: Browser, address: str, examples: dict[str, list[dict[str, Any]]]
 ) -> None:
     for motion, moves in (("no-preference", True), ("reduce", False)):
-        context = browser.new_context(reduced_motion=motion)  # type: ignore[arg-type]
-        page = context.new_page()
-        page.goto(address)
-        page.wait_for_selector('[data-part="examples"] button')
-        page.evaluate(
-            "() => { window.moved = 0; const animate = Element.prototype.animate;"
-            "Element.prototype.animate = function (frames, options) {"
-            "  if (frames[0].transform) window.moved += 1;"
-            "  return animate.call(this, frames, options); }; }"
-        )
-        for stroke in examples["horse"]:
-            draw(page, [stroke])
-            settled(page)
-        assert (page.evaluate("window.moved") > 0) == moves
-        context.close()
+        with opened(browser, address, reduced_motion=motion) as page:
+            page.evaluate(
+                "() => { window.moved = 0; const animate = Element.prototype.animate;"
+                "Element.prototype.animate = function (frames, options) {"
+                "  if (frames[0].transform) window.moved += 1;"
+                "  return animate.call(this, frames, options); }; }"
+            )
+            for stroke in examples["horse"]:
+                draw(page, [stroke])
+                settled(page)
+            assert (page.evaluate("window.moved") > 0) == moves

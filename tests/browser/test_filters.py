@@ -1,46 +1,29 @@
-"""A closer look at a photo, and searches narrowed from there."""
+"""The dialog of a photo, and the filters that it sets."""
 
 import re
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_board import (
+from tests.browser.board import (
+    CHIPS,
     CREDITS,
+    DIALOG,
+    LABELS,
     PHOTOS,
     STARTER,
     STATUS,
     draw,
     found,
+    ink,
+    open_photo,
     settled,
     upload,
 )
 
-DIALOG = '[data-part="photo-dialog"]'
-CHIPS = '[data-part="chips"] button'
-LABELS = f'{PHOTOS} [data-part="label"]'
 
-
-@pytest.fixture
-def horse(page: Page) -> Page:
-    """The board after a horse was drawn."""
-    page.get_by_role("button", name="horse").click()
-    expect(page.locator(PHOTOS)).to_have_count(12)
-    settled(page)
-    return page
-
-
-def open_photo(page: Page, rank: int) -> str:
-    """Opens a photo; returns what it shows."""
-    label: str = page.locator(LABELS).nth(rank - 1).inner_text()
-    page.locator(f"{PHOTOS} button").nth(rank - 1).click()
-    expect(page.locator(DIALOG)).to_be_visible()
-    return label
-
-
-def test_a_closer_look_ends_by_a_click_beside_it_alone(horse: Page) -> None:
+def test_a_click_outside_closes_the_dialog_of_a_photo(horse: Page) -> None:
     open_photo(horse, 1)
     dialog = horse.locator(DIALOG)
     box = dialog.bounding_box()
@@ -175,9 +158,8 @@ def test_the_keyboard_stays_among_photos_and_chips_while_they_change(horse: Page
     assert found(horse) == before
 
 
-def test_behind_a_closer_look_nothing_is_undone_or_pasted(horse: Page) -> None:
-    page = horse.locator('[data-part="pad"]')
-    before = page.evaluate("canvas => canvas.toDataURL()")
+def test_behind_the_dialog_of_a_photo_nothing_is_undone_or_pasted(horse: Page) -> None:
+    before = ink(horse)
     open_photo(horse, 1)
     horse.keyboard.press("Control+z")
     horse.evaluate(
@@ -190,7 +172,7 @@ def test_behind_a_closer_look_nothing_is_undone_or_pasted(horse: Page) -> None:
     )
     horse.keyboard.press("Escape")
     expect(horse.locator(DIALOG)).to_be_hidden()
-    assert page.evaluate("canvas => canvas.toDataURL()") == before
+    assert ink(horse) == before
     expect(horse.locator(STATUS)).not_to_contain_text("picture")
     horse.keyboard.press("Control+z")
     expect(horse.locator(PHOTOS)).to_have_count(0)

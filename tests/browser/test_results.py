@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import opened
-from tests.browser.test_board import PHOTOS, STATUS, draw
+from tests.browser.board import PHOTOS, STATUS, draw
 
 
 @pytest.fixture
@@ -42,16 +41,15 @@ def test_credits_are_a_line_that_opens(elephant: Page) -> None:
 
 
 def test_a_credit_links_to_the_page_that_a_photo_comes_from(
-    browser: Browser, address: str, examples: dict[str, list[dict[str, Any]]]
+    page: Page, examples: dict[str, list[dict[str, Any]]]
 ) -> None:
-    with opened(browser, address) as page:
-        draw(page, examples["giraffe"])
-        page.locator('[data-part="animals"]').select_option("giraffe")
-        expect(page.locator(PHOTOS)).to_have_count(3)
-        links = set()
-        for place in range(3):
-            page.locator(f"{PHOTOS} button").nth(place).click()
-            link = page.locator('[data-part="credit"] a[href*="commons.wikimedia.org"]')
-            links.add(link.get_attribute("href") if link.count() else None)
-            page.get_by_role("button", name="Close", exact=True).click()
-        assert len(links) == 3
+    draw(page, examples["giraffe"])
+    page.locator('[data-part="animals"]').select_option("giraffe")
+    expect(page.locator(PHOTOS)).to_have_count(3)
+    links = set()
+    for place in range(3):
+        page.locator(f"{PHOTOS} button").nth(place).click()
+        link = page.locator('[data-part="credit"] a[href*="commons.wikimedia.org"]')
+        links.add(link.get_attribute("href") if link.count() else None)
+        page.get_by_role("button", name="Close", exact=True).click()
+    assert len(links) == 3
