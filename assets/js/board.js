@@ -196,22 +196,22 @@ class Board {
   }
 
   /**
-   * Changes the filters, if need be, and shows them.
+   * Changes the filters.
    *
-   * @param {() => void} [act]
+   * @param {() => void} act
    */
-  #filter(act = () => {}) {
+  #filter(act) {
     act();
-    this.#showFilters();
-    this.#changed();
+    this.#filtersChanged();
   }
 
-  #showFilters() {
+  #filtersChanged() {
     showChips(part(this.root, "chips"), this.filters.list, {
       onRemove: (filter) => this.#filter(filter.remove),
       next: this.galleries.animals,
     });
     this.galleries.showAnimal();
+    this.#changed();
   }
 
   /**
@@ -235,7 +235,7 @@ class Board {
     this.#say("");
     this.filters.clear();
     this.galleries.describe();
-    this.#filter();
+    this.#filtersChanged();
   }
 
   /**
@@ -247,7 +247,7 @@ class Board {
     this.filters.searchBy(null);
     act();
     this.pad.repaint();
-    this.#filter();
+    this.#filtersChanged();
   }
 
   /** @param {File} file */

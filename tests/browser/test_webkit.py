@@ -16,6 +16,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 from selenium.webdriver.webkitgtk.service import Service
 
 PHOTOS = '[data-part="results"] li'
+MOVING = """
+return document.getAnimations().some((one) =>
+    one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity);
+"""
 
 
 def part(driver: WebDriver, name: str, within: str = "") -> WebElement:
@@ -97,6 +101,7 @@ def test_a_drawing_finds_photos_that_can_be_looked_at_explained_and_shared(
     draw(webkit, examples["giraffe"])
     wait(webkit, lambda _: "giraffe" in part(webkit, "status").text)
     wait(webkit, lambda _: part(webkit, "results").get_attribute("aria-busy") == "false")
+    wait(webkit, lambda _: not webkit.execute_script(MOVING))
     assert len(webkit.find_elements("css selector", PHOTOS)) == 12
     across = "return document.documentElement.scrollWidth - innerWidth"
     assert webkit.execute_script(across) <= 0
