@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.board import PHOTOS, STATUS, draw, found, settled, upload
-from tests.browser.conftest import opened
+from tests.browser.conftest import opened_in
 
 GIVE = """([kind, encoded, name, type]) => {
     const bytes = Uint8Array.from(atob(encoded), c => c.charCodeAt(0));
@@ -88,10 +88,13 @@ def test_as_many_photos_come_as_are_asked_for_and_the_browser_remembers(page: Pa
 
 
 def test_photos_that_stay_move_to_their_new_place_unless_motion_is_unwanted(
-    browser: Browser, address: str, examples: dict[str, list[dict[str, Any]]]
+    desktop: BrowserContext,
+    still_desktop: BrowserContext,
+    address: str,
+    examples: dict[str, list[dict[str, Any]]],
 ) -> None:
-    for motion, moves in (("no-preference", True), ("reduce", False)):
-        with opened(browser, address, reduced_motion=motion) as page:
+    for context, moves in ((desktop, True), (still_desktop, False)):
+        with opened_in(context, address) as page:
             page.evaluate(
                 "() => { window.moved = 0; const animate = Element.prototype.animate;"
                 "Element.prototype.animate = function (frames, options) {"
