@@ -37,9 +37,8 @@ import numpy as np
 import uvloop
 from tqdm import tqdm
 
-from app import ROOT
 from benchmarks.command import parser, told
-from benchmarks.running import running_app
+from benchmarks.running import ROOT, running_app
 from model.checkpoint.checkpoint import Checkpoint
 from model.encoder.encoder import Encoder
 from model.files import write_json

@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from app import ROOT, open_galleries
 from model import EmptySketchError
 from model.checkpoint.checkpoint import SHIPPED
+from server.startup import ROOT, open_galleries
 
 checkpoint = Path(os.environ.get("SKETCHZOO_CHECKPOINT", SHIPPED))
 search = open_galleries(checkpoint, None, ROOT / "galleries").search()

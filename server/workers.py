@@ -9,7 +9,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from server.batching import BusyError
-from server.limits import client
+from server.middleware.forwarded import client
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

@@ -17,17 +17,20 @@ import app
 from model import GalleryError, SketchZooError
 from model.checkpoint.checkpoint import Checkpoint
 from model.gallery.build import build_gallery, photos_in
-from server import site
-from server.answers import uploaded
-from server.requests import start_log
+from server import startup
+from server.application import build_app
+from server.log import start_log
+from server.routes import map as map_route
+from server.startup import open_galleries
+from server.uploads import find_upload
 from tests.conftest import make_checkpoint
 from tests.drawings import fish
 
 
 @pytest.fixture
 def client(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> TestClient:
-    galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    return TestClient(site.build_app(galleries))
+    galleries = open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
+    return TestClient(build_app(galleries))
 
 
 def test_healthz_names_checkpoint_and_photos(client: TestClient) -> None:
@@ -69,8 +72,8 @@ def test_an_id_stays_when_photos_are_added_and_a_number_is_refused(
     stroke = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.8]]}
 
     def search(*more: Any) -> Any:
-        galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-        client = TestClient(site.build_app(galleries), raise_server_exceptions=False)
+        galleries = open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
+        client = TestClient(build_app(galleries), raise_server_exceptions=False)
         told = client.get("/map.json").json()
         data = [[stroke], 12, None, None, None, None, *(more or (None,)), None]
         answer = client.post("/gradio_api/run/search_strokes", json={"data": data})
@@ -96,12 +99,12 @@ def test_the_map_of_a_large_gallery_is_a_sample_of_it(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
+    galleries = open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
     search = galleries.search()
-    told = json.loads(site.describe_map("photos", search))
+    told = json.loads(map_route.describe_map("photos", search))
     whole = {tuple(photo[:2]): photo[4] for photo in told["photos"]}
-    monkeypatch.setattr(site, "DOTS", 4)
-    told = json.loads(site.describe_map("photos", search))
+    monkeypatch.setattr(map_route, "MAX_DOTS", 4)
+    told = json.loads(map_route.describe_map("photos", search))
     assert len({photo[4] for photo in told["photos"]}) == 4
     for x, y, label, _, number in told["photos"]:
         assert whole[x, y] == number
@@ -123,10 +126,8 @@ def test_a_large_photo_is_shown_smaller_and_without_its_metadata(
     exif[0x010E] = "taken at home"
     (tmp_path / "photos").mkdir()
     large.save(tmp_path / "photos" / "sea.jpg", exif=exif, comment=b"taken by me")
-    galleries = app.open_galleries(
-        tiny_checkpoint.folder, tmp_path / "photos", tmp_path / "galleries"
-    )
-    client = TestClient(site.build_app(galleries))
+    galleries = open_galleries(tiny_checkpoint.folder, tmp_path / "photos", tmp_path / "galleries")
+    client = TestClient(build_app(galleries))
     answer = client.get("/photos/0")
     shown = Image.open(io.BytesIO(answer.content))
     assert shown.size == (1280, 640)
@@ -142,15 +143,15 @@ def test_an_upload_is_taken_from_the_upload_folder_alone(tmp_path: Path) -> None
     fish().save(tmp_path / "private.png")
     for path in (tmp_path / "private.png", "/etc/passwd", "../app.py", 7, "\0"):
         with pytest.raises(SketchZooError, match="Upload it again"):
-            uploaded(path)
+            find_upload(path)
 
 
 def test_a_second_start_keeps_the_index(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     given = tiny_checkpoint.folder, photo_folder, tmp_path / "galleries"
-    first = app.open_galleries(*given).search()
-    assert app.open_galleries(*given).search().folder == first.folder
+    first = open_galleries(*given).search()
+    assert open_galleries(*given).search().folder == first.folder
 
 
 def test_another_checkpoint_leaves_the_gallery_of_the_first_as_it_is(
@@ -158,7 +159,7 @@ def test_another_checkpoint_leaves_the_gallery_of_the_first_as_it_is(
 ) -> None:
     other = make_checkpoint(tmp_path / "other", seed=1)
     first, second = (
-        app.open_galleries(checkpoint.folder, photo_folder, tmp_path / "galleries").search()
+        open_galleries(checkpoint.folder, photo_folder, tmp_path / "galleries").search()
         for checkpoint in (tiny_checkpoint, other)
     )
     assert first.folder.parent != second.folder.parent
@@ -173,14 +174,14 @@ def test_folders_of_one_name_or_an_odd_one_are_all_served(
     folders = [tmp_path / name for name in ("x/a 2", "y/a", "z/a", "w/a 2")]
     for folder in folders:
         build_gallery(tiny_checkpoint, photos, folder)
-    galleries = app.open_galleries(tiny_checkpoint.folder, None, tmp_path, folders)
+    galleries = open_galleries(tiny_checkpoint.folder, None, tmp_path, folders)
     assert galleries.names == ["a 2", "a", "a 3", "a 2 2"]
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcnchen"))
     photo_folder.rename(odd)
-    galleries = app.open_galleries(tiny_checkpoint.folder, odd, tmp_path / "galleries")
+    galleries = open_galleries(tiny_checkpoint.folder, odd, tmp_path / "galleries")
     assert galleries.names == ["M?nchen"]
     asked = {"strokes": [LINE], "k": 3, "gallery": "M?nchen"}
-    with TestClient(site.build_app(galleries)) as client:
+    with TestClient(build_app(galleries)) as client:
         matches = client.post("/board/search", json=asked).json()["matches"]
         assert client.get(f"/{matches[0]['thumbnail']}").status_code == 200
 
@@ -189,11 +190,11 @@ def test_a_damaged_index_is_built_anew(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     given = tiny_checkpoint.folder, photo_folder, tmp_path / "galleries"
-    index = app.open_galleries(*given).search().folder / "embeddings.npy"
+    index = open_galleries(*given).search().folder / "embeddings.npy"
     data = index.read_bytes()
     index.unlink()
     index.write_bytes(data[:100])
-    again = app.open_galleries(*given).search().folder / "embeddings.npy"
+    again = open_galleries(*given).search().folder / "embeddings.npy"
     assert again.read_bytes() == data
 
 
@@ -206,11 +207,11 @@ def test_without_the_starter_gallery_the_app_starts_and_tells_how_to_add_photos(
     def not_installed(_: Path) -> None:
         raise GalleryError("not installed; use --photos DIR")
 
-    monkeypatch.setattr(app, "starter_photos", not_installed)
-    galleries = app.open_galleries(tiny_checkpoint.folder, None, tmp_path / "galleries")
+    monkeypatch.setattr(startup, "starter_photos", not_installed)
+    galleries = open_galleries(tiny_checkpoint.folder, None, tmp_path / "galleries")
     assert galleries.search().photos == []
     assert "--photos DIR" in capsys.readouterr().err
-    with TestClient(site.build_app(galleries)) as client:
+    with TestClient(build_app(galleries)) as client:
         assert client.get("/healthz").json()["photos"] == 0
         assert client.get("/").status_code == 200
 
@@ -218,9 +219,9 @@ def test_without_the_starter_gallery_the_app_starts_and_tells_how_to_add_photos(
 def test_endpoints_are_tools_for_assistants_where_that_is_switched_on(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
-    galleries = app.open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    assert TestClient(site.build_app(galleries)).get("/gradio_api/mcp/schema").status_code == 404
-    tools = TestClient(site.build_app(galleries, mcp=True)).get("/gradio_api/mcp/schema").json()
+    galleries = open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
+    assert TestClient(build_app(galleries)).get("/gradio_api/mcp/schema").status_code == 404
+    tools = TestClient(build_app(galleries, mcp=True)).get("/gradio_api/mcp/schema").json()
     assert [tool["name"] for tool in tools] == ["search_file", "search_strokes"]
     for tool in tools:
         assert tool["description"]
@@ -334,7 +335,7 @@ def test_a_fault_of_the_server_is_logged_and_counted_and_told_without_its_detail
         raise RuntimeError("a secret path")
 
     start_log("json")
-    monkeypatch.setattr("server.answers.parse_query", broken)
+    monkeypatch.setattr("server.routes.search.parse_query", broken)
     answer = client.post("/board/search", json={"strokes": [LINE]})
     assert answer.status_code == 500
     assert "secret" not in answer.text
@@ -371,7 +372,7 @@ def test_programs_are_told_to_come_back_while_the_board_is_still_answered(
 ) -> None:
     call = {"data": [[LINE], 3, [], [], [], [], None, None]}
     assert client.post("/gradio_api/run/search_strokes", json=call).status_code == 200
-    monkeypatch.setattr("server.requests.API_PLACES", 0)
+    monkeypatch.setattr("server.middleware.concurrency_limit.MAX_API_CALLS", 0)
     for path in ("run/search_strokes", "call/search_strokes", "queue/join"):
         answer = client.post(f"/gradio_api/{path}", json=call)
         assert answer.status_code == 503

@@ -25,10 +25,11 @@ from model.checkpoint.manifest import EMBEDDINGS, LAYOUT, MANIFEST
 from model.errors import GalleryError
 from model.gallery.build import build_gallery, photos_in
 from model.search.search import SketchSearch
-from server import site
-from server.answers import Answers
+from server.application import build_app
 from server.galleries import Galleries
 from server.metrics import Metrics
+from server.query import parse_query
+from server.service import SearchService
 from tests.conftest import make_checkpoint
 from tests.drawings import fish
 from tests.loops import in_a_loop
@@ -44,7 +45,7 @@ def gallery(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> 
 @pytest.fixture
 def client(gallery: Path) -> TestClient:
     """The app that serves the gallery."""
-    return TestClient(site.build_app(Galleries({"zoo": gallery})))
+    return TestClient(build_app(Galleries({"zoo": gallery})))
 
 
 def eventually(happens: Callable[[], bool], seconds: float = 30) -> None:
@@ -185,20 +186,20 @@ def test_batchers_of_encoders_that_are_gone_end(
     monkeypatch.setattr("server.galleries.LOOK_EVERY", 0)
     monkeypatch.setattr("server.galleries.KEEP_LAST", 0)
     galleries = Galleries({"zoo": gallery})
-    answers = Answers(galleries, Metrics())
-    drawing = {"strokes": [{"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}]}
+    service = SearchService(galleries, Metrics())
+    query = parse_query({"strokes": [{"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}]})
     encoders = set()
     before = threading.active_count()
     for seed in (1, 2, 3):
         other = make_checkpoint(tmp_path / f"other {seed}", seed)
         rebuild(galleries, other, photo_folder, gallery)
         encoders.add(galleries.search().encoder)
-        assert len(in_a_loop(answers.answer(drawing))["matches"]) == 6
+        assert len(in_a_loop(service.search(query))["matches"]) == 6
     assert len(encoders) == 3
     eventually(lambda: galleries.encoders() == {galleries.search().encoder})
-    assert len(in_a_loop(answers.answer(drawing))["matches"]) == 6
+    assert len(in_a_loop(service.search(query))["matches"]) == 6
     eventually(lambda: threading.active_count() <= before)
-    answers.close()
+    service.close()
 
 
 def test_a_damaged_new_version_is_refused_and_the_old_one_stays(
@@ -284,7 +285,7 @@ def opened_below(folder: Path) -> list[str]:
 @pytest.mark.parametrize("fault", ["deleted", "overwritten"])
 def test_a_gallery_that_is_gone_is_served_from_what_is_loaded(gallery: Path, fault: str) -> None:
     galleries = Galleries({"zoo": gallery})
-    client = TestClient(site.build_app(galleries))
+    client = TestClient(build_app(galleries))
     before = galleries.search().query(fish(), 6)
     told = client.get("/map.json").json()
     if fault == "deleted":

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw
 
-import app
 from model import SketchSearch
-from server import site
+from server.application import build_app
 from server.galleries import Galleries
-from server.limits import read_proxies
-from server.requests import Traffic
+from server.middleware.forwarded import read_proxies
+from server.startup import open_galleries
 from tests.conftest import make_checkpoint
 
 
@@ -33,7 +33,7 @@ def galleries(place: Path) -> Galleries:
         photo.save(place / "photos" / f"cat {number}.jpg")
     (place / "galleries").mkdir()
     (place / "galleries" / "beside.txt").write_text("SECRET beside the gallery")
-    return app.open_galleries(checkpoint.folder, place / "photos", place / "galleries")
+    return open_galleries(checkpoint.folder, place / "photos", place / "galleries")
 
 
 @pytest.fixture(autouse=True)
@@ -52,14 +52,14 @@ def search(galleries: Galleries) -> SketchSearch:
 
 
 @pytest.fixture(scope="session")
-def built(galleries: Galleries, place: Path) -> Traffic:
+def built(galleries: Galleries, place: Path) -> FastAPI:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(place / "uploads"))
-        return site.build_app(galleries, rate=0)
+        return build_app(galleries, rate=0)
 
 
 @pytest.fixture
-def client(built: Traffic) -> Iterator[TestClient]:
+def client(built: FastAPI) -> Iterator[TestClient]:
     yield TestClient(built, raise_server_exceptions=False)
 
 
@@ -67,5 +67,5 @@ def client(built: Traffic) -> Iterator[TestClient]:
 def limited(galleries: Galleries) -> Callable[[float, str], TestClient]:
     """Makes an app with this rate, behind these proxies."""
     return lambda rate, proxies: TestClient(
-        site.build_app(galleries, rate=rate, proxies=read_proxies(proxies))
+        build_app(galleries, rate=rate, proxies=read_proxies(proxies))
     )

@@ -1,13 +1,16 @@
 """Pages of other sites, clients that ask too much, and addresses that are made up."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 import app
-from server.limits import Buckets, RateLimit, client_address, read_proxies
+from server.middleware.forwarded import ForwardedFor, client, read_proxies
+from server.middleware.rate_limit import RateLimit, TokenBuckets
+from tests.loops import in_a_loop
 
 STROKE = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.8]]}
 BODY = {"data": [[STROKE], 1, None, None, None, None, None, None]}
@@ -121,7 +124,14 @@ def scope(peer: str, *forwarded: str) -> Scope:
 def test_a_client_is_known_by_the_address_that_it_cannot_choose(
     peer: str, forwarded: list[str], proxies: str, expected: str
 ) -> None:
-    assert client_address(scope(peer, *forwarded), read_proxies(proxies)) == expected
+    clients = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        clients.append(client.get())
+
+    middleware: Any = ForwardedFor(app, read_proxies(proxies))
+    in_a_loop(middleware(scope(peer, *forwarded), None, None))
+    assert clients == [expected]
 
 
 @pytest.mark.parametrize("text", ["nginx", "10.0.0.0/33", "127.0.0.1,*", "10.0.0.7, nginx"])
@@ -151,7 +161,7 @@ def test_a_low_rate_lets_one_search_pass_and_then_as_many_as_it_says() -> None:
 
 def test_a_bucket_fills_again_at_its_rate() -> None:
     now = 0.0
-    buckets = Buckets(rate=4, burst=8, clock=lambda: now)
+    buckets = TokenBuckets(rate=4, burst=8, clock=lambda: now)
     assert [buckets.wait("a") for _ in range(9)] == [0] * 8 + [0.25]
     assert buckets.wait("b") == 0
     now = 0.5
@@ -162,7 +172,7 @@ def test_a_bucket_fills_again_at_its_rate() -> None:
 
 def test_a_person_who_draws_thirty_times_a_second_never_waits() -> None:
     now = 0.0
-    buckets = Buckets(rate=60, burst=300, clock=lambda: now)
+    buckets = TokenBuckets(rate=60, burst=300, clock=lambda: now)
     assert not any(buckets.wait("a", 0.02) for _ in range(150))
     for _ in range(30 * 60):
         now += 1 / 30
@@ -171,7 +181,7 @@ def test_a_person_who_draws_thirty_times_a_second_never_waits() -> None:
 
 
 def test_many_addresses_do_not_fill_the_memory() -> None:
-    buckets = Buckets(rate=1, burst=2, most=1000, clock=lambda: 0)
+    buckets = TokenBuckets(rate=1, burst=2, max_clients=1000, clock=lambda: 0)
     buckets.wait("first")
     for number in range(100_000):
         buckets.wait(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")

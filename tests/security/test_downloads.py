@@ -13,9 +13,9 @@ import pytest
 from fastapi.testclient import TestClient
 from gradio import processing_utils
 
-import server.uploads
+import server.downloads
 from model.pictures.decoding import MAX_BYTES
-from server.uploads import Fetcher
+from server.downloads import PictureDownloader
 from tests.drawings import fish
 
 ELSEWHERE = {"path": "http://elsewhere.invalid/a.png", "meta": {"_type": "gradio.FileData"}}
@@ -82,7 +82,7 @@ def web() -> Iterator[str]:
         served.shutdown()
 
 
-def fetch(fetcher: Fetcher, url: str, folder: Path) -> str:
+def fetch(fetcher: PictureDownloader, url: str, folder: Path) -> str:
     """In a thread of its own; in this one, a browser of other tests may have a loop."""
     with ThreadPoolExecutor(1) as threads:
         return threads.submit(asyncio.run, fetcher(url, cache_dir=str(folder))).result()
@@ -91,8 +91,8 @@ def fetch(fetcher: Fetcher, url: str, folder: Path) -> str:
 def test_a_picture_is_fetched_where_that_is_allowed(
     web: str, uploads: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.uploads, "is_public", lambda _: True)
-    fetcher = Fetcher()
+    monkeypatch.setattr(server.downloads, "is_public", lambda _: True)
+    fetcher = PictureDownloader()
     path = fetch(fetcher, f"{web}/fish.png", uploads)
     assert Path(path).read_bytes() == PICTURE
     before = sorted(uploads.rglob("*"))
@@ -107,12 +107,12 @@ def test_a_picture_is_fetched_where_that_is_allowed(
 def test_addresses_inside_are_never_asked(web: str, uploads: Path) -> None:
     for url in (web, web.replace("127.0.0.1", "localhost"), "http://10.0.0.1/", "http://[::1]/"):
         with pytest.raises(gr.Error, match="cannot be fetched"):
-            fetch(Fetcher(), f"{url}/fish.png", uploads)
+            fetch(PictureDownloader(), f"{url}/fish.png", uploads)
     assert Web.asked == []
 
 
 def test_no_more_than_a_few_are_fetched(web: str, uploads: Path) -> None:
-    fetcher = Fetcher()
+    fetcher = PictureDownloader()
     said = []
     for _ in range(12):
         with pytest.raises(gr.Error) as refused:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from server.headers import inline_hashes
+from server.middleware.gradio_page import inline_hashes
 
 ROUTES = ["/", "/config", "/healthz", "/thumbnails/0", "/photos/0", "/map.json", "/theme.css"]
 

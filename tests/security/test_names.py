@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-import app
 from benchmarks.running import free_port, running_process
-from server import site
+from server.application import build_app
 from server.galleries import Galleries
+from server.middleware.allowed_hosts import own_names
 
 PORT = 7860
 
@@ -17,7 +17,7 @@ PORT = 7860
 @pytest.fixture
 def alone(galleries: Galleries) -> Iterator[TestClient]:
     """The app as it serves its own machine alone."""
-    built = site.build_app(galleries, rate=0, names=["zoo.example.org"])
+    built = build_app(galleries, rate=0, names=["zoo.example.org"])
     yield TestClient(built, base_url=f"http://127.0.0.1:{PORT}")
 
 
@@ -61,8 +61,8 @@ def test_a_proxy_that_leaves_the_port_out_is_served(alone: TestClient) -> None:
 
 
 def test_an_app_that_others_reach_may_have_any_name() -> None:
-    assert app.own_names("127.0.0.1") == app.own_names("localhost") == app.own_names("::1") == []
-    assert app.own_names("0.0.0.0") is app.own_names("10.0.0.7") is None
+    assert own_names("127.0.0.1") == own_names("localhost") == own_names("::1") == []
+    assert own_names("0.0.0.0") is own_names("10.0.0.7") is None
 
 
 def test_the_app_itself_refuses_a_foreign_name() -> None:

@@ -23,12 +23,13 @@ LICENCE = "javascript:window.owned=6 <a href='javascript:window.owned=7'>CC BY 4
 PHOTOS = '[data-part="results"] > li:not([data-gone])'
 
 SERVE = """
-import sys, uvicorn, app
+import sys, uvicorn
 from pathlib import Path
+from server.application import build_app
 from server.galleries import Galleries
 galleries = Galleries({"hostile": Path(sys.argv[1])})
 import os
-uvicorn.run(app.build_app(galleries), port=int(os.environ["GRADIO_SERVER_PORT"]), log_level="error")
+uvicorn.run(build_app(galleries), port=int(os.environ["GRADIO_SERVER_PORT"]), log_level="error")
 """
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute, Mount
 
 from model import SketchSearch, SketchZooError
-from server.answers import uploaded
-from server.requests import Traffic
+from server.uploads import find_upload
 from tests.conftest import ROOT
 
 
@@ -57,8 +57,8 @@ def secrets(search: SketchSearch, place: Path) -> dict[str, bytes]:
         search.folder / "manifest.json": b'"photos_key"',
         search.folder / "layout.npy": b"NUMPY",
         place / "galleries" / "beside.txt": b"SECRET",
-        ROOT / "app.py": b"def open_galleries",
-        ROOT / "server" / "page.py": b"def build_page",
+        ROOT / "app.py": b"def parse_arguments",
+        ROOT / "server" / "routes" / "page.py": b"def build_page",
     }
     for path, part in hidden.items():
         assert part in path.read_bytes()
@@ -66,10 +66,10 @@ def secrets(search: SketchSearch, place: Path) -> dict[str, bytes]:
 
 
 def test_no_route_gives_a_file_that_it_should_not(
-    client: TestClient, built: Traffic, secrets: dict[str, bytes]
+    client: TestClient, built: FastAPI, secrets: dict[str, bytes]
 ) -> None:
-    routes = paths_of(built.app.routes)
-    assert {"/thumbnails/{number}", "/gradio_api/file={path_or_url:path}"} <= set(routes)
+    routes = paths_of(built.routes)
+    assert {"/thumbnails/{number:int}", "/gradio_api/file={path_or_url:path}"} <= set(routes)
     assert len(routes) > 60
     asked = 0
     for before in dict.fromkeys(route[: route.index("{")] for route in routes if "{" in route):
@@ -82,9 +82,9 @@ def test_no_route_gives_a_file_that_it_should_not(
 
 
 def test_queries_name_no_file_outside_of_the_uploads(
-    client: TestClient, built: Traffic, secrets: dict[str, bytes]
+    client: TestClient, built: FastAPI, secrets: dict[str, bytes]
 ) -> None:
-    for route in dict.fromkeys(paths_of(built.app.routes)):
+    for route in dict.fromkeys(paths_of(built.routes)):
         if "{" in route or "heartbeat" in route or "queue/data" in route:
             continue
         for target, part in secrets.items():
@@ -169,4 +169,4 @@ def test_a_path_that_is_no_text_is_no_upload() -> None:
     paths: list[Any] = [None, 7, [], {"path": "/etc/passwd"}, b"/etc/passwd", "x" * 100_000]
     for path in paths:
         with pytest.raises(SketchZooError, match="Upload it again"):
-            uploaded(path)
+            find_upload(path)

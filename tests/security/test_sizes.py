@@ -18,7 +18,13 @@ from PIL import Image
 from starlette.types import Message, Receive, Scope, Send
 
 from model.pictures.strokes import StrokeError, parse_strokes, render_strokes
-from server.limits import MAX_BODY, MAX_DEPTH, MAX_UPLOAD, Bodies, nests_deeper
+from server.middleware.body_limit import (
+    MAX_BODY,
+    MAX_DEPTH,
+    MAX_UPLOAD,
+    BodyLimit,
+    is_nested_deeper,
+)
 from server.uploads import make_room
 from tests.loops import in_a_loop
 
@@ -72,7 +78,7 @@ def test_no_more_is_read_of_a_body_once_it_is_too_large() -> None:
         answers.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
-    in_a_loop(Bodies(unreachable)(scope, endless, send))
+    in_a_loop(BodyLimit(unreachable)(scope, endless, send))
     assert answers[0]["status"] == 413
     assert read == 7_000_000
 
@@ -183,9 +189,9 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
     async def send(message: Message) -> None:
         answers.append(message)
 
-    monkeypatch.setattr("server.limits.BODY_SECONDS", 0.1)
+    monkeypatch.setattr("server.middleware.body_limit.BODY_SECONDS", 0.1)
     scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
-    in_a_loop(Bodies(unreachable)(scope, stalled, send))
+    in_a_loop(BodyLimit(unreachable)(scope, stalled, send))
     assert answers[0]["status"] == 408
 
 
@@ -209,8 +215,8 @@ def test_depth_is_counted_as_a_parser_would() -> None:
     tricky = {"a[[": ["]]]", '"[', "\\", {'x\\"[': [[], {}, [1, [2, {"{": "}"}]]]}]}
     text = json.dumps(tricky).encode()
     assert depth(tricky) == 7
-    assert nests_deeper(text, 6)
-    assert not nests_deeper(text, 7)
+    assert is_nested_deeper(text, 6)
+    assert not is_nested_deeper(text, 7)
     assert MAX_DEPTH > 7
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from server.batching import BusyError
-from server.limits import client
+from server.middleware.forwarded import client
 from server.workers import Workers
 from tests.loops import in_a_loop
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import app
-from server.growing import TROUBLE, Growing
+from server.open_photos import TROUBLE, OpenPhotosFetcher
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
@@ -18,30 +18,30 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def test_while_photos_come_they_are_counted_and_a_stop_ends_the_process(tmp_path: Path) -> None:
-    growing = Growing(["-c", "import time; time.sleep(600)"], tmp_path, 2200)
-    growing.start()
-    wait_until(lambda: growing._process is not None)
-    assert growing.told() == {"done": 0, "wanted": 2200, "trouble": ""}
-    growing.stop()
-    process = growing._process
+    fetcher = OpenPhotosFetcher(["-c", "import time; time.sleep(600)"], tmp_path, 2200)
+    fetcher.start()
+    wait_until(lambda: fetcher._process is not None)
+    assert fetcher.progress() == {"done": 0, "wanted": 2200, "trouble": ""}
+    fetcher.stop()
+    process = fetcher._process
     assert process is not None
     assert process.wait(30) != 0
 
 
 def test_when_all_is_there_nothing_is_told(tmp_path: Path) -> None:
-    growing = Growing(["-c", "pass"], tmp_path, 2200)
-    growing.start()
-    wait_until(lambda: growing.told() is None)
+    fetcher = OpenPhotosFetcher(["-c", "pass"], tmp_path, 2200)
+    fetcher.start()
+    wait_until(lambda: fetcher.progress() is None)
 
 
 def test_without_network_the_board_and_the_log_are_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     command = "import sys; print('open photos: no answer', file=sys.stderr); sys.exit(1)"
-    growing = Growing(["-c", command], tmp_path, 2200)
-    growing.start()
-    wait_until(lambda: (growing.told() or {})["trouble"] == TROUBLE)
-    growing.stop()
+    fetcher = OpenPhotosFetcher(["-c", command], tmp_path, 2200)
+    fetcher.start()
+    wait_until(lambda: (fetcher.progress() or {})["trouble"] == TROUBLE)
+    fetcher.stop()
     assert "open photos: no answer" in caplog.text
 
 
@@ -61,7 +61,7 @@ def test_more_photos_are_offered_to_whoever_may_have_started_the_app(
     monkeypatch.delenv("SPACE_ID", raising=False)
     if space:
         monkeypatch.setenv("SPACE_ID", "me/zoo")
-    assert app.way_to_more(app.parse_arguments(arguments)) == way
+    assert app.more_photos_command(app.parse_arguments(arguments)) == way
 
 
 def test_a_variable_switches_open_photos_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Open photos that are fetched while the app runs, by a process of its own."""
+"""Open photos that a process of its own fetches while the app runs."""
 
 import logging
 import subprocess
@@ -7,63 +7,65 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from model.errors import SketchZooError
 from model.gallery.open_photos.store import open_photos
 
-AGAIN = 900.0
+RETRY_SECONDS = 900.0
 """Seconds until services that did not answer are asked again."""
 
-COUNT_EVERY = 1.0
-"""Seconds for which a count of photos is told again."""
+COUNT_SECONDS = 1.0
+"""Seconds for which a count of photos is kept."""
 
 TROUBLE = (
     "More photos cannot be fetched now: the services do not answer. They are asked again later."
 )
 
+ROOT = Path(__file__).parent.parent
+
 log = logging.getLogger("sketchzoo")
 
 
-class Growing:
-    """Fetches open photos, again and again until all are there.
+class OpenPhotosFetcher:
+    """Fetches open photos, and tries again until all are there.
 
     Args:
-        command: of the process that fetches; see `model.gallery.open_photos.__main__`.
-        folder: where it puts photos.
-        wanted: how many photos there will be.
+        arguments: of the Python process that fetches; see `model.gallery.open_photos.__main__`.
+        folder: where the process saves photos.
+        wanted: how many photos to fetch.
     """
 
-    def __init__(self, command: Sequence[str | Path], folder: Path, wanted: int) -> None:
-        self._command = [sys.executable, *map(str, command)]
+    def __init__(self, arguments: Sequence[str | Path], folder: Path, wanted: int) -> None:
+        self._command = [sys.executable, *map(str, arguments)]
         self._folder, self._wanted = folder, wanted
         self._process: subprocess.Popen[str] | None = None
         self._stopped = threading.Event()
-        self._state = "fetching"
-        self._counted, self._count = 0.0, 0
+        self._state: Literal["fetching", "trouble", "done"] = "fetching"
+        self._counted_at, self._count = 0.0, 0
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begins to fetch."""
+        """Starts to fetch."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the process that fetches; what it has fetched stays."""
+        """Ends the process that fetches. The photos that it has fetched stay."""
         self._stopped.set()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
-    def told(self) -> dict[str, Any] | None:
-        """What the board says: photos so far, photos wanted, and trouble; None when all is done."""
+    def progress(self) -> dict[str, Any] | None:
+        """What the board shows: photos `done` and `wanted`, and `trouble`; None at the end."""
         if self._state == "done":
             return None
         trouble = TROUBLE if self._state == "trouble" else ""
-        return {"done": self._photos(), "wanted": self._wanted, "trouble": trouble}
+        return {"done": self._count_photos(), "wanted": self._wanted, "trouble": trouble}
 
-    def _photos(self) -> int:
+    def _count_photos(self) -> int:
         now = time.monotonic()
-        if now - self._counted > COUNT_EVERY:
-            self._counted = now
+        if now - self._counted_at > COUNT_SECONDS:
+            self._counted_at = now
             try:
                 self._count = len(open_photos(self._folder))
             except SketchZooError:
@@ -75,7 +77,7 @@ class Growing:
             self._state = "fetching"
             self._process = subprocess.Popen(
                 self._command,
-                cwd=Path(__file__).parent.parent,
+                cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -91,4 +93,4 @@ class Growing:
                 if line.startswith("open photos: "):
                     log.warning("%s", line)
             self._state = "trouble"
-            self._stopped.wait(AGAIN)
+            self._stopped.wait(RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""Which of Gradio's routes can be reached."""
+"""Route allowlist: which of Gradio's routes can be reached."""
 
 import re
 
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server.uploads import make_room, uploaded_file
 
 _NAME = "[A-Za-z0-9_-]+"
-NEEDED = re.compile(
+ALLOWED = re.compile(
     "|".join(
         (
             "/?",
@@ -26,7 +26,7 @@ NEEDED = re.compile(
         )
     )
 )
-"""Gradio's routes that the page, gradio_client and the API of the README use.
+"""Gradio's routes that the page, gradio_client and the documented API use.
 
 Among those left out are `proxy=`, `monitoring`, `deep_link`, `process_recording`, `stream`,
 `custom_component`, `vibe-edit`, `pwa_icon`, `dev/reload` and `token`, and `file=` with a URL, which
@@ -34,40 +34,40 @@ the server would fetch.
 """
 
 _FILE = "/gradio_api/file="
+_UPLOAD = "/gradio_api/upload"
 
 
-class OnlyNeeded:
-    """ASGI middleware around Gradio that answers 404 for all of its routes but `NEEDED`.
+class RouteAllowlist:
+    """ASGI middleware inside Gradio that answers 404 to all of its routes but `ALLOWED`.
 
-    Of files it serves those in the upload folder alone, with every symbolic link followed first.
+    Of files it serves only those in the upload folder, after it has followed symbolic links.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _is_needed(_route(scope)):
-            await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
-            return
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
             return
-        if scope["type"] == "http" and scope["method"] == "POST" and _is_upload(scope):
-            await anyio.to_thread.run_sync(make_room)
+        if scope["type"] == "http":
+            path = route_path(scope)
+            if not is_allowed(path):
+                await JSONResponse({"detail": "Not Found"}, 404)(scope, receive, send)
+                return
+            if scope["method"] == "POST" and path.rstrip("/") == _UPLOAD:
+                await anyio.to_thread.run_sync(make_room)
         await self.app(scope, receive, send)
 
 
-def _route(scope: Scope) -> str:
-    """The path of a request without the prefix that the app is served at."""
+def route_path(scope: Scope) -> str:
+    """The path of a request without the path that the app is served at."""
     path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
     return path.removeprefix(root) if path.startswith(f"{root}/") else path
 
 
-def _is_upload(scope: Scope) -> bool:
-    return _route(scope).rstrip("/") == "/gradio_api/upload"
-
-
-def _is_needed(path: str) -> bool:
+def is_allowed(path: str) -> bool:
+    """Whether a path is one of `ALLOWED`, or an uploaded file."""
     if path.startswith(_FILE):
         return uploaded_file(path.removeprefix(_FILE)) is not None
-    return ".." not in path.split("/") and NEEDED.fullmatch(path) is not None
+    return ".." not in path.split("/") and ALLOWED.fullmatch(path) is not None
