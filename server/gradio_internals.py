@@ -28,6 +28,15 @@ def poll_queue_less_often(page: gr.Blocks) -> None:
     page._queue.sleep_when_free = QUEUE_POLL_SECONDS
 
 
+def check_paths_of_requests(page: gr.Blocks) -> None:
+    """Makes Gradio refuse requests that name files outside of the upload folder.
+
+    Gradio checks them only once `launch()` was called, which a mounted page never is. Otherwise it
+    copies any file that a request names: `/etc/passwd`, or `/dev/zero` without end.
+    """
+    page.has_launched = True
+
+
 def replace_downloads(download: Download) -> None:
     """Replaces the function with which Gradio fetches a file that a request names by its URL.
 

@@ -6,7 +6,11 @@ from starlette.middleware import Middleware
 
 from model.pictures.decoding import MAX_BYTES
 from server.downloads import PictureDownloader, refuse_download
-from server.gradio_internals import poll_queue_less_often, replace_downloads
+from server.gradio_internals import (
+    check_paths_of_requests,
+    poll_queue_less_often,
+    replace_downloads,
+)
 from server.middleware.concurrency_limit import MAX_API_CALLS
 from server.middleware.gradio_page import GradioPage
 from server.middleware.route_allowlist import RouteAllowlist
@@ -67,4 +71,5 @@ def build_page(api: SearchApi) -> gr.Blocks:
         )
     page.queue(max_size=MAX_API_CALLS, default_concurrency_limit=API_CALLS_AT_ONCE)
     poll_queue_less_often(page)
+    check_paths_of_requests(page)
     return page

@@ -119,6 +119,20 @@ def test_a_picture_is_never_read_from_elsewhere(
         assert "Upload it again" in ask(path)["error"], path
 
 
+@pytest.mark.parametrize("route", ["search", "search_strokes"])
+def test_a_program_cannot_have_a_file_copied_into_the_uploads(
+    client: TestClient, uploads: Path, place: Path, route: str
+) -> None:
+    for path in ("/etc/passwd", place / "photos" / "cat 0.jpg", "/dev/zero"):
+        file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+        strokes = [[file], 1, None, None, None, None, None, None]
+        data = [file, 12, ""] if route == "search" else strokes
+        answer = client.post(f"/gradio_api/run/{route}", json={"data": data})
+        assert answer.status_code == 500
+        assert "rank" not in answer.text
+    assert [path for path in uploads.rglob("*") if path.name in ("passwd", "cat 0.jpg")] == []
+
+
 def test_links_in_the_upload_folder_are_not_followed(
     client: TestClient, place: Path, uploads: Path
 ) -> None:
