@@ -10,8 +10,8 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
 
 from model.errors import SketchZooError
-from server.batching import BusyError
 from server.environment import set_gradio_environment
+from server.fair_queue import BusyError
 from server.galleries import Galleries
 from server.lifecycle import Lifecycle
 from server.metrics import Metrics
@@ -89,21 +89,31 @@ def build_app(
             *map_routes(galleries),
             *asset_routes(),
         ],
-        middleware=[  # The first is the outermost.
-            Middleware(RootPath, prefix=urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path),
-            Middleware(SecurityHeaders),
-            Middleware(RequestLog, metrics=metrics),
-            Middleware(ConcurrencyLimit, lifecycle=lifecycle, metrics=metrics),
-            Middleware(ProxyWarnings, proxies=proxies),
-            Middleware(AllowedHosts, names=names),
-            Middleware(ForwardedFor, proxies=proxies),
-            *([Middleware(RateLimit, rate=rate)] if rate > 0 else []),
-            Middleware(CsrfProtection),
-            Middleware(BodyLimit),
-            # No origin is allowed. Gradio adds no CORS headers of its own where its parent has
-            # this middleware.
-            Middleware(CORSMiddleware, allow_origins=()),
-        ],
+        middleware=middleware(lifecycle, metrics, rate, proxies, names),
     )
     mount_page(app, service, mcp=mcp)
     return app
+
+
+def middleware(
+    lifecycle: Lifecycle,
+    metrics: Metrics,
+    rate: float,
+    proxies: Proxies,
+    names: Collection[str] | None,
+) -> list[Middleware]:
+    """The middleware around all routes, the outermost first; see `build_app` for the arguments."""
+    return [
+        Middleware(RootPath, prefix=urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path),
+        Middleware(SecurityHeaders),
+        Middleware(RequestLog, metrics=metrics),
+        Middleware(ConcurrencyLimit, lifecycle=lifecycle, metrics=metrics),
+        Middleware(ProxyWarnings, proxies=proxies),
+        Middleware(AllowedHosts, names=names),
+        Middleware(ForwardedFor, proxies=proxies),
+        *([Middleware(RateLimit, rate=rate)] if rate > 0 else []),
+        Middleware(CsrfProtection),
+        Middleware(BodyLimit),
+        # No origin is allowed. Gradio adds no CORS headers of its own where its parent has this.
+        Middleware(CORSMiddleware, allow_origins=()),
+    ]

@@ -16,7 +16,7 @@ from model.pictures.strokes import render_ink, render_strokes
 from model.search.layout import Positions
 from model.search.search import Guess, Match, SketchSearch, photo_id
 from server.batching import Batcher
-from server.galleries import Galleries, address
+from server.galleries import Galleries, versioned_url
 from server.metrics import Metrics
 from server.middleware.forwarded import client
 from server.query import Query
@@ -131,7 +131,7 @@ class SearchService:
             "unlike": is_dissimilar,
             "place": search.place(matches),
             "spots": rounded(search.positions[[match.number for match in matches]]),
-            "map": address("map.json", name, search),
+            "map": versioned_url("map.json", name, search),
             "version": search.version,
         }
 
@@ -168,7 +168,7 @@ def describe_matches(
         {
             **{key: value for key, value in vars(match).items() if key != "photo"},
             "id": photo_id(search.photos[match.number]),
-            "thumbnail": address(f"thumbnails/{match.number}", gallery, search),
+            "thumbnail": versioned_url(f"thumbnails/{match.number}", gallery, search),
         }
         for match in matches
     ]

@@ -143,8 +143,8 @@ def test_photos_of_a_version_that_is_gone_are_never_taken_for_others(
     gallery: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("server.galleries.LOOK_EVERY", 0)
-    monkeypatch.setattr("server.galleries.KEEP_LAST", 0)
+    monkeypatch.setattr("server.galleries.CHECK_SECONDS", 0)
+    monkeypatch.setattr("server.galleries.KEEP_PREVIOUS_SECONDS", 0)
     galleries = Galleries({"zoo": gallery})
     old = galleries.search().version
     (photo_folder / "blue_whale" / "0.jpg").unlink()
@@ -157,8 +157,8 @@ def test_an_old_version_is_let_go_though_its_encoder_is_still_used(
     photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With an encoder of its own for photos, whose weights lie in the version."""
-    monkeypatch.setattr("server.galleries.LOOK_EVERY", 0)
-    monkeypatch.setattr("server.galleries.KEEP_LAST", 0)
+    monkeypatch.setattr("server.galleries.CHECK_SECONDS", 0)
+    monkeypatch.setattr("server.galleries.KEEP_PREVIOUS_SECONDS", 0)
     checkpoint = make_checkpoint(tmp_path / "two networks", own_for_photos=True)
     zoo = tmp_path / "zoo"
     first = build_gallery(checkpoint, photos_in(photo_folder), zoo).checkpoint.folder
@@ -183,8 +183,8 @@ def test_batchers_of_encoders_that_are_gone_end(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("server.galleries.LOOK_EVERY", 0)
-    monkeypatch.setattr("server.galleries.KEEP_LAST", 0)
+    monkeypatch.setattr("server.galleries.CHECK_SECONDS", 0)
+    monkeypatch.setattr("server.galleries.KEEP_PREVIOUS_SECONDS", 0)
     galleries = Galleries({"zoo": gallery})
     service = SearchService(galleries, Metrics())
     query = parse_query({"strokes": [{"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}]})
@@ -240,7 +240,7 @@ def test_a_new_version_that_could_not_be_opened_is_tried_again(
             raise OSError(24, "Too many open files")
         return opened(*given)
 
-    monkeypatch.setattr("server.galleries.RETRY_AFTER", 0.1)
+    monkeypatch.setattr("server.galleries.RETRY_SECONDS", 0.1)
     monkeypatch.setattr(SketchSearch, "of", flaky)
     eventually(lambda: client.get("/healthz").json()["photos"] == 7)
     assert len(tries) == 3
@@ -266,7 +266,7 @@ def test_a_gallery_in_milvus_is_built_anew_while_it_is_searched(
     eventually(lambda: len(galleries.search().photos) == 7)
     assert sorted(match.number for match in first.query(fish())) == list(range(6))
     assert sorted(match.number for match in galleries.search().query(fish())) == list(range(7))
-    monkeypatch.setattr("server.galleries.KEEP_LAST", 0)
+    monkeypatch.setattr("server.galleries.KEEP_PREVIOUS_SECONDS", 0)
     folder = first.folder
     assert opened_below(folder)
     del first

@@ -9,7 +9,8 @@ import pytest
 from model.checkpoint.checkpoint import Checkpoint
 from model.encoder.encoder import Embeddings, Encoder
 from model.pictures.framing import Pixels
-from server.batching import Batcher, BusyError
+from server.batching import Batcher
+from server.fair_queue import BusyError
 from server.metrics import Metrics
 
 SIDE = 32
