@@ -4,7 +4,6 @@ A worker thread takes a batch of frames from a queue and embeds it. Meanwhile fu
 up, and become the next batch. The worker never waits for a batch to fill.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,12 +14,11 @@ import numpy as np
 from model.encoder.encoder import Embeddings, Encoder
 from model.pictures.framing import Pixels
 from server.fair_queue import FairQueue, QueuedFrame, largest_power_of_two
+from server.log import log
 from server.metrics import Metrics
 
 PLACES = 1024
 """Frames that may wait at once."""
-
-log = logging.getLogger("sketchzoo")
 
 
 class Batcher:

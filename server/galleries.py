@@ -1,6 +1,5 @@
 """The galleries that the app serves. Rebuilt galleries are reloaded automatically."""
 
-import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from model.checkpoint.checkpoint import Checkpoint
 from model.encoder.encoder import Encoder
 from model.errors import CheckpointError, GalleryError
 from model.search.search import SketchSearch
+from server.log import log
 
 CHECK_SECONDS = 1.0
 """Seconds between two checks whether a gallery was rebuilt."""
@@ -26,8 +26,6 @@ KEEP_PREVIOUS_SECONDS = 60.0
 
 Encoders = WeakValueDictionary[str, Encoder]
 """Encoders that are in use, by their manifest. Galleries of one checkpoint share one."""
-
-log = logging.getLogger("sketchzoo")
 
 
 class Galleries:

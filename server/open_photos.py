@@ -1,6 +1,5 @@
 """Open photos that a process of its own fetches while the app runs."""
 
-import logging
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from model.errors import SketchZooError
 from model.gallery.open_photos.store import open_photos
+from server.log import log
 
 RETRY_SECONDS = 900.0
 """Seconds until services that did not answer are asked again."""
@@ -23,8 +23,6 @@ TROUBLE = (
 )
 
 ROOT = Path(__file__).parent.parent
-
-log = logging.getLogger("sketchzoo")
 
 
 class OpenPhotosFetcher:

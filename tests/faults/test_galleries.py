@@ -1,15 +1,14 @@
-"""What may happen to galleries while they are built and served."""
+"""What may happen to galleries while they are served."""
 
 import gc
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from PIL import Image
 from benchmarks.running import ROOT, running_app
 from model.checkpoint import versions
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import EMBEDDINGS, LAYOUT, MANIFEST
+from model.checkpoint.manifest import MANIFEST
 from model.errors import GalleryError
 from model.gallery.build import build_gallery, photos_in
 from model.search.search import SketchSearch
@@ -33,13 +32,6 @@ from server.service import SearchService
 from tests.conftest import make_checkpoint
 from tests.drawings import fish
 from tests.loops import in_a_loop
-from train.__main__ import main
-
-
-@pytest.fixture
-def gallery(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> Path:
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "zoo")
-    return tmp_path / "zoo"
 
 
 @pytest.fixture
@@ -60,67 +52,6 @@ def rebuild(galleries: Galleries, checkpoint: Checkpoint, photos: Path, folder: 
     old = galleries.search().version
     build_gallery(checkpoint, photos_in(photos), folder)
     eventually(lambda: galleries.search().version != old)
-
-
-@pytest.mark.parametrize("moment", ["unfinished-version/0.npz", "version-*/embeddings.npy"])
-def test_an_index_run_that_was_killed_goes_on_where_it_was(
-    tiny_checkpoint: Checkpoint, tmp_path: Path, moment: str
-) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for number in range(96):
-        Image.new("RGB", (40, 40), (number, 255 - number, 7 * number % 256)).save(
-            photos / f"{number:03}.png"
-        )
-    out = tmp_path / "gallery"
-    command = ["--checkpoint", str(tiny_checkpoint.folder), "--out", str(out)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "train", "index", "--photos", str(photos), *command],
-        cwd=ROOT,
-        stderr=subprocess.DEVNULL,
-    )
-    while not any(out.glob(moment)):
-        assert process.poll() is None
-        time.sleep(0.001)
-    process.kill()
-    process.wait()
-    assert not (out / "current").exists(), "it was killed before it was done"
-    done = 32 * len(list(out.glob("unfinished-version/*.npz")))
-    assert done >= 32
-    built = build_gallery(tiny_checkpoint, photos_in(photos), out)
-    assert built.embedded == 96 - done
-    assert {path.name.split("-")[0] for path in out.iterdir()} == {"current", "version"}
-    fresh = build_gallery(tiny_checkpoint, photos_in(photos), tmp_path / "fresh").checkpoint
-    assert built.checkpoint.manifest.photos == fresh.manifest.photos
-    for name in (EMBEDDINGS, LAYOUT):
-        assert (built.checkpoint.folder / name).read_bytes() == (fresh.folder / name).read_bytes()
-
-
-def test_a_gallery_can_be_opened_at_every_moment_of_its_builds(
-    tiny_checkpoint: Checkpoint, photo_folder: Path, gallery: Path
-) -> None:
-    opened: list[str] = []
-    errors: list[Exception] = []
-    done = threading.Event()
-
-    def read() -> None:
-        while not done.is_set():
-            try:
-                search = Checkpoint.open(gallery)
-                assert (search.folder / "thumbnails" / "0.webp").is_file()
-                opened.append(search.folder.name)
-            except Exception as error:
-                errors.append(error)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for hue in ("teal", "olive", "gold"):
-        Image.new("RGB", (50, 50), hue).save(photo_folder / "new.png")
-        build_gallery(tiny_checkpoint, photos_in(photo_folder), gallery)
-    done.set()
-    reader.join()
-    assert errors == []
-    assert len(set(opened)) > 1
 
 
 def test_a_gallery_that_was_built_anew_is_taken_over_without_a_restart(
@@ -312,80 +243,6 @@ def test_a_photo_that_was_deleted_is_shown_small(client: TestClient, photo_folde
     large = client.get("/photos/0")
     assert large.status_code == 404
     assert large.json() == {"detail": "This photo was deleted, moved or damaged."}
-
-
-FULL_DISK = """
-import resource, sys
-from train.__main__ import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-sys.exit(main(sys.argv[2:]))
-"""
-
-
-@pytest.mark.parametrize("size", [100, 800, 2500])
-def test_a_full_disk_leaves_the_last_version_as_it_was(
-    tiny_checkpoint: Checkpoint, photo_folder: Path, gallery: Path, size: int
-) -> None:
-    """A limit on the size of files stands for the disk: of thumbnails, of a batch, of the rest."""
-    Image.effect_noise((60, 60), 90).save(photo_folder / "new.png")
-    pointer = (gallery / "current").read_bytes()
-    command = ["index", "--photos", str(photo_folder), "--out", str(gallery)]
-    command += ["--checkpoint", str(tiny_checkpoint.folder)]
-    ran = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, str(size), *command],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 1
-    last = ran.stderr.splitlines()[-1]
-    assert last.startswith(f"error: {gallery} cannot be written: ")
-    assert "Free some space" in last
-    assert "Traceback" not in ran.stderr
-    assert (gallery / "current").read_bytes() == pointer
-    assert len(SketchSearch.load(gallery).photos) == 6
-    assert main(command) == 0
-    assert len(SketchSearch.load(gallery).photos) == 7
-
-
-BUILDER = """
-import sys, time
-from pathlib import Path
-from model.checkpoint import versions
-with versions.building(Path(sys.argv[1])):
-    print("at work", flush=True)
-    time.sleep(600)
-"""
-
-
-@pytest.fixture
-def builder(gallery: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Another process that builds the same gallery."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", BUILDER, str(gallery)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "at work\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-def test_a_second_builder_is_refused_until_the_first_has_ended_in_whatever_way(
-    tiny_checkpoint: Checkpoint,
-    photo_folder: Path,
-    gallery: Path,
-    builder: "subprocess.Popen[str]",
-) -> None:
-    (photo_folder / "blue_whale" / "0.jpg").unlink()
-    with pytest.raises(GalleryError, match="is being built by another process"):
-        build_gallery(tiny_checkpoint, photos_in(photo_folder), gallery)
-    assert len(SketchSearch.load(gallery).photos) == 6
-    builder.send_signal(signal.SIGKILL)
-    builder.wait()
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), gallery)
-    assert len(SketchSearch.load(gallery).photos) == 5
 
 
 def test_two_servers_share_a_gallery_folder(

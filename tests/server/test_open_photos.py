@@ -1,4 +1,4 @@
-"""Photos that are fetched beside the app: what the board is told, and that a stop ends it."""
+"""Photos that are fetched while the app runs: what the board shows, and how it ends."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import app
 from server.open_photos import TROUBLE, OpenPhotosFetcher
 
 
@@ -43,28 +42,3 @@ def test_without_network_the_board_and_the_log_are_told(
     wait_until(lambda: (fetcher.progress() or {})["trouble"] == TROUBLE)
     fetcher.stop()
     assert "open photos: no answer" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("arguments", "space", "way"),
-    [
-        ([], False, "make run PHOTOS=open"),
-        (["--open-photos"], False, ""),
-        (["--photos", "x"], False, ""),
-        (["--host", "0.0.0.0"], False, ""),
-        ([], True, ""),
-    ],
-)
-def test_more_photos_are_offered_to_whoever_may_have_started_the_app(
-    arguments: list[str], space: bool, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SPACE_ID", raising=False)
-    if space:
-        monkeypatch.setenv("SPACE_ID", "me/zoo")
-    assert app.more_photos_command(app.parse_arguments(arguments)) == way
-
-
-def test_a_variable_switches_open_photos_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not app.parse_arguments([]).open_photos
-    monkeypatch.setenv("SKETCHZOO_OPEN_PHOTOS", "1")
-    assert app.parse_arguments([]).open_photos
