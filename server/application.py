@@ -103,13 +103,14 @@ def middleware(
     names: Collection[str] | None,
 ) -> list[Middleware]:
     """The middleware around all routes, the outermost first; see `build_app` for the arguments."""
+    prefix = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path
     return [
-        Middleware(RootPath, prefix=urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path),
+        *([Middleware(RootPath, prefix=prefix)] if prefix else []),
         Middleware(SecurityHeaders),
         Middleware(RequestLog, metrics=metrics),
         Middleware(ConcurrencyLimit, lifecycle=lifecycle, metrics=metrics),
         Middleware(ProxyWarnings, proxies=proxies),
-        Middleware(AllowedHosts, names=names),
+        *([Middleware(AllowedHosts, names=names)] if names is not None else []),
         Middleware(ForwardedFor, proxies=proxies),
         *([Middleware(RateLimit, rate=rate)] if rate > 0 else []),
         Middleware(CsrfProtection),

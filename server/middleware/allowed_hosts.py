@@ -37,12 +37,11 @@ class AllowedHosts:
 
     Args:
         app: the application to protect.
-        names: further names of the app; None allows every name.
+        names: further names of the app.
     """
 
-    def __init__(self, app: ASGIApp, names: Collection[str] | None) -> None:
-        self.app = app
-        self.names = None if names is None else {name.lower() for name in names}
+    def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
+        self.app, self.names = app, {name.lower() for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._is_allowed(scope, headers := Headers(scope=scope)):
@@ -61,7 +60,7 @@ class AllowedHosts:
         await JSONResponse({"error": text}, 403)(scope, receive, send)
 
     def _is_allowed(self, scope: Scope, headers: Headers) -> bool:
-        if self.names is None or "host" not in headers:
+        if "host" not in headers:
             return True
         found = _HOST.fullmatch(headers["host"].lower())
         if found is None:

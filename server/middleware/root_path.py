@@ -8,14 +8,14 @@ class RootPath:
 
     Args:
         app: the application to wrap.
-        prefix: like `/zoo`; empty where there is none, or where the proxy removes it.
+        prefix: like `/zoo`.
     """
 
-    def __init__(self, app: ASGIApp, prefix: str = "") -> None:
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
         self.app, self.prefix = app, prefix.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope.get("path", ""))
-        if self.prefix and path.startswith(f"{self.prefix}/"):
+        if path.startswith(f"{self.prefix}/"):
             scope = {**scope, "path": path.removeprefix(self.prefix)}
         await self.app(scope, receive, send)
