@@ -8,7 +8,7 @@ import pytest
 import app
 
 
-def test_the_switch_for_assistants_is_an_option_or_gradios_variable(
+def test_mcp_is_an_option_or_an_environment_variable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("GRADIO_MCP_SERVER", raising=False)
@@ -18,7 +18,7 @@ def test_the_switch_for_assistants_is_an_option_or_gradios_variable(
     assert app.parse_arguments([]).mcp
 
 
-def test_a_port_in_use_ends_with_a_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_port_or_host_is_a_clear_error(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -33,7 +33,7 @@ def test_a_port_in_use_ends_with_a_clear_line(capsys: pytest.CaptureFixture[str]
     assert "--port" in error
 
 
-def test_a_missing_checkpoint_ends_with_a_clear_line(
+def test_a_missing_checkpoint_is_a_clear_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert app.main(["--checkpoint", str(tmp_path), "--port", "0"]) == 1
@@ -50,7 +50,7 @@ def test_a_missing_checkpoint_ends_with_a_clear_line(
         ([], True, ""),
     ],
 )
-def test_more_photos_are_offered_to_whoever_may_have_started_the_app(
+def test_the_command_for_more_photos_is_shown_to_whoever_can_run_it(
     arguments: list[str], space: bool, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SPACE_ID", raising=False)
@@ -59,7 +59,7 @@ def test_more_photos_are_offered_to_whoever_may_have_started_the_app(
     assert app.more_photos_command(app.parse_arguments(arguments)) == way
 
 
-def test_a_variable_switches_open_photos_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_variable_switches_open_photos_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not app.parse_arguments([]).open_photos
     monkeypatch.setenv("SKETCHZOO_OPEN_PHOTOS", "1")
     assert app.parse_arguments([]).open_photos

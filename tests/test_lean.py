@@ -1,4 +1,4 @@
-"""The app does without PyTorch, and tells nobody of what it does."""
+"""The app runs without PyTorch and sends no telemetry."""
 
 import json
 import subprocess

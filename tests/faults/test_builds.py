@@ -1,4 +1,4 @@
-"""What may happen to galleries while they are built."""
+"""Faults while galleries are built."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ from train.__main__ import main
 
 
 @pytest.mark.parametrize("moment", ["unfinished-version/0.npz", "version-*/embeddings.npy"])
-def test_an_index_run_that_was_killed_goes_on_where_it_was(
+def test_a_killed_index_run_resumes(
     tiny_checkpoint: Checkpoint, tmp_path: Path, moment: str
 ) -> None:
     photos = tmp_path / "photos"
@@ -54,7 +54,7 @@ def test_an_index_run_that_was_killed_goes_on_where_it_was(
         assert (built.checkpoint.folder / name).read_bytes() == (fresh.folder / name).read_bytes()
 
 
-def test_a_gallery_can_be_opened_at_every_moment_of_its_builds(
+def test_a_gallery_can_be_opened_at_any_time_during_a_build(
     tiny_checkpoint: Checkpoint, photo_folder: Path, gallery: Path
 ) -> None:
     opened: list[str] = []
@@ -90,10 +90,10 @@ sys.exit(main(sys.argv[2:]))
 
 
 @pytest.mark.parametrize("size", [100, 800, 2500])
-def test_a_full_disk_leaves_the_last_version_as_it_was(
+def test_a_full_disk_leaves_the_last_version_unchanged(
     tiny_checkpoint: Checkpoint, photo_folder: Path, gallery: Path, size: int
 ) -> None:
-    """A limit on the size of files stands for the disk: of thumbnails, of a batch, of the rest."""
+    """A limit on file sizes stands for a full disk, at thumbnails, at a batch and at the rest."""
     Image.effect_noise((60, 60), 90).save(photo_folder / "new.png")
     pointer = (gallery / "current").read_bytes()
     command = ["index", "--photos", str(photo_folder), "--out", str(gallery)]
@@ -139,7 +139,7 @@ def builder(gallery: Path) -> Iterator["subprocess.Popen[str]"]:
     process.stdout.close()
 
 
-def test_a_second_builder_is_refused_until_the_first_has_ended_in_whatever_way(
+def test_a_second_builder_is_refused_while_the_first_runs(
     tiny_checkpoint: Checkpoint,
     photo_folder: Path,
     gallery: Path,

@@ -1,4 +1,4 @@
-"""What may happen to galleries while they are served."""
+"""Faults while galleries are served."""
 
 import gc
 import json
@@ -48,13 +48,13 @@ def eventually(happens: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def rebuild(galleries: Galleries, checkpoint: Checkpoint, photos: Path, folder: Path) -> None:
-    """Builds the first gallery anew, and waits until it is searched."""
+    """Rebuilds the first gallery and waits until it is reloaded."""
     old = galleries.search().version
     build_gallery(checkpoint, photos_in(photos), folder)
     eventually(lambda: galleries.search().version != old)
 
 
-def test_a_gallery_that_was_built_anew_is_taken_over_without_a_restart(
+def test_a_rebuilt_gallery_is_reloaded_without_a_restart(
     tiny_checkpoint: Checkpoint, photo_folder: Path, gallery: Path, client: TestClient
 ) -> None:
     old = client.get("/map.json").json()["version"]
@@ -68,7 +68,7 @@ def test_a_gallery_that_was_built_anew_is_taken_over_without_a_restart(
     assert client.get(f"/thumbnails/2?v={new}").content == thumbnail
 
 
-def test_photos_of_a_version_that_is_gone_are_never_taken_for_others(
+def test_photos_of_a_version_that_is_gone_are_refused(
     tiny_checkpoint: Checkpoint,
     photo_folder: Path,
     gallery: Path,
@@ -84,10 +84,10 @@ def test_photos_of_a_version_that_is_gone_are_never_taken_for_others(
         galleries.search("zoo", old)
 
 
-def test_an_old_version_is_let_go_though_its_encoder_is_still_used(
+def test_an_old_version_is_released_although_its_encoder_is_still_used(
     photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an encoder of its own for photos, whose weights lie in the version."""
+    """With a photo encoder, whose weights are in the version's folder."""
     monkeypatch.setattr("server.galleries.CHECK_SECONDS", 0)
     monkeypatch.setattr("server.galleries.KEEP_PREVIOUS_SECONDS", 0)
     checkpoint = make_checkpoint(tmp_path / "two networks", own_for_photos=True)
@@ -107,7 +107,7 @@ def test_an_old_version_is_let_go_though_its_encoder_is_still_used(
         assert len(encoder.embed_photos([image])) == 1
 
 
-def test_batchers_of_encoders_that_are_gone_end(
+def test_batchers_of_unused_encoders_end(
     tiny_checkpoint: Checkpoint,
     photo_folder: Path,
     gallery: Path,
@@ -177,7 +177,7 @@ def test_a_new_version_that_could_not_be_opened_is_tried_again(
     assert len(tries) == 3
 
 
-def test_a_gallery_in_milvus_is_built_anew_while_it_is_searched(
+def test_a_gallery_in_milvus_is_rebuilt_while_it_is_searched(
     tiny_checkpoint: Checkpoint,
     photo_folder: Path,
     tmp_path: Path,
@@ -205,7 +205,7 @@ def test_a_gallery_in_milvus_is_built_anew_while_it_is_searched(
 
 
 def opened_below(folder: Path) -> list[str]:
-    """What this process has opened in a folder."""
+    """The files of a folder that this process has open."""
     opened = []
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(OSError):
@@ -214,7 +214,7 @@ def opened_below(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", ["deleted", "overwritten"])
-def test_a_gallery_that_is_gone_is_served_from_what_is_loaded(gallery: Path, fault: str) -> None:
+def test_a_deleted_gallery_is_served_from_memory(gallery: Path, fault: str) -> None:
     galleries = Galleries({"zoo": gallery})
     client = TestClient(build_app(galleries))
     before = galleries.search().query(fish(), 6)
@@ -223,10 +223,10 @@ def test_a_gallery_that_is_gone_is_served_from_what_is_loaded(gallery: Path, fau
         shutil.rmtree(gallery)
     else:
         for path in gallery.rglob("*"):
-            # The index of a large gallery stays in its file, which only a new version replaces.
+            # A large index stays in its file, which only a new version replaces.
             if path.is_file():
                 path.write_bytes(b"")
-    time.sleep(1.2)  # longer than it is taken for unchanged
+    time.sleep(1.2)  # longer than the interval of the checks
     assert galleries.search().query(fish(), 6) == before
     time.sleep(0.3)
     assert galleries.search().query(fish(), 6) == before
@@ -237,7 +237,7 @@ def test_a_gallery_that_is_gone_is_served_from_what_is_loaded(gallery: Path, fau
     assert len(small.content) > 100, "it is made of the photo"
 
 
-def test_a_photo_that_was_deleted_is_shown_small(client: TestClient, photo_folder: Path) -> None:
+def test_a_deleted_photo_still_has_its_thumbnail(client: TestClient, photo_folder: Path) -> None:
     shutil.rmtree(photo_folder)
     assert client.get("/thumbnails/0").status_code == 200
     large = client.get("/photos/0")
@@ -263,7 +263,7 @@ def test_two_servers_share_a_gallery_folder(
             return count
 
     with ExitStack() as servers:
-        # Both find that the photos have to be indexed; one does it and the other waits.
+        # Both find photos to index; one indexes them while the other waits.
         starting = [running_app(*command), running_app(*command)]
         addresses: list[str] = []
 

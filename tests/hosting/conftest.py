@@ -17,7 +17,7 @@ from tests.hosting.proxies import SITE, App, running
 
 @pytest.fixture(scope="module")
 def browser(browser: Browser) -> Iterator[Browser]:
-    """One that finds the site on this machine, beside that of all tests."""
+    """A browser that resolves the site to this machine; the other tests have one of their own."""
     other = launched(browser.browser_type, [f"--host-resolver-rules=MAP {SITE} 127.0.0.1"])
     yield other
     other.close()
@@ -25,7 +25,7 @@ def browser(browser: Browser) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds a checkpoint, six photos and a certificate."""
+    """A folder with a checkpoint, six photos and a certificate."""
     place = tmp_path_factory.mktemp("hosting")
     make_checkpoint(place / "checkpoint")
     for number in range(6):
@@ -48,10 +48,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start(place: Path, tmp_path: Path) -> Callable[..., AbstractContextManager[App]]:
-    """Starts the app with more options, and variables of the environment."""
+    """Starts the app with these options and environment variables."""
 
     @contextmanager
-    def begun(*options: str, **names: str) -> Iterator[App]:
+    def started(*options: str, **names: str) -> Iterator[App]:
         port, log = free_port(), tmp_path / "app.log"
         command: list[str | Path] = [sys.executable, "app.py", f"--port={port}"]
         command += [f"--checkpoint={place / 'checkpoint'}", f"--photos={place / 'photos'}"]
@@ -59,4 +59,4 @@ def start(place: Path, tmp_path: Path) -> Callable[..., AbstractContextManager[A
         with running(command, log, f"{address_of(port)}/healthz", **names):
             yield App(port, log)
 
-    return begun
+    return started

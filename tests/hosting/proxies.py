@@ -1,4 +1,4 @@
-"""Runs the app and proxies in processes of their own, with configurations of all kinds."""
+"""Runs the app and real proxies as processes, and the configurations of the proxies."""
 
 import os
 import re
@@ -17,15 +17,15 @@ SITE = "zoo.example.org"
 
 
 class App:
-    """The app in a process of its own."""
+    """A running app: its port and the file of its log."""
 
     def __init__(self, port: int, log: Path) -> None:
         self.port, self.log = port, log
 
 
 @contextmanager
-def running(command: Sequence[str | Path], log: Path, asked: str, **names: str) -> Iterator[None]:
-    """Runs a server until the end, once something answers at an address."""
+def running(command: Sequence[str | Path], log: Path, address: str, **names: str) -> Iterator[None]:
+    """Runs a server, once something answers at its address."""
     with log.open("w") as file:
         process = subprocess.Popen(
             list(map(str, command)),
@@ -35,38 +35,38 @@ def running(command: Sequence[str | Path], log: Path, asked: str, **names: str) 
             stderr=file,
         )
         try:
-            wait_for(process, asked, log)
+            wait_for(process, address, log)
             yield
         finally:
             process.terminate()
             process.wait(20)
 
 
-def wait_for(process: "subprocess.Popen[bytes]", asked: str, log: Path) -> None:
+def wait_for(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
     insecure = ssl._create_unverified_context()
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:
-            urllib.request.urlopen(asked, timeout=5, context=insecure).close()
+            urllib.request.urlopen(address, timeout=5, context=insecure).close()
             return
         except urllib.error.HTTPError:
             return
         except OSError:
             time.sleep(0.1)
-    raise AssertionError(f"{asked} does not answer: {log.read_text()}")
+    raise AssertionError(f"{address} does not answer: {log.read_text()}")
 
 
 @contextmanager
 def proxied(config: str, app: App, place: Path, folder: Path) -> Iterator[tuple[str, int]]:
-    """Runs nginx or Caddy with this part of a configuration; yields scheme and port."""
+    """Runs nginx or Caddy with a part of a configuration; yields scheme and port."""
     port = free_port()
     is_caddy = "reverse_proxy" in config
     is_secure = "ssl" in config or (is_caddy and "http://" not in config)
     scheme = "https" if is_secure else "http"
     config = config.replace("127.0.0.1:7860", f"127.0.0.1:{app.port}")
     if is_caddy:
-        # Nobody gives a certificate for a name that is made up.
+        # A made-up name gets no public certificate, so the proxy uses our own.
         address = re.compile(rf"^(?:http://)?{re.escape(SITE)} \{{", re.MULTILINE)
         tls = f"\n    tls {place / 'zoo.pem'} {place / 'zoo.key'}" if is_secure else ""
         config = address.sub(
@@ -81,7 +81,9 @@ def proxied(config: str, app: App, place: Path, folder: Path) -> Iterator[tuple[
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
             config = f"{kind}_temp_path {folder / kind};\n{config}"
         config = f"error_log stderr;\npid {folder / 'pid'};\nevents {{}}\nhttp {{\n{config}}}\n"
-        user = "user root;\n" if os.getuid() == 0 else ""  # Or it could not write below tmp_path.
+        user = (
+            "user root;\n" if os.getuid() == 0 else ""
+        )  # Its own user could not write below tmp_path.
         config = f"{user}daemon off;\n{config.replace('http {', 'http { access_log off;')}"
         file = folder / "nginx.conf"
         nginx = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -93,7 +95,7 @@ def proxied(config: str, app: App, place: Path, folder: Path) -> Iterator[tuple[
 
 
 def documented() -> dict[str, str]:
-    """The configurations in docs/serving.md, and those that it says to make of them."""
+    """The configurations in docs/serving.md, and their variants with and without TLS."""
     text = (ROOT / "docs" / "serving.md").read_text()
     root, below = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
     caddy, caddy_below = re.findall(r"```caddy\n(.*?)```", text, re.DOTALL)
@@ -113,7 +115,7 @@ def documented() -> dict[str, str]:
 
 
 def nginx(*settings: str, location: str = "/", listen: str = "80", to: str = "") -> str:
-    """A configuration as people write it first."""
+    """A minimal configuration, as people write it first."""
     tls = "ssl_certificate /etc/ssl/zoo.pem; ssl_certificate_key /etc/ssl/zoo.key;"
     lines = [f"proxy_pass http://127.0.0.1:7860{to};", *settings]
     return (

@@ -1,4 +1,4 @@
-"""The app behind real proxies: as docs/serving.md writes them, and as people write them first."""
+"""The app behind real proxies, configured as in docs/serving.md and carelessly."""
 
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def draw(page: Page) -> None:
 
 
 def walk(browser: Browser, address: str, sketch: Path) -> None:
-    """Draws, asks why, uploads and reloads: all of that has to work."""
+    """Draws, explains a match, uploads and reloads."""
     with opened(browser, address) as page:
         blocked: list[str] = []
         page.on("console", lambda said: blocked.append(said.text))
@@ -66,7 +66,7 @@ def walk(browser: Browser, address: str, sketch: Path) -> None:
 
 
 @pytest.mark.parametrize("name", documented())
-def test_a_proxy_set_up_as_the_documents_say_lets_all_through(
+def test_everything_works_behind_a_documented_proxy(
     name: str,
     browser: Browser,
     start: Callable[..., AbstractContextManager[App]],
@@ -90,7 +90,7 @@ def test_a_proxy_set_up_as_the_documents_say_lets_all_through(
 
 
 @pytest.mark.parametrize("name", CARELESS)
-def test_a_proxy_set_up_carelessly_lets_all_through(
+def test_everything_works_behind_a_careless_proxy(
     name: str,
     browser: Browser,
     start: Callable[..., AbstractContextManager[App]],
@@ -106,7 +106,7 @@ def test_a_proxy_set_up_carelessly_lets_all_through(
         assert unnamed == ("Forwarded" in config)
 
 
-def test_a_path_that_the_proxy_leaves_is_said_and_can_be_named(
+def test_a_path_that_the_proxy_leaves_in_place_is_logged_and_can_be_configured(
     browser: Browser,
     start: Callable[..., AbstractContextManager[App]],
     place: Path,
@@ -128,7 +128,7 @@ def test_a_path_that_the_proxy_leaves_is_said_and_can_be_named(
         walk(browser, f"{scheme}://{SITE}:{port}/zoo/", sketch)
 
 
-def test_a_refusal_is_told_as_one_and_not_as_an_outage(
+def test_a_refusal_is_not_shown_as_an_outage(
     browser: Browser,
     start: Callable[..., AbstractContextManager[App]],
     place: Path,

@@ -1,4 +1,4 @@
-"""A small app with all its guards, made once."""
+"""A small app with all its middleware, made once."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from tests.conftest import make_checkpoint
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds `uploads`, and a checkpoint, photos and galleries that no route may give away."""
+    """A folder with uploads, a checkpoint, photos and galleries that no route may serve."""
     return tmp_path_factory.mktemp("guarded")
 
 
@@ -38,7 +38,7 @@ def galleries(place: Path) -> Galleries:
 
 @pytest.fixture(autouse=True)
 def uploads(place: Path, own_uploads: None, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Gradio's folder of uploads, empty."""
+    """The upload folder, empty."""
     folder = place / "uploads"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -65,7 +65,7 @@ def client(built: FastAPI) -> Iterator[TestClient]:
 
 @pytest.fixture
 def limited(galleries: Galleries) -> Callable[[float, str], TestClient]:
-    """Makes an app with this rate, behind these proxies."""
+    """Makes an app with a rate and trusted proxies."""
     return lambda rate, proxies: TestClient(
         build_app(galleries, rate=rate, proxies=read_proxies(proxies))
     )

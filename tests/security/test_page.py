@@ -65,7 +65,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def opened(browser: Browser, hostile: str) -> Iterator[tuple[Page, list[str], list[str]]]:
-    """The page, what it asked for, and what the browser complained of."""
+    """The page, the URLs it requested, and the browser's errors and warnings."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     requests: list[str] = []
@@ -82,7 +82,7 @@ def opened(browser: Browser, hostile: str) -> Iterator[tuple[Page, list[str], li
     context.close()
 
 
-def test_html_in_labels_credits_licences_and_file_names_is_text(
+def test_html_in_labels_credits_licences_and_file_names_is_shown_as_text(
     opened: tuple[Page, list[str], list[str]], hostile: str
 ) -> None:
     page, requests, complaints = opened
@@ -113,7 +113,7 @@ def test_html_in_labels_credits_licences_and_file_names_is_text(
     assert complaints == []
 
 
-def test_a_script_that_gets_into_the_page_does_not_run(
+def test_an_injected_script_does_not_run(
     opened: tuple[Page, list[str], list[str]],
 ) -> None:
     page, _, complaints = opened
@@ -170,7 +170,7 @@ DRAWN = '<path d="M20 20h60v60h-60z" fill="none" stroke="black" stroke-width="4"
     ],
     ids=["vast", "tall", "nothing", "laughs", "entities", "references"],
 )
-def test_a_hostile_svg_does_nothing_but_be_painted(
+def test_a_hostile_svg_is_only_painted(
     opened: tuple[Page, list[str], list[str]], tmp_path: Path, svg: str
 ) -> None:
     page, requests, _ = opened
@@ -188,7 +188,7 @@ def test_a_hostile_svg_does_nothing_but_be_painted(
     assert not [url for url in requests if "evil.invalid" in url or url.startswith("file:")]
 
 
-def test_an_svg_under_another_name_is_not_read_by_the_server(
+def test_the_server_does_not_read_an_svg_under_another_name(
     opened: tuple[Page, list[str], list[str]], tmp_path: Path
 ) -> None:
     page, _, _ = opened

@@ -1,4 +1,4 @@
-"""Files outside of what the app shows, asked for through every route there is."""
+"""No route serves a file outside of the upload folder."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 
 
 def paths_of(routes: list[BaseRoute], prefix: str = "") -> list[str]:
-    """Every path that an app answers, with its parameters in braces; mounted apps too."""
+    """All paths of an app and of the apps mounted in it, with parameters in braces."""
     found = []
     for route in routes:
         path = prefix + str(getattr(route, "path", ""))
@@ -50,7 +50,7 @@ def encodings(target: str) -> list[str]:
 
 @pytest.fixture
 def secrets(search: SketchSearch, place: Path) -> dict[str, bytes]:
-    """What must not be read: by its path, some bytes of it."""
+    """Files that must not be served: some bytes of each, by path."""
     hidden = {
         Path("/etc/passwd"): b"root:x:0",
         place / "checkpoint" / "encoder.safetensors": b"backbone.",
@@ -65,7 +65,7 @@ def secrets(search: SketchSearch, place: Path) -> dict[str, bytes]:
     return {str(path): part for path, part in hidden.items()}
 
 
-def test_no_route_gives_a_file_that_it_should_not(
+def test_no_route_serves_a_secret_file(
     client: TestClient, built: FastAPI, secrets: dict[str, bytes]
 ) -> None:
     routes = paths_of(built.routes)
@@ -81,7 +81,7 @@ def test_no_route_gives_a_file_that_it_should_not(
     assert asked > 2000
 
 
-def test_queries_name_no_file_outside_of_the_uploads(
+def test_no_parameter_names_a_secret_file(
     client: TestClient, built: FastAPI, secrets: dict[str, bytes]
 ) -> None:
     for route in dict.fromkeys(paths_of(built.routes)):
@@ -94,7 +94,7 @@ def test_queries_name_no_file_outside_of_the_uploads(
 
 
 @pytest.mark.parametrize("route", ["search", "explain", "read"])
-def test_a_picture_is_never_read_from_elsewhere(
+def test_pictures_are_read_only_from_the_upload_folder(
     client: TestClient, place: Path, uploads: Path, route: str
 ) -> None:
     photo = place / "photos" / "cat 0.jpg"
@@ -133,7 +133,7 @@ def test_a_program_cannot_have_a_file_copied_into_the_uploads(
     assert [path for path in uploads.rglob("*") if path.name in ("passwd", "cat 0.jpg")] == []
 
 
-def test_links_in_the_upload_folder_are_not_followed(
+def test_symbolic_links_in_the_upload_folder_are_not_followed(
     client: TestClient, place: Path, uploads: Path
 ) -> None:
     (uploads / "own.txt").write_text("own")
@@ -147,7 +147,7 @@ def test_links_in_the_upload_folder_are_not_followed(
 
 
 @pytest.mark.parametrize("name", ["../../evil.png", "/etc/evil.png", "..\\evil.png", "a/../b.png"])
-def test_the_name_of_an_upload_does_not_choose_its_place(
+def test_the_name_of_an_upload_does_not_choose_its_folder(
     client: TestClient, uploads: Path, place: Path, name: str
 ) -> None:
     answer = client.post("/gradio_api/upload", files={"files": (name, b"x")})
@@ -168,18 +168,18 @@ def test_the_name_of_an_upload_does_not_choose_its_place(
         *("/GRADIO_API/proxy=x", "//gradio_api/proxy=x"),
     ],
 )
-def test_what_gradio_could_do_beside_is_closed(client: TestClient, path: str) -> None:
+def test_other_routes_of_gradio_are_closed(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize(
     "path", ["process_recording", "vibe-edit", "stream/a", "run-history/connect"]
 )
-def test_what_gradio_could_be_sent_beside_is_closed(client: TestClient, path: str) -> None:
+def test_other_routes_of_gradio_are_closed_for_posts(client: TestClient, path: str) -> None:
     assert client.post(f"/gradio_api/{path}", json={}).status_code == 404
 
 
-def test_a_path_that_is_no_text_is_no_upload() -> None:
+def test_a_wrong_path_is_not_an_upload() -> None:
     paths: list[Any] = [None, 7, [], {"path": "/etc/passwd"}, b"/etc/passwd", "x" * 100_000]
     for path in paths:
         with pytest.raises(SketchZooError, match="Upload it again"):

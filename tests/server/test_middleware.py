@@ -31,7 +31,7 @@ def test_metrics_count_requests_and_batches(client: TestClient) -> None:
     assert float(memory.split()[1]) > 1e8
 
 
-def test_each_request_has_an_id_that_is_in_the_log_without_what_was_drawn(
+def test_each_request_is_logged_with_its_id_but_without_the_drawing(
     client: TestClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start_log("json")
@@ -55,7 +55,7 @@ def test_each_request_has_an_id_that_is_in_the_log_without_what_was_drawn(
     assert lines[0]["ms"] > 0
 
 
-def test_a_fault_of_the_server_is_logged_and_counted_and_told_without_its_details(
+def test_a_server_error_is_logged_and_counted_and_answered_without_details(
     client: TestClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
@@ -72,7 +72,7 @@ def test_a_fault_of_the_server_is_logged_and_counted_and_told_without_its_detail
     assert "sketchzoo_errors_total 1.0" in client.get("/metrics").text
 
 
-def test_calls_that_wait_are_not_without_number(
+def test_the_number_of_waiting_calls_is_limited(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(*_: Any) -> None:
@@ -85,7 +85,7 @@ def test_calls_that_wait_are_not_without_number(
     assert posted[-1].headers["retry-after"] == "1"
 
 
-def test_what_is_wrong_with_a_request_is_no_fault_of_the_server(
+def test_a_wrong_request_is_not_counted_as_a_server_error(
     client: TestClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start_log("text")
@@ -94,7 +94,7 @@ def test_what_is_wrong_with_a_request_is_no_fault_of_the_server(
     assert "sketchzoo_errors_total 0.0" in client.get("/metrics").text
 
 
-def test_programs_are_told_to_come_back_while_the_board_is_still_answered(
+def test_programs_get_503_while_the_board_is_still_answered(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = {"data": [[LINE], 3, [], [], [], [], None, None]}

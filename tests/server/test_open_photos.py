@@ -16,7 +16,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_while_photos_come_they_are_counted_and_a_stop_ends_the_process(tmp_path: Path) -> None:
+def test_photos_are_counted_and_a_stop_ends_the_process(tmp_path: Path) -> None:
     fetcher = OpenPhotosFetcher(["-c", "import time; time.sleep(600)"], tmp_path, 2200)
     fetcher.start()
     wait_until(lambda: fetcher._process is not None)
@@ -27,13 +27,13 @@ def test_while_photos_come_they_are_counted_and_a_stop_ends_the_process(tmp_path
     assert process.wait(30) != 0
 
 
-def test_when_all_is_there_nothing_is_told(tmp_path: Path) -> None:
+def test_there_is_no_progress_once_all_photos_are_there(tmp_path: Path) -> None:
     fetcher = OpenPhotosFetcher(["-c", "pass"], tmp_path, 2200)
     fetcher.start()
     wait_until(lambda: fetcher.progress() is None)
 
 
-def test_without_network_the_board_and_the_log_are_told(
+def test_the_board_and_the_log_show_that_services_do_not_answer(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     command = "import sys; print('open photos: no answer', file=sys.stderr); sys.exit(1)"

@@ -1,4 +1,4 @@
-"""What the routes answer, without a browser."""
+"""The routes, without a browser."""
 
 import io
 import json
@@ -27,7 +27,7 @@ def test_healthz_names_checkpoint_and_photos(client: TestClient) -> None:
     assert answer.json() == {"checkpoint": "tiny", "photos": 6}
 
 
-def test_thumbnails_are_cacheable_pictures(client: TestClient) -> None:
+def test_thumbnails_with_a_version_are_immutable(client: TestClient) -> None:
     version = client.get("/map.json").json()["version"]
     answer = client.get(f"/thumbnails/5?v={version}")
     assert "immutable" in answer.headers["cache-control"]
@@ -38,7 +38,7 @@ def test_thumbnails_are_cacheable_pictures(client: TestClient) -> None:
     assert client.get("/thumbnails/5?gallery=../photos").status_code == 404
 
 
-def test_the_map_tells_of_every_photo_where_it_lies_and_what_it_is(client: TestClient) -> None:
+def test_the_map_describes_every_photo(client: TestClient) -> None:
     told = client.get("/map.json").json()
     answer = client.get(f"/map.json?v={told['version']}")
     assert "immutable" in answer.headers["cache-control"]
@@ -54,7 +54,7 @@ def test_the_map_tells_of_every_photo_where_it_lies_and_what_it_is(client: TestC
     assert client.get(f"/thumbnails/0?v={told['version']}").status_code == 200
 
 
-def test_an_id_stays_when_photos_are_added_and_a_number_is_refused(
+def test_photo_ids_stay_the_same_when_photos_are_added_and_numbers_are_refused(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     stroke = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.8]]}
@@ -102,7 +102,7 @@ def test_the_map_of_a_large_gallery_is_a_sample_of_it(
 @pytest.mark.parametrize(
     "name", ["6", "-1", "x", "..%2fmanifest.json", "0%2f..%2f..%2fmanifest.json"]
 )
-def test_other_thumbnails_are_not_found(client: TestClient, name: str) -> None:
+def test_there_are_no_other_thumbnails(client: TestClient, name: str) -> None:
     assert client.get(f"/thumbnails/{name}").status_code in (404, 422)
 
 
@@ -127,14 +127,14 @@ def test_a_large_photo_is_shown_smaller_and_without_its_metadata(
     assert client.get("/photos/0").status_code == 404
 
 
-def test_an_upload_is_taken_from_the_upload_folder_alone(tmp_path: Path) -> None:
+def test_uploads_are_read_only_from_the_upload_folder(tmp_path: Path) -> None:
     fish().save(tmp_path / "private.png")
     for path in (tmp_path / "private.png", "/etc/passwd", "../app.py", 7, "\0"):
         with pytest.raises(SketchZooError, match="Upload it again"):
             find_upload(path)
 
 
-def test_endpoints_are_tools_for_assistants_where_that_is_switched_on(
+def test_mcp_offers_the_endpoints_as_tools(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     galleries = open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
@@ -147,7 +147,7 @@ def test_endpoints_are_tools_for_assistants_where_that_is_switched_on(
         assert all(parameter["description"] for parameter in described)
 
 
-def test_the_board_is_told_of_photos_and_what_is_wrong(client: TestClient) -> None:
+def test_the_board_gets_photos_or_an_error(client: TestClient) -> None:
     answer = client.post("/board/search", json={"strokes": [LINE], "picture": None, "k": 4})
     assert [match["rank"] for match in answer.json()["matches"]] == [1, 2, 3, 4]
     assert "photo" not in answer.json()["matches"][0]
@@ -161,7 +161,7 @@ def test_the_board_is_told_of_photos_and_what_is_wrong(client: TestClient) -> No
         assert said in answer.json()["error"]
 
 
-def test_a_server_is_ready_once_its_encoder_has_run(client: TestClient) -> None:
+def test_the_server_is_ready_once_its_encoder_is_warm(client: TestClient) -> None:
     deadline = time.monotonic() + 20
     while client.get("/readyz").status_code == 503 and time.monotonic() < deadline:
         time.sleep(0.02)

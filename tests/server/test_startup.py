@@ -1,4 +1,4 @@
-"""Which galleries a start opens, and which photos it indexes."""
+"""Which galleries a start opens and which photos it indexes."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_a_second_start_keeps_the_index(
     assert open_galleries(*given).search().folder == first.folder
 
 
-def test_another_checkpoint_leaves_the_gallery_of_the_first_as_it_is(
+def test_each_checkpoint_has_its_own_gallery(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     other = make_checkpoint(tmp_path / "other", seed=1)
@@ -38,7 +38,7 @@ def test_another_checkpoint_leaves_the_gallery_of_the_first_as_it_is(
     assert weights == [c.manifest.sha256["encoder.safetensors"] for c in (tiny_checkpoint, other)]
 
 
-def test_folders_of_one_name_or_an_odd_one_are_all_served(
+def test_folders_with_the_same_name_or_without_utf8_are_served(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     photos = photos_in(photo_folder)
@@ -57,7 +57,7 @@ def test_folders_of_one_name_or_an_odd_one_are_all_served(
         assert client.get(f"/{matches[0]['thumbnail']}").status_code == 200
 
 
-def test_a_damaged_index_is_built_anew(
+def test_a_damaged_index_is_rebuilt(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     given = tiny_checkpoint.folder, photo_folder, tmp_path / "galleries"
@@ -69,7 +69,7 @@ def test_a_damaged_index_is_built_anew(
     assert again.read_bytes() == data
 
 
-def test_without_the_starter_gallery_the_app_starts_and_tells_how_to_add_photos(
+def test_without_starter_photos_the_app_starts_and_says_how_to_add_some(
     tiny_checkpoint: Checkpoint,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
