@@ -1,3 +1,5 @@
+"""Queries of browsers and programs: which are read, and which are refused."""
+
 import pytest
 
 from model.errors import SketchZooError
@@ -56,3 +58,19 @@ def test_wrong_fields_are_refused(changes: dict[str, object]) -> None:
 def test_a_query_is_an_object(payload: object) -> None:
     with pytest.raises(SketchZooError):
         parse_query(payload)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"k": 0}, "k is a whole number from 1 to 48."),
+        ({"gallery": 7}, "gallery must be a string."),
+        ({"like": [1, "2"]}, "Photos are lists of at most 200 whole numbers."),
+        ({"only": [7]}, "A search is narrowed by at most 200 labels."),
+        ({"picture": 7}, "The uploaded picture is not known. Upload it again."),
+    ],
+)
+def test_the_message_says_which_field_is_wrong(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SketchZooError) as refused:
+        parse_query({"strokes": LINE, **changes})
+    assert str(refused.value) == message
