@@ -1,6 +1,6 @@
-# SketchZoo in a container, as in a Space:
+# SketchZoo in a container:
 #   docker build -t sketchzoo . && docker run -p 7860:7860 sketchzoo
-# Behind a proxy, tell whose X-Forwarded-For to believe: -e FORWARDED_ALLOW_IPS=172.17.0.1
+# Behind a proxy, name the address whose X-Forwarded-For is trusted: -e FORWARDED_ALLOW_IPS=172.17.0.1
 
 FROM python:3.11.14-slim-bookworm AS build
 # hadolint ignore=DL3008
@@ -8,7 +8,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends g++ \
     && rm -rf /var/lib/apt/lists/*
 COPY requirements.lock /
-# Annoy is compiled for any processor; its own setup takes that of the machine that compiles it.
+# Annoy's setup would compile for this machine's processor only. These flags are for any.
 ENV ANNOY_COMPILER_ARGS=-O3,-ffast-math,-fno-associative-math,-fpermissive,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --require-hashes -r /requirements.lock

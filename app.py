@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from model.checkpoint.checkpoint import SHIPPED
-from model.checkpoint.manifest import EngineName
+from model.checkpoint.records import EngineName
 from model.errors import SketchZooError
 from server.application import build_app
 from server.lifecycle import Lifecycle, check_port, exit_now, serve

@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from benchmarks.running import ROOT
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import Photo
-from model.encoder.encoder import Embeddings
+from model.checkpoint.records import Photo
+from model.encoder.head import Embeddings
 from model.files import replacing
 from model.gallery.starter import starter_photos
 from model.pictures.decoding import open_image

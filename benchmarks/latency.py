@@ -24,10 +24,10 @@ from playwright.sync_api import Browser, Page
 
 from benchmarks.command import parser, told
 from benchmarks.running import chromium, running_app
-from model import SketchSearch
 from model.files import write_json
 from model.pictures.framing import Pixels, frame_sketch
 from model.pictures.strokes import parse_strokes, render_strokes
+from model.search.search import SketchSearch
 from server.startup import ROOT, open_galleries
 
 Times = list[float]

@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from model import EmptySketchError
 from model.checkpoint.checkpoint import SHIPPED
+from model.errors import EmptySketchError
 from server.startup import ROOT, open_galleries
 
 checkpoint = Path(os.environ.get("SKETCHZOO_CHECKPOINT", SHIPPED))

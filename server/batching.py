@@ -11,7 +11,8 @@ from concurrent.futures import Future
 
 import numpy as np
 
-from model.encoder.encoder import Embeddings, Encoder
+from model.encoder.encoder import Encoder
+from model.encoder.head import Embeddings
 from model.pictures.framing import Pixels
 from server.fair_queue import FairQueue, QueuedFrame, largest_power_of_two
 from server.log import log

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.errors import SketchZooError
 from model.pictures.framing import Pixels
 from server.metrics import Metrics

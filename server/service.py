@@ -9,12 +9,16 @@ from typing import Any
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
-from model.encoder.encoder import Embeddings, Encoder
+from model.checkpoint.records import photo_id
+from model.encoder.encoder import Encoder
+from model.encoder.head import Embeddings
 from model.pictures.decoding import open_image
-from model.pictures.framing import Pixels, find_ink, frame_ink
+from model.pictures.framing import Pixels, frame_ink
+from model.pictures.paper import find_ink
 from model.pictures.strokes import render_ink, render_strokes
-from model.search.layout import Positions
-from model.search.search import Guess, Match, SketchSearch, photo_id
+from model.search.map import Positions
+from model.search.matches import Guess, Match
+from model.search.search import SketchSearch
 from server.batching import Batcher
 from server.galleries import Galleries, versioned_url
 from server.metrics import Metrics

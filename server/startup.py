@@ -8,9 +8,10 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
-from model.checkpoint.manifest import EngineName, Photo
+from model.checkpoint.records import EngineName, Photo
 from model.errors import GalleryError, SketchZooError
-from model.gallery.build import build_gallery, gallery_is_current
+from model.gallery.build import build_gallery
+from model.gallery.current import gallery_is_current
 from model.gallery.open_photos.animals import animals
 from model.gallery.open_photos.gallery import gallery_photos
 from model.gallery.open_photos.store import open_photos

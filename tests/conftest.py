@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 
 from benchmarks.running import chromium
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import PhotoEncoderInfo
+from model.checkpoint.records import PhotoEncoderInfo
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork
 

@@ -28,11 +28,13 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from model import SketchZooError
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import MANIFEST
-from model.pictures.decoding import flatten, open_image
-from model.pictures.framing import clean_page, find_ink, frame_box, frame_ink, frame_sketch
+from model.checkpoint.files import MANIFEST
+from model.errors import SketchZooError
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
+from model.pictures.framing import frame_box, frame_ink, frame_sketch
+from model.pictures.paper import clean_page, find_ink
 from model.pictures.strokes import parse_strokes, render_ink, render_strokes
 from server.query import parse_query
 from tests.conftest import make_checkpoint

@@ -5,19 +5,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import (
-    CHECKPOINT_FILES,
-    MANIFEST,
-    Calibration,
-    Manifest,
-    PhotoEncoderInfo,
-)
+from model.checkpoint.files import CHECKPOINT_FILES, MANIFEST
+from model.checkpoint.manifest import Manifest
+from model.checkpoint.records import Calibration, PhotoEncoderInfo
 from model.checkpoint.versions import versions_in
 from model.encoder.encoder import Encoder
 from model.gallery.build import build_gallery
@@ -33,6 +29,7 @@ from train.data.pictures import Picture, Split, list_pictures, sketchy_folders
 from train.errors import DataError
 from train.metrics import FIRST, evaluate_embeddings
 from train.networks.encoder import encoder_of
+from train.networks.pair import ONE, PAIR, pair_of
 from train.runs import SPLIT, Pictures, Run, is_checkpoint, load_run, mean_weights
 from train.teacher import same_prototypes
 
@@ -67,6 +64,7 @@ def export(
     photos: Sequence[Path] = (),
     photo_encoder: Path | None = None,
     photo_size: int | None = None,
+    pose_encoder: Path | None = None,
     last: bool = False,
     mean_with: Sequence[Path] = (),
     precision: Precision = "int8",
@@ -87,6 +85,8 @@ def export(
         photo_encoder: a run or a checkpoint with the same prototypes, whose network for photos
             embeds photos when they are indexed; its split has to hold out what that of `run` does.
             Of a checkpoint that is written anew, its own is kept.
+        pose_encoder: a run that was the pose teacher of `run`, whose network for the poses of
+            photos stands beside the photo encoder; both are EfficientNet-Lite2.
         photo_size: side in pixels of the photos that it sees. Training crops photos, so that
             animals look larger in it than they do when whole photos are indexed at the same
             size; a larger one makes up for that (Touvron et al. 2019).
@@ -107,6 +107,9 @@ def export(
     for count, folder in enumerate(mean_with, 1):
         _take_mean(trained, folder, 1 / (count + 1))
     other = _photo_run(run, photo_encoder)
+    if pose_encoder:
+        other = _with_pose(other, load_run(pose_encoder, photos=True))
+    _check_pose(trained, other)
     if photo_size is not None and (other is None or not 32 <= photo_size <= MAX_SIZE):
         raise DataError(f"--photo-size is 32 to {MAX_SIZE}, and for a --photo-encoder.")
     if other and not same_prototypes(other.network, trained.network):
@@ -165,6 +168,28 @@ def _photo_run(run: Path, photo_encoder: Path | None) -> Run | None:
         return None
     own = load_run(run, photos=True)
     return own if own.weights != load_run(run).weights else None
+
+
+def _with_pose(animal: Run | None, pose: Run) -> Run:
+    """An encoder of photos with the pose of another."""
+    if animal is None or {animal.config.backbone, pose.config.backbone} != {ONE}:
+        raise DataError(f"--pose-encoder goes with a --photo-encoder; both are {ONE}.")
+    if not pose.network.pose_size:
+        raise DataError(f"{pose.folder} has no pose. Name a run that has --pose.")
+    if animal.network.standardise != pose.network.standardise:
+        raise DataError(f"{animal.folder} and {pose.folder} differ in --standardise.")
+    config = replace(animal.config, backbone=PAIR)
+    network = pair_of(animal.network, pose.network)
+    return replace(animal, network=network, config=config, pose_space=pose.pose_space)
+
+
+def _check_pose(trained: Run, other: Run | None) -> None:
+    """Makes sure that the poses of sketches and of photos can be compared."""
+    if other and other.pose_space != trained.pose_space:
+        raise DataError(
+            f"The poses of {trained.folder} and {other.folder} cannot be compared. Train one with "
+            "the other as --pose-teacher, or both without --pose."
+        )
 
 
 def _encoder(run: Run | None, size: int) -> Encoder | None:

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from model.encoder.explain import explain
-from model.pictures.decoding import OWN, flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import OWN, open_image
 from model.pictures.framing import frame_box, frame_ink
 from server.galleries import Galleries
 from server.query import parse_json, parse_query

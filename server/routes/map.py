@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from model.search.search import SketchSearch, photo_id
+from model.checkpoint.records import photo_id
+from model.search.search import SketchSearch
 from server.galleries import Galleries
 from server.routes.photos import cache_headers, find_search
 from server.service import rounded

@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Route
 
 from model.errors import GalleryError, SketchZooError
 from model.gallery.progress import THUMBNAIL_SIDE
-from model.pictures.decoding import OWN, flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import OWN, open_image
 from model.search.search import SketchSearch
 from server.galleries import Galleries
 from server.service import SearchService

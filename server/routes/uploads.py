@@ -11,8 +11,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from model.errors import SketchZooError
-from model.pictures.decoding import flatten, open_image
-from model.pictures.framing import CLEAN_SIDE, clean_page, frame_sketch
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
+from model.pictures.framing import frame_sketch
+from model.pictures.paper import CLEAN_SIDE, clean_page
 from server.query import parse_json
 from server.routes.responses import json_response
 from server.service import SearchService

@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from benchmarks.running import running_app
 from model.checkpoint.checkpoint import Checkpoint
-from model.gallery.build import build_gallery, photos_in
+from model.gallery.build import build_gallery
+from model.gallery.photos import photos_in
 from tests.browser.conftest import opened
 from tests.browser.test_board import PHOTOS, found, settled
 from tests.browser.test_map import middle

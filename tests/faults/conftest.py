@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.gallery.build import build_gallery, photos_in
+from model.gallery.build import build_gallery
+from model.gallery.photos import photos_in
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from PIL import Image
 
 from benchmarks.running import ROOT
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import EMBEDDINGS, LAYOUT
+from model.checkpoint.files import EMBEDDINGS, LAYOUT
 from model.errors import GalleryError
-from model.gallery.build import build_gallery, photos_in
+from model.gallery.build import build_gallery
+from model.gallery.photos import photos_in
 from model.search.search import SketchSearch
 from train.__main__ import main
 

@@ -20,9 +20,10 @@ from PIL import Image
 from benchmarks.running import ROOT, running_app
 from model.checkpoint import versions
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import MANIFEST
+from model.checkpoint.files import MANIFEST
 from model.errors import GalleryError
-from model.gallery.build import build_gallery, photos_in
+from model.gallery.build import build_gallery
+from model.gallery.photos import photos_in
 from model.search.search import SketchSearch
 from server.application import build_app
 from server.galleries import Galleries

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw
 
-from model import SketchSearch
+from model.search.search import SketchSearch
 from server.application import build_app
 from server.galleries import Galleries
 from server.middleware.forwarded import read_proxies

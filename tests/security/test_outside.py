@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.running import running_app
-from model import SketchSearch
+from model.search.search import SketchSearch
 from tests.conftest import ROOT
 
 TEXT = {".py", ".md", ".txt", ".toml", ".json", ".js", ".html", ".css", ".csv", ".lock", ""}

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
 from benchmarks.running import running_app
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.gallery.build import build_gallery
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork

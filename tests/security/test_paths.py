@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute, Mount
 
-from model import SketchSearch, SketchZooError
+from model.errors import SketchZooError
+from model.search.search import SketchSearch
 from server.uploads import find_upload
 from tests.conftest import ROOT
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from model import CheckpointError, SketchSearch
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS, sha256
+from model.checkpoint.files import ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS, sha256
+from model.errors import CheckpointError
+from model.search.search import SketchSearch
 from train.checkpoints import trained_network
 from train.data.frames import StoredFrames
 from train.errors import DataError

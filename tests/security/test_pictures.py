@@ -17,7 +17,8 @@ from PIL import Image, ImageDraw
 
 from model.errors import ImageError
 from model.pictures.decoding import LONGEST, open_image
-from model.pictures.framing import clean_page, frame_sketch
+from model.pictures.framing import frame_sketch
+from model.pictures.paper import clean_page
 from tests.conftest import ROOT
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.encoder.encoder import Embeddings, Encoder
+from model.encoder.encoder import Encoder
+from model.encoder.head import Embeddings
 from model.pictures.framing import Pixels
 from server.batching import Batcher
 from server.fair_queue import BusyError

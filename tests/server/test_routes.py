@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from model import SketchZooError
 from model.checkpoint.checkpoint import Checkpoint
+from model.errors import SketchZooError
 from server.application import build_app
 from server.routes import map as map_route
 from server.startup import open_galleries

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from model import GalleryError
 from model.checkpoint.checkpoint import Checkpoint
-from model.gallery.build import build_gallery, photos_in
+from model.errors import GalleryError
+from model.gallery.build import build_gallery
+from model.gallery.photos import photos_in
 from server import startup
 from server.application import build_app
 from server.startup import open_galleries

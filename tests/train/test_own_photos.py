@@ -449,5 +449,5 @@ def test_a_gallery_of_an_older_version_is_read_again(
     save(tmp_path / "in" / "a.jpg", 0)
     index(tmp_path / "in")
     assert "1 kept; 0 removed; 0 embedded" in index(tmp_path / "in").said
-    monkeypatch.setattr("model.gallery.build.READER", 99)
+    monkeypatch.setattr("model.gallery.current.READER", 99)
     assert "1 kept; 0 removed; 1 embedded" in index(tmp_path / "in").said
