@@ -614,6 +614,14 @@ def _export(commands: Commands) -> None:
         help="write the mean of the run's weights and those of checkpoints, such as the one it "
         "started from, which often generalises better than each",
     )
+    parser.add_argument(
+        "--photo-mean-with",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="CHECKPOINT",
+        help="the same for the --photo-encoder",
+    )
 
     def run(arguments: argparse.Namespace) -> None:
         from train.export import export
@@ -630,6 +638,7 @@ def _export(commands: Commands) -> None:
             pose_encoder=arguments.pose_encoder,
             last=arguments.last,
             mean_with=arguments.mean_with,
+            photo_mean_with=arguments.photo_mean_with,
             precision=arguments.precision,
             pictures=Pictures(given, tuple(arguments.train_photos)) if given else None,
             cache=arguments.cache,

@@ -30,8 +30,9 @@ from train.errors import DataError
 from train.metrics import FIRST, evaluate_embeddings
 from train.networks.encoder import encoder_of
 from train.networks.pair import ONE, PAIR, pair_of
+from train.networks.siamese import is_pose
 from train.runs import SPLIT, Pictures, Run, is_checkpoint, load_run, mean_weights
-from train.teacher import same_prototypes
+from train.teacher import animal_encoder, same_prototypes
 
 SKETCHES, PHOTOS = 320, 240
 """Training pictures of which the ranges of activations are learned."""
@@ -67,6 +68,7 @@ def export(
     pose_encoder: Path | None = None,
     last: bool = False,
     mean_with: Sequence[Path] = (),
+    photo_mean_with: Sequence[Path] = (),
     precision: Precision = "int8",
     pictures: Pictures | None = None,
     cache: Path = Path("cache"),
@@ -94,6 +96,8 @@ def export(
             encoder alone, which with a `photo_encoder` is not what counts.
         mean_with: checkpoints, as a rule the one that the run started from; the mean of their
             weights and the run's is written (Wortsman et al. 2022, "Model soups").
+        photo_mean_with: the same for the photo encoder: runs, or checkpoints, whose network for
+            photos is taken.
         precision: `fp32` leaves the weights as they are; the files are four times as large.
         pictures: of the run, where it does not know them or they have moved.
         cache: folder of frames.
@@ -105,8 +109,12 @@ def export(
     """
     trained = load_run(run, last=last)
     for count, folder in enumerate(mean_with, 1):
-        _take_mean(trained, folder, 1 / (count + 1))
+        _take_mean(trained, load_run(folder), 1 / (count + 1))
     other = _photo_run(run, photo_encoder)
+    for count, folder in enumerate(photo_mean_with, 1):
+        if other is None:
+            raise DataError("--photo-mean-with goes with a --photo-encoder.")
+        _take_mean(other, animal_encoder(folder), 1 / (count + 1))
     if pose_encoder:
         other = _with_pose(other, load_run(pose_encoder, photos=True))
     _check_pose(trained, other)
@@ -339,21 +347,29 @@ def _is_exported(folder: Path) -> bool:
     return bool(with_photos) or any((folder / name).is_file() for name in CHECKPOINT_FILES)
 
 
-def _take_mean(trained: Run, folder: Path, share: float) -> None:
-    """Puts a run's weights this share of the way to those of a checkpoint."""
-    other = load_run(folder).network
-    weights, others = trained.network.state_dict(), other.state_dict()
+def _take_mean(trained: Run, given: Run, share: float) -> None:
+    """Puts a run's weights this share of the way to those of another.
+
+    The layer of the pose stays: poses of other runs lie in other spaces.
+    """
+    other = given.network
+    weights, others = (
+        {name: value for name, value in network.state_dict().items() if not is_pose(name)}
+        for network in (trained.network, other)
+    )
     alike, wanted = (
         (network.standardise, network.normalise, {k: v.shape for k, v in state.items()})
         for network, state in ((other, others), (trained.network, weights))
     )
     if alike != wanted or not same_prototypes(trained.network, other):
         raise DataError(
-            f"{folder} holds another encoder than {trained.folder}, or embeds into another "
-            "space. --mean-with takes checkpoints like the one that the run started from."
+            f"{given.folder} holds another encoder than {trained.folder}, or embeds into another "
+            "space. --mean-with and --photo-mean-with take encoders like the one that the run "
+            "started from."
         )
-    _check_split(trained.folder, folder)
-    trained.network.load_state_dict(mean_weights(others, weights, 1 - share))
+    _check_split(trained.folder, given.folder)
+    mean = mean_weights(others, weights, 1 - share)
+    trained.network.load_state_dict({**trained.network.state_dict(), **mean})
 
 
 def _check_split(run: Path, other: Path) -> None:

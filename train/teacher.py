@@ -21,7 +21,7 @@ from train.errors import DataError
 from train.networks.backbones import fold_batch_norms
 from train.networks.inputs import as_input
 from train.networks.pair import ONE, PAIR, first_of
-from train.networks.siamese import SiameseNetwork
+from train.networks.siamese import SiameseNetwork, is_pose
 from train.precision import autocast
 from train.runs import BEST, SPLIT, Run, is_checkpoint, load_run, save_atomically
 
@@ -55,7 +55,7 @@ def begin_with(
         )
     given = load_run(folder)
     if given.config.backbone != backbone and is_checkpoint(folder):
-        given = _photo_network(load_run(folder, photos=True))
+        given = animal_encoder(folder)
     if given.classes != material.classes:
         raise DataError(f"{folder} knows other classes than this run.")
     _check_split(folder / SPLIT, material)
@@ -73,11 +73,11 @@ def begin_with(
     weights = network.state_dict()
     given_weights = {name: value for name, value in source.state_dict().items() if name in weights}
     shapes, given_shapes = (
-        {name: value.shape for name, value in state.items() if not name.startswith("pose.")}
+        {name: value.shape for name, value in state.items() if not is_pose(name)}
         for state in (weights, given_weights)
     )
     if source.pose_size != network.pose_size:  # another pose is learned anew
-        given_weights = {n: v for n, v in given_weights.items() if not n.startswith("pose.")}
+        given_weights = {n: v for n, v in given_weights.items() if not is_pose(n)}
     if shapes == given_shapes:
         if (source.standardise, source.normalise) != (network.standardise, network.normalise):
             raise DataError(
@@ -90,7 +90,9 @@ def begin_with(
     _keep_prototypes(network, source)
 
 
-def _photo_network(given: Run) -> Run:
+def animal_encoder(folder: Path) -> Run:
+    """A checkpoint's network for photos; of a pair of networks the one that tells the animal."""
+    given = load_run(folder, photos=True)
     if given.config.backbone != PAIR:
         return given
     config = replace(given.config, backbone=ONE)
