@@ -1,20 +1,22 @@
-# make run    install what is needed and serve the app (PORT=7860); with PHOTOS=open it fetches
-#             openly licensed photos meanwhile
-# make photos fetch openly licensed photos into OUT=photos (CONTACT=address for Wikimedia Commons)
-# make test   install what tests need and run all checks
-# make lint   formatting, lint and types alone
-# make format rewrite the code in its standard format
-# make space  build and run the app as Hugging Face Spaces would
-# make audit  look the pinned packages up among known vulnerabilities
-# make lock   pin all packages by hash in requirements.lock
-# make fuzz   feed broken and hostile input, SECONDS=600 for each kind
+# make run     install the app's packages and serve it (PORT=7860); PHOTOS=open also fetches
+#              openly licensed photos while the app runs
+# make photos  fetch openly licensed photos into a folder (OUT=photos); CONTACT=you@example.org
+#              also asks Wikimedia Commons
+# make test    install the tests' packages and run all checks
+# make lint    check formatting, lint and types only
+# make format  format the code, and fix what lint can fix
+# make space   build and run the app as Hugging Face Spaces would
+# make audit   look up the pinned packages among known vulnerabilities
+# make lock    pin all packages by hash in requirements.lock
+# make fuzz    test with broken and hostile input, SECONDS=600 for each kind
+# make clean   delete .venv and galleries
 
 PORT ?= 7860
 OUT ?= photos
 SECONDS ?= 600
 PYTHON ?= python3
 BIN := .venv/bin
-# Annoy is compiled for any processor; its own setup takes that of the machine that compiles it.
+# Annoy's setup would compile for this machine's processor only. These flags are for any.
 export ANNOY_COMPILER_ARGS := -O3,-ffast-math,-fno-associative-math,-fpermissive,-std=c++14,-DANNOYLIB_MULTITHREADED_BUILD
 
 .PHONY: run photos test lint format space audit lock fuzz clean

@@ -8,8 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import Photo
-from model.encoder.encoder import Embeddings
+from model.checkpoint.records import Photo
+from model.encoder.head import Embeddings
 from model.files import replacing
 from model.gallery.starter import starter_photos
 from model.pictures.decoding import open_image

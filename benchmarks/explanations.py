@@ -18,7 +18,8 @@ from tqdm import tqdm
 from benchmarks.command import held_out, new_parser, run
 from model.checkpoint.checkpoint import Checkpoint
 from model.encoder.explain import explain
-from model.pictures.decoding import flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
 from model.pictures.framing import frame_sketch
 from train.data.pictures import Picture
 from train.errors import DataError

@@ -22,13 +22,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from app import ROOT, open_galleries
 from benchmarks.command import exit_code, new_parser
-from model import SketchSearch
 from model.files import write_json
 from model.pictures.framing import Pixels, frame_sketch
 from model.pictures.strokes import parse_strokes, render_strokes
-from tests.harness.apps import running_app
+from model.search.search import SketchSearch
+from server.startup import open_galleries
+from tests.harness.apps import ROOT, running_app
 from tests.harness.browser import chromium
 
 Times = list[float]

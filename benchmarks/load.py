@@ -37,14 +37,13 @@ import numpy as np
 import uvloop
 from tqdm import tqdm
 
-from app import ROOT
 from benchmarks.command import exit_code, new_parser
 from model.checkpoint.checkpoint import Checkpoint
 from model.encoder.encoder import Encoder
 from model.files import write_json
 from model.pictures.framing import Pixels, frame_sketch
 from model.pictures.strokes import parse_strokes, render_strokes
-from tests.harness.apps import running_app
+from tests.harness.apps import ROOT, running_app
 
 POINTS_PER_S = 60
 POINTS_PER_STATE = 3

@@ -31,11 +31,14 @@ from benchmarks.embeddings import SyntheticEmbeddings
 from benchmarks.latency import time_http
 from model.checkpoint import versions
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
-from model.checkpoint.manifest import EMBEDDINGS, THUMBNAILS, EngineName
+from model.checkpoint.files import EMBEDDINGS, THUMBNAILS
+from model.checkpoint.records import EngineName
 from model.files import write_json
-from model.gallery.build import complete_version, photos_key
+from model.gallery.current import photos_key
 from model.gallery.progress import thumbnail_of
-from model.pictures.decoding import flatten, open_image
+from model.gallery.write import complete_version
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
 from model.pictures.strokes import parse_strokes, render_strokes
 from tests.harness.apps import ROOT, running_app
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 
 M, CANDIDATES = 16, 100
 

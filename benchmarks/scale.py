@@ -35,11 +35,14 @@ from benchmarks.command import exit_code, new_parser
 from benchmarks.embeddings import SyntheticEmbeddings
 from benchmarks.peers import PEERS
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
-from model.checkpoint.manifest import EMBEDDINGS, EngineName
-from model.encoder.encoder import Embeddings
+from model.checkpoint.files import EMBEDDINGS
+from model.checkpoint.records import EngineName
+from model.encoder.head import Embeddings
 from model.files import write_json
-from model.search.engines import build_index, open_engine, read_embeddings
-from model.search.recall import NEAREST, choose_search_k, nearest_rows, recall, sample_queries
+from model.search.engines import build_index, open_engine
+from model.search.exact import read_embeddings
+from model.search.protocol import NEAREST
+from model.search.recall import choose_search_k, nearest_rows, recall, sample_queries
 from tests.harness.apps import ROOT
 
 OURS: tuple[EngineName, ...] = get_args(EngineName)

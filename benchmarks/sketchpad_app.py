@@ -10,9 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from app import ROOT, open_galleries
-from model import EmptySketchError, SketchSearch
 from model.checkpoint.checkpoint import SHIPPED
+from model.errors import EmptySketchError
+from model.search.search import SketchSearch
+from server.startup import open_galleries
+from tests.harness.apps import ROOT
 
 
 def build_page(search: SketchSearch) -> gr.Blocks:

@@ -1,21 +1,21 @@
-"""Exceptions whose message a person can act on: what is wrong, where, and the remedy."""
+"""Errors for people. Their messages say what is wrong, where, and what to do about it."""
 
 
 class SketchZooError(Exception):
-    """Base of every error that is meant to be shown to a person as it is."""
+    """Base class of all errors whose message is shown to people."""
 
 
 class ImageError(SketchZooError):
-    """A picture cannot be used: unreadable, too large or too small."""
+    """A picture cannot be used: it is unreadable, too large or too small."""
 
 
 class EmptySketchError(SketchZooError):
-    """A drawing holds no line at all, so there is nothing to search for."""
+    """A drawing has no lines, so there is nothing to search for."""
 
 
 class CheckpointError(SketchZooError):
-    """A checkpoint folder is incomplete, damaged or does not fit together."""
+    """A checkpoint folder is incomplete or damaged, or its files do not fit together."""
 
 
 class GalleryError(SketchZooError):
-    """A folder of photos cannot be indexed."""
+    """A gallery cannot be built or searched."""

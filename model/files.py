@@ -1,7 +1,8 @@
-"""Files that are there whole or not at all."""
+"""Writes files completely or not at all."""
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +10,10 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary name beside `path`, which takes its place when all went well.
+    """Gives a temporary path in the same folder. Without an error, it then replaces `path`.
 
-    One that a killed process has left behind is written over the next time. For files that only
-    one process writes at a time.
+    Only one process may write the file at a time. A temporary file that a killed process has left
+    behind is overwritten the next time.
     """
     unfinished = path.with_name(f".{path.name}.tmp")
     try:
@@ -27,3 +28,15 @@ def write_json(path: Path, data: object) -> None:
     """Writes a JSON file under a temporary name, then replaces an older one."""
     with replacing(path) as unfinished:
         unfinished.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Makes a hard link to a file or, if the file system does not support that, a copy.
+
+    Raises:
+        OSError: the file cannot be copied either.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

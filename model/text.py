@@ -1,17 +1,17 @@
-"""Texts that people read: labels, credits, licences."""
+"""Cleans texts that people read: labels, credits, licences."""
 
 import unicodedata
 
-LONGEST = 300
-"""Letters that are kept of a label, a credit or a licence."""
+MAX_LENGTH = 300
+"""Characters of a label, a credit or a licence. Longer texts are cut."""
 
 
 def composed(text: str) -> str:
-    """A text in Unicode's form NFC; names of files on macOS are often decomposed (NFD)."""
+    """Normalises a text to Unicode's NFC. File names on macOS are often decomposed (NFD)."""
     return unicodedata.normalize("NFC", text)
 
 
 def one_line(text: str) -> str:
-    """A text for a label or a credit: one line of what can be shown, composed, not too long."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in composed(text))
-    return " ".join(shown.split())[:LONGEST]
+    """Normalises a text to one line of printable characters of at most `MAX_LENGTH`."""
+    printable = "".join(letter if letter.isprintable() else " " for letter in composed(text))
+    return " ".join(printable.split())[:MAX_LENGTH]

@@ -25,7 +25,7 @@ from typing import Any, get_args
 import torch
 
 from model.checkpoint.checkpoint import SHIPPED
-from model.checkpoint.manifest import EngineName
+from model.checkpoint.records import EngineName
 from model.errors import SketchZooError
 from train import distributed
 from train.config import PRESETS, FitConfig, Precision
@@ -207,6 +207,7 @@ def _fit(commands: Commands) -> None:
         "--teacher", type=Path, help="the run, or the checkpoint, of an encoder to learn from"
     )
     parser.add_argument("--photo-teacher", type=Path, help="another one, for photos")
+    parser.add_argument("--pose-teacher", type=Path, help="another one, for the poses of photos")
     parser.add_argument(
         "--unlabelled-photos",
         type=Path,
@@ -255,6 +256,7 @@ def _run_fit(arguments: argparse.Namespace) -> None:
         arguments.split,
         arguments.teacher,
         arguments.photo_teacher,
+        arguments.pose_teacher,
         arguments.start,
         arguments.cache,
     )
@@ -587,6 +589,13 @@ def _export(commands: Commands) -> None:
         "when they are indexed",
     )
     parser.add_argument(
+        "--pose-encoder",
+        type=Path,
+        metavar="RUN",
+        help="the --pose-teacher of the run: it tells the pose of photos, and the photo encoder "
+        "the animal (both EfficientNet-Lite2)",
+    )
+    parser.add_argument(
         "--photo-size",
         type=int,
         metavar="PIXELS",
@@ -605,6 +614,14 @@ def _export(commands: Commands) -> None:
         help="write the mean of the run's weights and those of checkpoints, such as the one it "
         "started from, which often generalises better than each",
     )
+    parser.add_argument(
+        "--photo-mean-with",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="CHECKPOINT",
+        help="the same for the --photo-encoder",
+    )
 
     def run(arguments: argparse.Namespace) -> None:
         from train.export import export
@@ -618,8 +635,10 @@ def _export(commands: Commands) -> None:
             photos=arguments.photos,
             photo_encoder=arguments.photo_encoder,
             photo_size=arguments.photo_size,
+            pose_encoder=arguments.pose_encoder,
             last=arguments.last,
             mean_with=arguments.mean_with,
+            photo_mean_with=arguments.photo_mean_with,
             precision=arguments.precision,
             pictures=Pictures(given, tuple(arguments.train_photos)) if given else None,
             cache=arguments.cache,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import Calibration
+from model.checkpoint.records import Calibration
 from train.errors import DataError
 from train.evaluate import embed_pictures, labels_of
 from train.metrics import FIRST

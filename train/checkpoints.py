@@ -13,7 +13,7 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import (
+from model.checkpoint.files import (
     CHECKPOINT_FILES,
     ENCODER,
     GALLERY_FILES,
@@ -21,15 +21,12 @@ from model.checkpoint.manifest import (
     MANIFEST,
     PHOTO_ENCODER,
     PHOTO_WEIGHTS,
-    RESTORE,
     THUMBNAILS,
     WEIGHTS,
-    Calibration,
-    Manifest,
-    PhotoEncoderInfo,
-    PoseInfo,
     sha256,
 )
+from model.checkpoint.manifest import RESTORE, Manifest
+from model.checkpoint.records import Calibration, PhotoEncoderInfo, PoseInfo
 from model.checkpoint.versions import CURRENT, clean, hold_current
 from model.encoder.head import Floats, Head
 from model.errors import CheckpointError

@@ -11,6 +11,12 @@ from train.networks.backbones import PLAIN_CNN_SIDE
 MAX_SIZE = 1024
 """Pixels a side; more than any of the backbones is made for."""
 
+MAX_EMBEDDING = 512
+"""Numbers in an embedding: projection, posterior and pose."""
+
+POSE_GROUP = 16
+"""Pairs of one class that are told apart by their poses: 8 photos and their mirror images."""
+
 Loss = Literal["cosface", "supcon", "triplet", "contrastive"]
 Mining = Literal["random", "semi-hard", "hard"]
 Optimizer = Literal["adamw", "adam"]
@@ -73,6 +79,19 @@ class FitConfig:
     """Label smoothing of the cosine softmax."""
     supcon: float = 0.3
     """Weight of a supervised contrastive loss from sketches to photos beside cosface."""
+    pose: int = 0
+    """Numbers in each cell of the pose, the part of the embedding that tells where things are;
+    0: no pose. It is learned from sketches whose very photo is there."""
+    pose_cells: int = 2
+    """Cells of the pose on each side."""
+    pose_weight: float = 0.25
+    """What the cosine of two poses counts in a search, beside 1 for the rest."""
+    pose_pairs: int = 96
+    """Sketches of a batch that come with their very photo, in groups of 16 of one class."""
+    pose_loss: float = 1.0
+    """Weight of the loss on poses."""
+    pose_temperature: float = 0.1
+    """Temperature of the loss on poses."""
     labels: float = 1.0
     """Weight of the losses on labels."""
     distil: float = 1.0
@@ -117,14 +136,16 @@ class FitConfig:
                     raise DataError(f"--{name.replace('_', '-')} is {told}.")
         if self.dropout == 1:
             raise DataError("--dropout is below 1: with 1 nothing is left to learn from.")
-        if self.embedding_size > 512:
-            raise DataError("--embedding-size is at most 512.")
+        if self.embedding_size > MAX_EMBEDDING:
+            raise DataError(f"--embedding-size is at most {MAX_EMBEDDING}.")
         if self.input_size < 32 or 0 < self.grow_from < 32:
             raise DataError("Images are at least 32 pixels wide, which the networks shrink to 1.")
         if self.input_size > MAX_SIZE:
             raise DataError(f"--input-size is at most {MAX_SIZE}.")
         if self.seed >= 1 << 63:
             raise DataError("--seed is below 2^63.")
+        if self.pose:
+            self._check_pose()
         if not math.isfinite(self.margin):
             raise DataError("--margin is a number.")
         if self.grow_from > self.input_size:
@@ -149,6 +170,16 @@ class FitConfig:
                 )
             if self.pretrained:
                 raise DataError("There are no ImageNet weights of plain_cnn: --no-pretrained.")
+
+    def _check_pose(self) -> None:
+        if self.loss != "cosface":
+            raise DataError("--pose goes with --loss cosface.")
+        if self.pose_pairs % POSE_GROUP:
+            raise DataError(f"--pose-pairs is a multiple of {POSE_GROUP}.")
+        if self.pose_pairs > min(self.sketch_batch, self.photo_batch):
+            raise DataError(
+                "--pose-pairs is at most --sketch-batch and --photo-batch, which they are part of."
+            )
 
     @property
     def loss_margin(self) -> float:
@@ -175,13 +206,13 @@ class FitConfig:
 
 _COUNTS = (
     *("embedding_size", "steps", "sketch_batch", "photo_batch", "eval_every"),
-    "validation_photos",
+    *("validation_photos", "pose_cells", "pose_pairs"),
 )
 _OPTIONAL = (
     *("epochs", "minutes", "patience", "unlabelled_batch", "keep", "grow_from", "seed"),
-    *("weight_decay", "supcon", "labels", "distil", "mixed_sketches"),
+    *("weight_decay", "supcon", "labels", "distil", "mixed_sketches", "pose", "pose_loss"),
 )
-_POSITIVE = ("lr", "clip", "scale")
+_POSITIVE = ("lr", "clip", "scale", "pose_weight", "pose_temperature")
 _SHARES = ("augment", "photo_balance", "smoothing", "ema", "dropout")
 
 PRESETS: dict[str, dict[str, object]] = {

@@ -5,19 +5,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import (
-    CHECKPOINT_FILES,
-    MANIFEST,
-    Calibration,
-    Manifest,
-    PhotoEncoderInfo,
-)
+from model.checkpoint.files import CHECKPOINT_FILES, MANIFEST
+from model.checkpoint.manifest import Manifest
+from model.checkpoint.records import Calibration, PhotoEncoderInfo
 from model.checkpoint.versions import versions_in
 from model.encoder.encoder import Encoder
 from model.gallery.build import build_gallery
@@ -33,8 +29,10 @@ from train.data.pictures import Picture, Split, list_pictures, sketchy_folders
 from train.errors import DataError
 from train.metrics import FIRST, evaluate_embeddings
 from train.networks.encoder import encoder_of
+from train.networks.pair import ONE, PAIR, pair_of
+from train.networks.siamese import is_pose
 from train.runs import SPLIT, Pictures, Run, is_checkpoint, load_run, mean_weights
-from train.teacher import same_prototypes
+from train.teacher import animal_encoder, same_prototypes
 
 SKETCHES, PHOTOS = 320, 240
 """Training pictures of which the ranges of activations are learned."""
@@ -67,8 +65,10 @@ def export(
     photos: Sequence[Path] = (),
     photo_encoder: Path | None = None,
     photo_size: int | None = None,
+    pose_encoder: Path | None = None,
     last: bool = False,
     mean_with: Sequence[Path] = (),
+    photo_mean_with: Sequence[Path] = (),
     precision: Precision = "int8",
     pictures: Pictures | None = None,
     cache: Path = Path("cache"),
@@ -87,6 +87,8 @@ def export(
         photo_encoder: a run or a checkpoint with the same prototypes, whose network for photos
             embeds photos when they are indexed; its split has to hold out what that of `run` does.
             Of a checkpoint that is written anew, its own is kept.
+        pose_encoder: a run that was the pose teacher of `run`, whose network for the poses of
+            photos stands beside the photo encoder; both are EfficientNet-Lite2.
         photo_size: side in pixels of the photos that it sees. Training crops photos, so that
             animals look larger in it than they do when whole photos are indexed at the same
             size; a larger one makes up for that (Touvron et al. 2019).
@@ -94,6 +96,8 @@ def export(
             encoder alone, which with a `photo_encoder` is not what counts.
         mean_with: checkpoints, as a rule the one that the run started from; the mean of their
             weights and the run's is written (Wortsman et al. 2022, "Model soups").
+        photo_mean_with: the same for the photo encoder: runs, or checkpoints, whose network for
+            photos is taken.
         precision: `fp32` leaves the weights as they are; the files are four times as large.
         pictures: of the run, where it does not know them or they have moved.
         cache: folder of frames.
@@ -105,8 +109,15 @@ def export(
     """
     trained = load_run(run, last=last)
     for count, folder in enumerate(mean_with, 1):
-        _take_mean(trained, folder, 1 / (count + 1))
+        _take_mean(trained, load_run(folder), 1 / (count + 1))
     other = _photo_run(run, photo_encoder)
+    for count, folder in enumerate(photo_mean_with, 1):
+        if other is None:
+            raise DataError("--photo-mean-with goes with a --photo-encoder.")
+        _take_mean(other, animal_encoder(folder), 1 / (count + 1))
+    if pose_encoder:
+        other = _with_pose(other, load_run(pose_encoder, photos=True))
+    _check_pose(trained, other)
     if photo_size is not None and (other is None or not 32 <= photo_size <= MAX_SIZE):
         raise DataError(f"--photo-size is 32 to {MAX_SIZE}, and for a --photo-encoder.")
     if other and not same_prototypes(other.network, trained.network):
@@ -165,6 +176,28 @@ def _photo_run(run: Path, photo_encoder: Path | None) -> Run | None:
         return None
     own = load_run(run, photos=True)
     return own if own.weights != load_run(run).weights else None
+
+
+def _with_pose(animal: Run | None, pose: Run) -> Run:
+    """An encoder of photos with the pose of another."""
+    if animal is None or {animal.config.backbone, pose.config.backbone} != {ONE}:
+        raise DataError(f"--pose-encoder goes with a --photo-encoder; both are {ONE}.")
+    if not pose.network.pose_size:
+        raise DataError(f"{pose.folder} has no pose. Name a run that has --pose.")
+    if animal.network.standardise != pose.network.standardise:
+        raise DataError(f"{animal.folder} and {pose.folder} differ in --standardise.")
+    config = replace(animal.config, backbone=PAIR)
+    network = pair_of(animal.network, pose.network)
+    return replace(animal, network=network, config=config, pose_space=pose.pose_space)
+
+
+def _check_pose(trained: Run, other: Run | None) -> None:
+    """Makes sure that the poses of sketches and of photos can be compared."""
+    if other and other.pose_space != trained.pose_space:
+        raise DataError(
+            f"The poses of {trained.folder} and {other.folder} cannot be compared. Train one with "
+            "the other as --pose-teacher, or both without --pose."
+        )
 
 
 def _encoder(run: Run | None, size: int) -> Encoder | None:
@@ -314,21 +347,29 @@ def _is_exported(folder: Path) -> bool:
     return bool(with_photos) or any((folder / name).is_file() for name in CHECKPOINT_FILES)
 
 
-def _take_mean(trained: Run, folder: Path, share: float) -> None:
-    """Puts a run's weights this share of the way to those of a checkpoint."""
-    other = load_run(folder).network
-    weights, others = trained.network.state_dict(), other.state_dict()
+def _take_mean(trained: Run, given: Run, share: float) -> None:
+    """Puts a run's weights this share of the way to those of another.
+
+    The layer of the pose stays: poses of other runs lie in other spaces.
+    """
+    other = given.network
+    weights, others = (
+        {name: value for name, value in network.state_dict().items() if not is_pose(name)}
+        for network in (trained.network, other)
+    )
     alike, wanted = (
         (network.standardise, network.normalise, {k: v.shape for k, v in state.items()})
         for network, state in ((other, others), (trained.network, weights))
     )
     if alike != wanted or not same_prototypes(trained.network, other):
         raise DataError(
-            f"{folder} holds another encoder than {trained.folder}, or embeds into another "
-            "space. --mean-with takes checkpoints like the one that the run started from."
+            f"{given.folder} holds another encoder than {trained.folder}, or embeds into another "
+            "space. --mean-with and --photo-mean-with take encoders like the one that the run "
+            "started from."
         )
-    _check_split(trained.folder, folder)
-    trained.network.load_state_dict(mean_weights(others, weights, 1 - share))
+    _check_split(trained.folder, given.folder)
+    mean = mean_weights(others, weights, 1 - share)
+    trained.network.load_state_dict({**trained.network.state_dict(), **mean})
 
 
 def _check_split(run: Path, other: Path) -> None:

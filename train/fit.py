@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 
 from train import distributed
-from train.config import FitConfig
+from train.config import MAX_EMBEDDING, FitConfig
 from train.console import say
 from train.data.material import Sources, load_material
 from train.errors import DataError
 from train.metrics import Metrics
-from train.runs import BEST, LAST, read
-from train.teacher import Teachers, begin_with
+from train.runs import BEST, LAST, load_run, read
+from train.teacher import Teachers, begin_with, teach_poses
 from train.trainer import Trainer
 
 
@@ -78,11 +78,23 @@ def fit(
                     "pixels, fewer than this run. Take another teacher, or a smaller --input-size."
                 )
         material = load_material(config, sources, mixed)
+        numbers = config.embedding_size + len(material.classes)
+        numbers += config.pose_cells**2 * config.pose
+        if config.pose and numbers > MAX_EMBEDDING:
+            raise DataError(
+                f"An embedding of {config.embedding_size} numbers, {len(material.classes)} classes "
+                f"and {config.pose_cells} x {config.pose_cells} cells of {config.pose} would have "
+                f"{numbers} numbers; {MAX_EMBEDDING} is the most. Lower --pose."
+            )
         trainer = Trainer(config, material, run, where, sources, mixers)
         if sources.start:
-            begin_with(trainer.network, sources.start, trainer.material, teachers)
+            begin_with(trainer.network, config.backbone, sources.start, trainer.material, teachers)
         if teachers:
             teachers.teach(trainer.network, trainer.material, where, sources.cache, mixed=mixed)
+        if sources.pose_teacher:
+            teacher = load_run(sources.pose_teacher, photos=True)
+            teach_poses(teacher, config, trainer.material, where, sources.cache)
+            trainer.pose_space = teacher.pose_space
         trainer.prepare(compiled=compiled)
         if resume:
             trainer.resume()
@@ -96,6 +108,8 @@ def _check(config: FitConfig, sources: Sources) -> None:
         raise DataError("--unlabelled-photos and --unlabelled-batch need each other.")
     if config.unlabelled_batch and not sources.teacher:
         raise DataError("Unlabelled photos teach nothing without a teacher: add --teacher RUN.")
+    if sources.pose_teacher and not config.pose:
+        raise DataError("--pose-teacher teaches poses: add --pose.")
     if config.mixed_sketches and not sources.teacher:
         raise DataError("--mixed-sketches need one who explains the mixtures: add --teacher RUN.")
     if sources.photo_teacher and not sources.teacher:

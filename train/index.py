@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import EngineName
+from model.checkpoint.records import EngineName
 from model.gallery.build import Built, build_gallery
 from model.gallery.captions import caption
 from model.gallery.photos import find_photos

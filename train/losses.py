@@ -12,6 +12,9 @@ import math
 import torch
 from torch.nn import functional
 
+NEVER = -1e4
+"""The score of a picture that does not take part: finite, so that gradients are."""
+
 
 def _mean(losses: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
     """The mean over losses above 0 that are `counted`; one that is no number is never left out."""
@@ -101,6 +104,37 @@ def supervised_contrastive(
     positive = (sketch_labels[:, None] == photo_labels).to(scores.dtype)
     losses = -(positive * likelihoods).sum(dim=1) / positive.sum(dim=1).clamp(min=1)
     return _mean(losses)
+
+
+def pose_contrastive(
+    anchors: torch.Tensor,
+    others: torch.Tensor,
+    anchor_pairs: torch.Tensor,
+    other_pairs: torch.Tensor,
+    anchor_labels: torch.Tensor,
+    other_labels: torch.Tensor,
+    *,
+    temperature: float,
+) -> torch.Tensor:
+    """InfoNCE within a class: which picture of the same animal has the anchor's pose.
+
+    The supervised contrastive loss (Khosla et al. 2020, formula 2) whose positives are the
+    pictures of the anchor's pair and whose sum runs over pictures of the anchor's class alone.
+    Pictures of other classes are no negatives: they would teach what tells animals apart.
+
+    Args:
+        anchors, others: `(n, d)` and `(m, d)` poses of length 1.
+        anchor_pairs, other_pairs: numbers of pairs; below 0 for pictures that are in none, which
+            do not count.
+        anchor_labels, other_labels: class numbers.
+        temperature: of the softmax.
+    """
+    counted = (anchor_labels[:, None] == other_labels) & (other_pairs >= 0)
+    positive = (anchor_pairs[:, None] == other_pairs) & counted
+    scores = (anchors @ others.T / temperature).masked_fill(~counted, NEVER)
+    likelihoods = scores - scores.logsumexp(dim=1, keepdim=True)
+    losses = -likelihoods.masked_fill(~positive, 0).sum(dim=1) / positive.sum(dim=1).clamp(min=1)
+    return _mean(losses, positive.any(dim=1))
 
 
 def cosine_softmax(

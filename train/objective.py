@@ -12,6 +12,9 @@ from train.config import FitConfig
 from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
 
+POSE_APART = 4.0
+"""Weight of the distance between a photo's pose and its teacher's, as in `distillation`."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -24,12 +27,17 @@ class Batch:
         labels: class numbers of the sketches and of the photos of all ranks.
         targets: the teachers' projections: the sketches of all ranks, their photos, and what has
             no label, rank by rank.
+        pairs: numbers of the pairs of the sketches and of the photos of all ranks; see
+            `train.data.sampling.Rows`.
+        poses: a teacher's poses of those photos, where there is one.
     """
 
     images: torch.Tensor
     counts: tuple[int, int, int]
     labels: tuple[torch.Tensor, torch.Tensor]
     targets: torch.Tensor | None = None
+    pairs: tuple[torch.Tensor, torch.Tensor] | None = None
+    poses: torch.Tensor | None = None
 
 
 def loss_terms(config: FitConfig, network: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
@@ -43,6 +51,9 @@ def loss_terms(config: FitConfig, network: nn.Module, batch: Batch) -> dict[str,
         rows = network(batch.images)
     parts = rows.split(batch.counts)
     sketches, photos, unlabelled = (distributed.gather(p) if len(p) else p for p in parts)
+    size = config.embedding_size
+    sketch_poses, photo_poses = sketches[:, size:], photos[:, size:]
+    sketches, photos, unlabelled = (p[:, :size] for p in (sketches, photos, unlabelled))
     of_sketches, of_photos = batch.labels
     bare = getattr(network, "_orig_mod", network)  # where torch.compile keeps it
     bare = bare.module if isinstance(bare, DistributedDataParallel) else bare
@@ -80,4 +91,43 @@ def loss_terms(config: FitConfig, network: nn.Module, batch: Batch) -> dict[str,
             siamese.cosines(batch.targets),
             scale=config.scale,
         )
+    if config.pose and batch.pairs:
+        terms |= _pose_terms(config, batch, sketch_poses, photo_poses)
+    return terms
+
+
+def _pose_terms(
+    config: FitConfig, batch: Batch, sketches: torch.Tensor, photos: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """The weighted losses on poses: from sketches to photos and back, and to a teacher's.
+
+    Args:
+        sketches, photos: poses of all ranks' pictures.
+    """
+    assert batch.pairs is not None
+    drawn, shown = zip(batch.pairs, batch.labels, strict=True)
+
+    def nearest(
+        anchors: torch.Tensor,
+        others: torch.Tensor,
+        anchor: tuple[torch.Tensor, ...],
+        other: tuple[torch.Tensor, ...],
+    ) -> torch.Tensor:
+        return losses.pose_contrastive(
+            anchors,
+            others,
+            anchor[0],
+            other[0],
+            anchor[1],
+            other[1],
+            temperature=config.pose_temperature,
+        )
+
+    both_ways = nearest(sketches, photos, drawn, shown) + nearest(photos, sketches, shown, drawn)
+    terms = {"pose": config.pose_loss * both_ways / 2}
+    if batch.poses is not None:
+        paired = (shown[0] >= 0).to(photos.dtype)
+        apart = ((1 - (photos * batch.poses).sum(dim=1)) * paired).sum() / paired.sum()
+        taught = nearest(sketches, batch.poses, drawn, shown)
+        terms["pose_distil"] = config.pose_loss * (taught + POSE_APART * apart)
     return terms

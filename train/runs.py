@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from model.checkpoint.manifest import MANIFEST, PHOTO_WEIGHTS, WEIGHTS, Manifest
+from model.checkpoint.files import HEADS, MANIFEST, PHOTO_WEIGHTS, WEIGHTS
+from model.checkpoint.manifest import Manifest
 from model.checkpoint.versions import CURRENT, hold_current
 from model.files import replacing
+from train import distributed
 from train.checkpoints import trained_network
 from train.config import FitConfig
 from train.console import say
@@ -36,6 +39,7 @@ class Run:
 
     Attributes:
         weights: the file that the network's weights are from.
+        pose_space: names the space of its poses, which a student shares; empty without a pose.
     """
 
     folder: Path
@@ -45,6 +49,13 @@ class Run:
     classes: list[str]
     metrics: dict[str, Any]
     step: int
+    pose_space: str = ""
+
+
+def new_pose_space() -> str:
+    """A name for poses that are learned without a teacher, so comparable with no others."""
+    name: str = distributed.from_first(uuid4().hex[:16])
+    return name
 
 
 def mean_weights(
@@ -95,7 +106,8 @@ def load_run(folder: Path, *, last: bool = False, photos: bool = False) -> Run:
             }
             network.load_state_dict(averaged)
             step = state["step"]
-        return Run(folder, path, network.eval(), config, classes, metrics, step)
+        space = state["pose_space"]
+        return Run(folder, path, network.eval(), config, classes, metrics, step, space)
     except (KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{path} was made by another version. Train the run again.") from error
 
@@ -125,10 +137,11 @@ def _of_checkpoint(folder: Path, *, photos: bool) -> Run:
         "scale": network.scale,
         "loss": "cosface" if manifest.prototypes else known.get("loss", "contrastive"),
     }
+    space = manifest.sha256.get(HEADS, "")[:16] if manifest.pose else ""
     path = at / (PHOTO_WEIGHTS if other else WEIGHTS)
     step = int(manifest.training.get("steps_done", 0))
     metrics = {} if other else manifest.metrics
-    return Run(folder, path, network, FitConfig(**known), manifest.classes, metrics, step)
+    return Run(folder, path, network, FitConfig(**known), manifest.classes, metrics, step, space)
 
 
 @dataclass(frozen=True)
@@ -171,6 +184,7 @@ def save_best(
     classes: list[str],
     metrics: dict[str, Any],
     step: int,
+    pose_space: str = "",
 ) -> None:
     """Writes what `load_run` reads."""
     state = {
@@ -179,6 +193,7 @@ def save_best(
         "classes": classes,
         "metrics": metrics,
         "step": step,
+        "pose_space": pose_space,
     }
     save_atomically(state, folder / BEST)
 
@@ -198,6 +213,9 @@ def build_network(config: FitConfig, num_classes: int, *, pretrained: bool) -> S
             normalise=config.normalise,
             standardise=config.standardise,
             pretrained=pretrained,
+            pose=config.pose,
+            pose_cells=config.pose_cells,
+            pose_weight=config.pose_weight,
         )
         if config.dropout:
             network.projection.register_forward_pre_hook(_drop(config.dropout))

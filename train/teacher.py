@@ -1,8 +1,9 @@
 """What a run takes over from another encoder: weights, prototypes, and what it says of pictures."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from tqdm import tqdm
 
 from train import distributed
+from train.config import FitConfig
 from train.data.cache import making
 from train.data.feed import HostFrames
 from train.data.frames import Frames, load_frames, pictures_key
@@ -18,7 +20,8 @@ from train.data.pictures import Split
 from train.errors import DataError
 from train.networks.backbones import fold_batch_norms
 from train.networks.inputs import as_input
-from train.networks.siamese import SiameseNetwork
+from train.networks.pair import ONE, PAIR, first_of
+from train.networks.siamese import SiameseNetwork, is_pose
 from train.precision import autocast
 from train.runs import BEST, SPLIT, Run, is_checkpoint, load_run, save_atomically
 
@@ -27,11 +30,19 @@ BATCH = 128
 
 
 def begin_with(
-    network: SiameseNetwork, folder: Path, material: Material, teachers: "Teachers | None"
+    network: SiameseNetwork,
+    backbone: str,
+    folder: Path,
+    material: Material,
+    teachers: "Teachers | None",
 ) -> None:
     """Takes a checkpoint's weights, or of another backbone its prototypes alone.
 
     Prototypes stay as they are given: two encoders with the same ones embed into one space.
+
+    Args:
+        backbone: of the network. Where that of the checkpoint's sketches is another, the network
+            for its photos is taken; of a pair of networks the one that tells the animal.
 
     Raises:
         DataError: the checkpoint knows other classes, embeds into another space, or has seen what
@@ -43,6 +54,8 @@ def begin_with(
             "has written."
         )
     given = load_run(folder)
+    if given.config.backbone != backbone and is_checkpoint(folder):
+        given = animal_encoder(folder)
     if given.classes != material.classes:
         raise DataError(f"{folder} knows other classes than this run.")
     _check_split(folder / SPLIT, material)
@@ -60,9 +73,11 @@ def begin_with(
     weights = network.state_dict()
     given_weights = {name: value for name, value in source.state_dict().items() if name in weights}
     shapes, given_shapes = (
-        {name: value.shape for name, value in state.items() if not name.startswith("pose.")}
+        {name: value.shape for name, value in state.items() if not is_pose(name)}
         for state in (weights, given_weights)
     )
+    if source.pose_size != network.pose_size:  # another pose is learned anew
+        given_weights = {n: v for n, v in given_weights.items() if not is_pose(n)}
     if shapes == given_shapes:
         if (source.standardise, source.normalise) != (network.standardise, network.normalise):
             raise DataError(
@@ -73,6 +88,15 @@ def begin_with(
     elif not len(source.prototypes):
         raise DataError(f"{folder} has another backbone, and no prototypes to take over.")
     _keep_prototypes(network, source)
+
+
+def animal_encoder(folder: Path) -> Run:
+    """A checkpoint's network for photos; of a pair of networks the one that tells the animal."""
+    given = load_run(folder, photos=True)
+    if given.config.backbone != PAIR:
+        return given
+    config = replace(given.config, backbone=ONE)
+    return replace(given, network=first_of(given.network), config=config)
 
 
 @dataclass(frozen=True)
@@ -170,6 +194,46 @@ def mix(
         return mixed, teacher.network.project(mixed).float()
 
 
+@torch.no_grad()
+def teach_poses(
+    teacher: Run, config: FitConfig, material: Material, device: torch.device, cache: Path
+) -> None:
+    """Gives photos that are in pairs a teacher's poses of them and of their mirror images.
+
+    Raises:
+        DataError: the teacher has no pose, knows other classes, or was trained on held-out
+            pictures.
+    """
+    network = teacher.network
+    if network.pose is None:
+        raise DataError(f"{teacher.folder} has no pose to teach. Name a run that has --pose.")
+    cells, size = network.pose_cells, network.pose.out_features
+    if (cells, size) != (config.pose_cells, config.pose):
+        raise DataError(
+            f"The poses of {teacher.folder} have {cells} x {cells} cells of {size} numbers; give "
+            f"this run --pose {size} --pose-cells {cells}."
+        )
+    if teacher.classes != material.classes:
+        raise DataError(f"{teacher.folder} knows other classes than this run.")
+    _check_split(teacher.folder / SPLIT, material)
+    pictures = material.photos.frames.pictures
+    frames = load_frames(pictures, teacher.config.input_size, sketches=False, cache=cache)
+    if len(frames.pictures) != len(pictures):
+        raise DataError("Some photos could be read before, and now cannot. Start again.")
+    network.to(device).to(memory_format=torch.channels_last)
+    rows = np.unique(material.pairs[:, 1])
+    poses = torch.zeros(len(pictures), 2, network.pose_size)
+    feed = HostFrames(frames, device)
+    hidden = distributed.rank() > 0
+    for start in tqdm(range(0, len(rows), BATCH), "teacher on poses", disable=hidden):
+        some = rows[start : start + BATCH]
+        batch = as_input(feed.take(some))
+        with autocast(device, amp=teacher.config.amp):
+            both = [network.poses(network.maps(b)).float().cpu() for b in (batch, batch.flip(3))]
+        poses[some] = torch.stack(both, dim=1)
+    material.poses = poses.flatten(0, 1)
+
+
 def _check_split(split: Path, material: Material) -> None:
     """Whether an encoder with this split has never seen what is held out here."""
     if not material.split.validation_ids <= Split.load(split).validation_ids:
@@ -246,7 +310,6 @@ def _ask(
             save_atomically(projected, path)
 
 
-@torch.no_grad()
 def project(
     network: SiameseNetwork,
     frames: Frames,
@@ -266,16 +329,40 @@ def project(
     Returns:
         `(n, projection_size)` float32 rows, on the CPU, in the order of the frames.
     """
+    encode = partial(network.project, mirror=mirror)
+    size = network.projection.out_features
+    return _encode_all(network, encode, size, frames, device, amp=amp, name=name)
+
+
+def embed(
+    network: SiameseNetwork, frames: Frames, device: torch.device, *, amp: bool, mirror: bool
+) -> torch.Tensor:
+    """Embeddings of many frames, `(n, network.size)`; see `project`."""
+    encode = partial(network.embed, mirror=mirror)
+    return _encode_all(network, encode, network.size, frames, device, amp=amp, name="")
+
+
+@torch.no_grad()
+def _encode_all(
+    network: SiameseNetwork,
+    encode: Callable[[torch.Tensor], torch.Tensor],
+    size: int,
+    frames: Frames,
+    device: torch.device,
+    *,
+    amp: bool,
+    name: str,
+) -> torch.Tensor:
     network.eval()
     count, world = len(frames.pictures), distributed.world()
     mine = np.arange(distributed.rank(), count, world)
-    parts = [torch.empty(0, network.projection.out_features)]
+    parts = [torch.empty(0, size)]
     starts, feed = range(0, len(mine), BATCH), HostFrames(frames, device)
     for start in tqdm(starts, name, disable=not name or distributed.rank() > 0):
         batch = as_input(feed.take(mine[start : start + BATCH]))
         with autocast(device, amp=amp):
-            parts.append(network.project(batch, mirror=mirror).float().cpu())
-    rows = torch.empty(count, network.projection.out_features)
+            parts.append(encode(batch).float().cpu())
+    rows = torch.empty(count, size)
     for of_rank, part in enumerate(distributed.gather_objects(torch.cat(parts))):
         rows[of_rank::world] = part
     return rows

@@ -34,12 +34,13 @@ from train.runs import (
     Pictures,
     Run,
     build_network,
+    new_pose_space,
     read,
     save_best,
     save_last,
 )
 from train.schedule import learning_rate_share
-from train.teacher import project
+from train.teacher import embed
 
 SAVE_EVERY = 180
 """Seconds between saves of `last.pt` at the most."""
@@ -76,6 +77,7 @@ class Trainer:
         self.running: dict[str, float] = {}
         self._unread: list[tuple[int, dict[str, torch.Tensor]]] = []
         self.identity = self._identity()
+        self.pose_space = new_pose_space() if config.pose else ""
 
     def prepare(self, *, ahead: bool | None = None, compiled: bool = False) -> None:
         """Puts network and pictures on the device, and makes what depends on the weights.
@@ -233,16 +235,16 @@ class Trainer:
     def _evaluate(self) -> Metrics:
         network = cast(SiameseNetwork, self.average.module)
 
-        def embed(domain: Domain, *, mirror: bool) -> NDArray[np.float32]:
-            rows = project(network, domain.frames, self.device, amp=self.config.amp, mirror=mirror)
-            embedded: NDArray[np.float32] = network.extend(rows.to(self.device)).cpu().numpy()
+        def rows(domain: Domain, *, mirror: bool) -> NDArray[np.float32]:
+            found = embed(network, domain.frames, self.device, amp=self.config.amp, mirror=mirror)
+            embedded: NDArray[np.float32] = found.numpy()
             return embedded
 
         sketches, photos = self.material.held_sketches, self.material.held_photos
         metrics = distributed.from_first(
             evaluate_embeddings(
-                embed(sketches, mirror=False),
-                embed(photos, mirror=True),
+                rows(sketches, mirror=False),
+                rows(photos, mirror=True),
                 sketches.labels,
                 photos.labels,
                 sketches.photo_ids,
@@ -254,7 +256,16 @@ class Trainer:
         if better and distributed.rank() == 0:
             found = {**asdict(metrics), "minutes": self.elapsed / 60}
             classes = self.material.classes
-            saved = _or_say(save_best, self.run, network, self.config, classes, found, self.step)
+            saved = _or_say(
+                save_best,
+                self.run,
+                network,
+                self.config,
+                classes,
+                found,
+                self.step,
+                self.pose_space,
+            )
         self.without_better = 0 if better else self.without_better + 1
         if distributed.from_first(saved):
             self.best = metrics
@@ -270,6 +281,7 @@ class Trainer:
             **config,
             "the teacher": _which(self.sources.teacher),
             "the teacher of photos": _which(self.sources.photo_teacher),
+            "the teacher of poses": _which(self.sources.pose_teacher),
             "the checkpoint to start from": str(self.sources.start or "none"),
             "the classes": material.classes,
             "the held-out pictures": sorted(material.split.validation_ids),
@@ -291,6 +303,7 @@ class Trainer:
             "running": self.running,
             "best": asdict(self.best),
             "identity": self.identity,
+            "pose_space": self.pose_space,
         }
         _or_say(save_last, state, self.run, keep)
 
@@ -331,6 +344,7 @@ class Trainer:
         self.step, self.elapsed = state["step"], state["elapsed"]
         self.without_better, self.running = state["without_better"], state["running"]
         self.best = Metrics(**state["best"])
+        self.pose_space = state["pose_space"]
         say(f"going on from step {self.step}")
 
 

@@ -1,1 +1,1 @@
-"""Checkpoint folders: manifest, versions, and what they hold."""
+"""Checkpoint folders: files, manifest and versions."""

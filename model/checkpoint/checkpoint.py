@@ -1,19 +1,20 @@
 """A checkpoint folder: networks, manifest, and, over photos, an index with thumbnails.
 
-    encoder.onnx          backbone of the shared network, as a rule with 8-bit weights
-    photos.onnx           backbone of a stronger network for photos, where there is one
-    heads.safetensors     what makes embeddings of their maps, fp32
-    encoder.safetensors   } weights in fp16 that training goes on from;
+    encoder.onnx          backbone of the shared network, usually with 8-bit weights
+    photos.onnx           backbone of a stronger network for photos (optional)
+    heads.safetensors     heads that turn the backbones' maps into embeddings, fp32
+    encoder.safetensors   } weights in fp16 that training continues from;
     photos.safetensors    } the app never reads them
-    manifest.json         what they are, and the sha256 of the other files
-    embeddings.npy        one row a photo, fp32               }
-    index.ann             Annoy index over them, or Milvus's  }
-    sketchzoo_<key>.db    where these engines are used        } where photos
-    layout.npy            places of the photos on the map     } are indexed
+    manifest.json         describes the folder and holds the SHA-256 of the other files
+    embeddings.npy        one row per photo, fp32             }
+    index.ann             Annoy's index, or                   }
+    sketchzoo_<key>.db    Milvus's, if one of them searches   } only if photos
+    layout.npy            positions of the photos on the map  } are indexed
     thumbnails/<n>.webp   photo n of the manifest, made small }
 
-A folder is only opened when everything in it fits together. That of a gallery holds such folders,
-one of which is current (see `model.checkpoint.versions`). `train.checkpoints` writes them.
+A folder is opened only if all its files fit together. A gallery folder holds several such folders,
+called versions, and one of them is current (see `model.checkpoint.versions`). `train.checkpoints`
+writes checkpoints.
 """
 
 from collections.abc import Callable
@@ -23,18 +24,11 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from model.checkpoint.manifest import (
-    ENCODER,
-    HEADS,
-    MANIFEST,
-    PHOTO_ENCODER,
-    RESTORE,
-    Manifest,
-    sha256,
-)
+from model.checkpoint.files import ENCODER, HEADS, MANIFEST, PHOTO_ENCODER, sha256
+from model.checkpoint.manifest import RESTORE, Manifest
 from model.checkpoint.versions import Lock, hold_current
 from model.encoder.encoder import Encoder
-from model.encoder.head import Head, head_of
+from model.encoder.head import Head, PoseHead
 from model.encoder.runtime import OnnxBackbone
 from model.errors import CheckpointError
 from model.pictures.framing import PREPROCESSING
@@ -44,11 +38,12 @@ SHIPPED = Path(__file__).parents[2] / "checkpoints" / "sketchzoo"
 
 
 class Checkpoint:
-    """An opened checkpoint folder, whose files were found to fit together.
+    """An opened checkpoint folder. Its files have been checked.
 
     Attributes:
         folder: where its files are; for a gallery, the version that was current. It is not deleted
-            while this object lives.
+            while this object exists.
+        manifest: describes the files.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, lock: Lock | None = None) -> None:
@@ -56,91 +51,78 @@ class Checkpoint:
 
     @classmethod
     def open(cls, folder: Path | str) -> "Checkpoint":
-        """Reads the manifest and checks every file that it names.
+        """Opens a folder: reads its manifest and checks every file that the manifest lists.
 
         Raises:
-            CheckpointError: which file or field is wrong, and what to do.
+            CheckpointError: a file or a field is missing or wrong.
         """
         folder, lock = hold_current(Path(folder))
         manifest = Manifest.read(folder / MANIFEST)
-        if manifest.prototypes not in (0, len(manifest.classes)):
-            raise CheckpointError(
-                f"{folder / MANIFEST} has an embedding size of {manifest.embedding_size}, but "
-                f"{manifest.projection_size} + {len(manifest.classes)} classes"
-                f"{f' + {manifest.pose.numbers} of the pose' if manifest.pose else ''}. {RESTORE}"
-            )
-        if manifest.preprocessing != PREPROCESSING:
-            changed = sorted(
-                key
-                for key in {*manifest.preprocessing, *PREPROCESSING}
-                if manifest.preprocessing.get(key) != PREPROCESSING.get(key)
-            )
-            raise CheckpointError(
-                f"{folder} was trained with another preprocessing ({', '.join(changed)}) than "
-                "this version has. Train and export it again, or use the version it came from."
-            )
-        if manifest.index is not None and manifest.index.metric != manifest.metric:
-            raise CheckpointError(
-                f"{folder / MANIFEST} has an index by {manifest.index.metric} distance for an "
-                f"encoder that needs {manifest.metric} distance. {RESTORE}"
-            )
-        if manifest.index is not None and manifest.index.photos != len(manifest.photos):
-            raise CheckpointError(
-                f"{folder / MANIFEST} lists {len(manifest.photos)} photos for an index over "
-                f"{manifest.index.photos}. {RESTORE}"
-            )
+        _check_manifest(folder, manifest)
         for name in (*manifest.networks, *(manifest.index.files if manifest.index else ())):
             _check_file(folder / name, manifest.sha256.get(name, ""))
         return cls(folder, manifest, lock)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Its networks, and the weights to train on from, where they are there."""
+        """Names of the networks, and of the weights for further training where they exist."""
         manifest = self.manifest
         weights = (name for name in manifest.weights if (self.folder / name).is_file())
         return (*manifest.networks, *weights)
 
     def encoder_manifest(self) -> Manifest:
-        """The manifest as it is without any photos."""
+        """The manifest without the photos and their index."""
         networks = {name: self.manifest.sha256[name] for name in self.manifest.networks}
         return replace(self.manifest, index=None, photos=[], sha256=networks)
 
     def embedding_manifest(self) -> Manifest:
-        """What decides embeddings: the same without names, calibration, metrics and training."""
+        """The part of the manifest that embeddings depend on.
+
+        Two checkpoints where it is the same give the same embeddings.
+        """
         return replace(self.encoder_manifest(), name="", calibration=None, metrics={}, training={})
 
     def encoder(self) -> Encoder:
-        """Loads the encoder; that for photos when it is needed.
+        """Loads the encoder. The photo encoder is loaded when it is first used.
 
         Raises:
-            CheckpointError: the networks are not those of the manifest.
+            CheckpointError: the networks do not match the manifest.
         """
         backbone = OnnxBackbone(self.folder / ENCODER)
         size = self.manifest.input_size
         return Encoder(backbone, self._head("sketches"), size, self.photo_encoder())
 
     def photo_encoder(self) -> Callable[[], Encoder] | None:
-        """What makes the encoder of photos; None where photos are embedded like sketches."""
-        other = self.manifest.photo_encoder
-        if other is None:
+        """A function that loads the photo encoder; None if photos use the sketch encoder."""
+        info = self.manifest.photo_encoder
+        if info is None:
             return None
 
-        def make() -> Encoder:
+        def load() -> Encoder:
             backbone = OnnxBackbone(self.folder / PHOTO_ENCODER)
-            return Encoder(backbone, self._head("photos"), other.input_size)
+            return Encoder(backbone, self._head("photos"), info.input_size)
 
-        return make
+        return load
 
     def _head(self, part: str) -> Head:
-        manifest, path = self.manifest, self.folder / HEADS
+        """The head for `sketches` or `photos`."""
+        manifest, path, pose = self.manifest, self.folder / HEADS, self.manifest.pose
         try:
-            head = head_of(
-                load_file(path),
-                part,
-                scale=manifest.scale,
-                normalise=manifest.normalise,
-                cells=manifest.pose.cells if manifest.pose else 0,
-                weight=manifest.pose.weight if manifest.pose else 0.0,
+            tensors = load_file(path)
+            head = Head(
+                tensors[f"{part}.matrix"],
+                tensors[f"{part}.bias"],
+                tensors["prototypes"],
+                manifest.scale,
+                manifest.normalise,
+                PoseHead(
+                    tensors[f"{part}.pose.matrix"],
+                    tensors[f"{part}.pose.bias"],
+                    pose.cells,
+                    pose.weight,
+                )
+                if pose
+                else None,
             )
         except (SafetensorError, KeyError, OSError) as error:
             raise CheckpointError(f"{path} lacks the heads of {part}. {RESTORE}") from error
@@ -152,7 +134,39 @@ class Checkpoint:
         return head
 
 
+def _check_manifest(folder: Path, manifest: Manifest) -> None:
+    """Raises CheckpointError if fields of a manifest contradict each other or this version."""
+    path, index = folder / MANIFEST, manifest.index
+    if manifest.prototypes not in (0, len(manifest.classes)):
+        raise CheckpointError(
+            f"{path} has an embedding size of {manifest.embedding_size}, but "
+            f"{manifest.projection_size} + {len(manifest.classes)} classes"
+            f"{f' + {manifest.pose.numbers} of the pose' if manifest.pose else ''}. {RESTORE}"
+        )
+    if manifest.preprocessing != PREPROCESSING:
+        changed = sorted(
+            key
+            for key in {*manifest.preprocessing, *PREPROCESSING}
+            if manifest.preprocessing.get(key) != PREPROCESSING.get(key)
+        )
+        raise CheckpointError(
+            f"{folder} was trained with another preprocessing ({', '.join(changed)}) than this "
+            "version uses. Train and export it again, or use the version that it was made with."
+        )
+    if index is not None and index.metric != manifest.metric:
+        raise CheckpointError(
+            f"{path} has an index by {index.metric} distance for an encoder that needs "
+            f"{manifest.metric} distance. {RESTORE}"
+        )
+    if index is not None and index.photos != len(manifest.photos):
+        raise CheckpointError(
+            f"{path} lists {len(manifest.photos)} photos for an index over {index.photos}. "
+            f"{RESTORE}"
+        )
+
+
 def _check_file(path: Path, expected: str) -> None:
+    """Raises CheckpointError if a file does not have the expected SHA-256."""
     if not path.is_file():
         raise CheckpointError(f"{path} is missing. {RESTORE}")
     try:
@@ -161,6 +175,6 @@ def _check_file(path: Path, expected: str) -> None:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}.") from error
     if found != expected:
         raise CheckpointError(
-            f"{path} is not the file that {MANIFEST} describes (its sha256 differs): it is cut "
-            f"short, damaged or swapped. {RESTORE}"
+            f"{path} is not the file that {MANIFEST} describes (its SHA-256 differs): it is "
+            f"truncated, damaged or from another checkpoint. {RESTORE}"
         )

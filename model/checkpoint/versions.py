@@ -1,13 +1,14 @@
-"""Versions of a gallery folder, so that one can be built while another is served.
+"""Versions of a gallery folder: a new version can be built while the current one is served.
 
-    FOLDER/current       the name of the version that counts
-    FOLDER/version-*/    a version: never changed once `current` has named it
+    FOLDER/current       name of the current version
+    FOLDER/version-*/    a version; it never changes after `current` has named it
 
-`current` is a text file, since a rename replaces a file in one step but never a full folder, and
-since symbolic links do not survive every copy, archive and upload. A reader holds a shared lock on
-the version that it has opened, thumbnails and all; a version that is not current is deleted only
-when nobody holds it. A builder holds the folder itself alone. The system lets go of such locks
-(`flock`) when their process ends, however it ends.
+`current` is a text file. A rename replaces a file in one step, but not a folder with files in it,
+and symbolic links do not survive every copy, archive and upload.
+
+A reader holds a shared lock on the version that it has opened. A version that is not current is
+deleted only when no reader holds it. A builder holds an exclusive lock on the gallery folder. The
+system releases these locks (`flock`) when their process ends, also after a crash.
 """
 
 import fcntl
@@ -25,19 +26,19 @@ from model.files import replacing
 CURRENT = "current"
 PREFIX = "version-"
 MARK = "thumbnails"
-"""What a version is recognised by: its folder of thumbnails, which is the first thing in it."""
+"""The folder by which a version is recognised. It is the first thing that a build creates."""
 
 
 class Lock:
-    """A lock on a folder, until it is released or forgotten.
+    """A lock on a folder, held until `release` is called or the object is deleted.
 
     Args:
-        folder: what to lock.
-        kind: a flag of `fcntl.flock`.
+        folder: the folder to lock.
+        kind: flags of `fcntl.flock`.
 
     Raises:
-        BlockingIOError: somebody else has it, and `kind` says not to wait.
-        OSError: there is no such folder, or its file system has no locks.
+        BlockingIOError: another process holds the lock, and `kind` has `LOCK_NB`.
+        OSError: the folder does not exist, or its file system does not support locks.
     """
 
     def __init__(self, folder: Path, kind: int) -> None:
@@ -51,7 +52,7 @@ class Lock:
             raise
 
     def is_on(self, folder: Path) -> bool:
-        """Whether the folder of this name is still the one that was locked."""
+        """Whether the folder at this path is still the one that was locked."""
         try:
             return os.path.samestat(folder.stat(), os.fstat(self._opened))
         except OSError:
@@ -59,9 +60,11 @@ class Lock:
 
 
 def hold_current(folder: Path) -> tuple[Path, Lock | None]:
-    """The version to read, and what keeps it from being deleted meanwhile.
+    """The current version of a folder, and a lock that keeps it from being deleted.
 
-    A folder without versions is its own, and is not held; nor is one where there are no locks.
+    Returns:
+        The version's folder and its lock. A folder without versions is returned as it is, without
+        a lock. There is also no lock if the file system does not support locks.
 
     Raises:
         CheckpointError: `current` is damaged, or the version that it names is missing.
@@ -76,7 +79,7 @@ def hold_current(folder: Path) -> tuple[Path, Lock | None]:
         except FileNotFoundError as error:
             if _current(folder) == name:
                 raise CheckpointError(
-                    f"{version} is missing, which {folder / CURRENT} names. Index the photos again."
+                    f"{folder / CURRENT} names {version}, which is missing. Index the photos again."
                 ) from error
             continue
         except OSError:
@@ -88,48 +91,48 @@ def hold_current(folder: Path) -> tuple[Path, Lock | None]:
 
 @contextmanager
 def building(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Keeps other builders out of a folder, and versions that are not needed.
+    """Holds the lock of a builder, and deletes old versions before and after the build.
 
-    The folder is made if it is not there, and deleted if it is empty afterwards.
+    The folder is created if it is missing, and deleted if it is empty afterwards.
 
     Args:
-        wait: wait for another builder to finish.
+        folder: the gallery folder.
+        wait: whether to wait for another builder to finish.
 
     Raises:
-        GalleryError: another builder is at work there.
-        OSError: the folder cannot be made.
+        GalleryError: another process is building the gallery.
+        OSError: the folder cannot be created.
     """
-    is_there = False
-    while not is_there:
+    is_locked = False
+    while not is_locked:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             lock = Lock(folder, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             raise GalleryError(
-                f"{folder} is being built by another process. Wait until it is done, or name "
-                "another folder."
+                f"{folder} is being built by another process. Wait for it, or name another folder."
             ) from error
-        # A builder that was waited for may have deleted it.
-        is_there = lock.is_on(folder)
+        # The builder that we waited for may have deleted the folder.
+        is_locked = lock.is_on(folder)
     clean(folder)
     try:
         yield
     finally:
         clean(folder)
         with suppress(OSError):
-            folder.rmdir()  # It is empty when nothing has come of a first build.
+            folder.rmdir()  # It is empty if the first build has failed.
         lock.release()
 
 
 def publish(version: Path) -> None:
-    """Makes a complete version the current one of the folder that it lies in, in one step."""
+    """Makes a complete version the current one of its gallery folder, in one step."""
     version.chmod(0o755)
     with replacing(version.parent / CURRENT) as unfinished:
         unfinished.write_text(version.name + "\n", encoding="ascii")
 
 
 def versions_in(folder: Path) -> list[Path]:
-    """All versions, unfinished ones too; a folder of a person with such a name is none."""
+    """All versions, including unfinished ones. Other folders with such names are ignored."""
     return [
         version
         for version in folder.glob(PREFIX + "*")
@@ -138,7 +141,7 @@ def versions_in(folder: Path) -> list[Path]:
 
 
 def clean(folder: Path) -> None:
-    """Deletes the versions that are not current and that nobody holds."""
+    """Deletes versions that are neither current nor held by a reader."""
     try:
         name = _current(folder)
     except CheckpointError:
@@ -155,7 +158,7 @@ def clean(folder: Path) -> None:
 
 
 def stamp(folder: Path) -> tuple[int, int] | None:
-    """What changes when another version becomes the current one; None for a folder without any."""
+    """A value that changes when another version becomes current; None for a folder without any."""
     try:
         status = (folder / CURRENT).stat()
     except OSError:

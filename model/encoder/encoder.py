@@ -1,4 +1,4 @@
-"""The encoder: sketches and photos to embeddings."""
+"""The encoder: from sketches and photos to embeddings."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -14,31 +14,36 @@ __all__ = ["Embeddings", "Encoder"]
 
 
 class Encoder:
-    """Sketches and photos to embeddings that are compared by their distance.
+    """Embeds sketches and photos, so that they can be compared by their distance.
 
-    Rows have length 1 unless the network was trained without; then the dot product ranks alike.
+    Embeddings have length 1, unless the network was trained without normalisation. On the unit
+    sphere, distance and dot product give the same ranking.
 
     Args:
-        backbone: frames to feature maps.
-        head: feature maps to embeddings.
+        backbone: turns frames into feature maps.
+        head: turns feature maps into embeddings.
         input_size: side in pixels of the frames that the backbone was trained on.
-        photo_encoder: makes a stronger encoder into the same space (asymmetric metric learning,
-            Budnik and Avrithis 2021). It is called once, when photos are first embedded, and never
-            for a sketch.
+        load_photo_encoder: loads a stronger encoder for photos, into the same space (asymmetric
+            metric learning, Budnik and Avrithis 2021). It is called once, when photos are first
+            embedded.
     """
 
-    BATCH, GROUP = 32, 8
+    BATCH = 32
+    """Pictures per forward pass."""
+
+    GROUP = 8
+    """Photos per forward pass where embeddings must not depend on the batch."""
 
     def __init__(
         self,
         backbone: Backbone,
         head: Head,
         input_size: int,
-        photo_encoder: "Callable[[], Encoder] | None" = None,
+        load_photo_encoder: "Callable[[], Encoder] | None" = None,
     ) -> None:
         self.backbone, self.head, self.input_size = backbone, head, input_size
-        self._making = threading.Lock()
-        self._make_photo_encoder = photo_encoder
+        self._loading = threading.Lock()
+        self._load_photo_encoder = load_photo_encoder
         self._photo_encoder: Encoder | None = None
 
     @property
@@ -48,23 +53,23 @@ class Encoder:
 
     @property
     def photo_encoder(self) -> "Encoder":
-        """The encoder of photos; this one, where there is no other."""
-        with self._making:
-            if self._make_photo_encoder is not None:
-                self._photo_encoder = self._make_photo_encoder()
-                self._make_photo_encoder = None
+        """The encoder for photos: the stronger one if there is one, otherwise this one."""
+        with self._loading:
+            if self._load_photo_encoder is not None:
+                self._photo_encoder = self._load_photo_encoder()
+                self._load_photo_encoder = None
             return self._photo_encoder or self
 
-    def make_photos_with(self, photo_encoder: "Callable[[], Encoder] | None") -> None:
-        """Has the encoder of photos, unless it is there already, made by another function."""
-        with self._making:
+    def make_photos_with(self, load_photo_encoder: "Callable[[], Encoder] | None") -> None:
+        """Replaces the function that loads the photo encoder, unless it is already loaded."""
+        with self._loading:
             if self._photo_encoder is None:
-                self._make_photo_encoder = photo_encoder
+                self._load_photo_encoder = load_photo_encoder
 
     def embed_sketches(self, images: Sequence[Image.Image]) -> Embeddings:
-        """Embeddings of drawings: any size, mode or transparency, dark lines on light paper.
+        """Embeddings of drawings of any size, mode or transparency: dark lines on light paper.
 
-        A blank drawing is embedded as blank paper.
+        A drawing without ink is embedded as blank paper.
 
         Returns:
             `(n, size)` float32.
@@ -82,7 +87,7 @@ class Encoder:
         """Embeddings of photos, each the mean of the photo and its mirror image.
 
         Args:
-            shared: use the network that embeds sketches, even where there is another for photos.
+            shared: use the network for sketches, even if there is another one for photos.
 
         Returns:
             `(n, size)` float32.
@@ -99,13 +104,13 @@ class Encoder:
         return self._embed(images, frame, mirror=True)
 
     def embed_photo_frames(self, frames: Sequence[Pixels]) -> Embeddings:
-        """Embeddings of photos, the same to the last bit whatever other photos are there.
+        """Embeddings of photos that do not depend on the other photos, to the last bit.
 
-        The order of sums depends on the size of a batch, so that all have one size: a short one
-        is filled up.
+        The order of sums depends on the size of a batch. So all batches have `GROUP` photos; the
+        last one is padded.
 
         Args:
-            frames: from `frame_photo`, of the input size of the encoder of photos; at least one.
+            frames: at least one, from `frame_photo`, of the photo encoder's input size.
 
         Returns:
             `(n, size)` float32.
@@ -118,7 +123,7 @@ class Encoder:
         return np.concatenate(rows)[: len(frames)]
 
     def embed_frame(self, frame: Pixels) -> Embeddings:
-        """The embedding of one sketch that `model.pictures.framing` has framed.
+        """The embedding of one sketch frame of shape `(input_size, input_size)`.
 
         Returns:
             `(size,)` float32.
@@ -127,10 +132,10 @@ class Encoder:
         return embedding
 
     def embed_frames(self, frames: Pixels) -> Embeddings:
-        """The embeddings of sketches that were framed, in one forward pass.
+        """The embeddings of sketch frames, in one forward pass.
 
         Args:
-            frames: `(n, input_size, input_size)`, `n` of at most about `BATCH`.
+            frames: `(n, input_size, input_size)`; n should be at most about `BATCH`.
 
         Returns:
             `(n, size)` float32.
@@ -151,7 +156,7 @@ class Encoder:
         return np.concatenate(rows)
 
     def maps(self, frames: Pixels) -> Maps:
-        """The backbone's last maps.
+        """The backbone's last feature maps.
 
         Args:
             frames: `(n, h, w)` grey sketches or `(n, h, w, 3)` photos.

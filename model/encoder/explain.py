@@ -1,17 +1,17 @@
-"""Which parts of a drawing and of a photo make them match.
+"""Which parts of a drawing and of a photo make them similar.
 
-An embedding is made of the last maps of a backbone by average pooling and a linear layer. So its
-projection z is a sum over the locations x of the maps A, and so is the dot product with any fixed
-direction v (the class activation map of Zhou et al. 2016):
+The projection z of an embedding is made from a backbone's last maps A by average pooling and a
+linear layer. So z is a sum over the locations x of the maps, and so is its dot product with any
+fixed direction v (class activation map, Zhou et al. 2016):
 
     v . z = sum over locations x of  v . W A(x) / locations  +  v . b
 
-The constant, from the bias, is shared evenly by all locations, so that the contributions add up to
-the similarity. The pose is such a sum, too, over the locations of each of its cells.
+The constant comes from the bias. All locations share it evenly, so that the contributions add up
+to the similarity. The pose is a sum of the same kind, over the locations of each of its cells.
 
-The posteriors in an embedding (see `Head.extend`) are no linear function of z. Their part of the
-similarity is divided like the dot product of z with the prototypes of the classes that both
-pictures seem to show, each weighted by how much of the similarity it makes.
+The class posterior in an embedding (see `Head.extend`) is not a linear function of z. Its part of
+the similarity is divided like the dot product of z with the prototypes of the classes that both
+pictures seem to show, each weighted by its contribution to the similarity.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ from model.encoder.head import Floats, Head, PoseHead, cell_shares
 from model.encoder.runtime import Maps
 from model.pictures.framing import Pixels, frame_photo
 
-LEAST = 0.05
-"""Cosine below which a direction cannot divide the posteriors' part; all locations share it."""
+MIN_COSINE = 0.05
+"""If the cosine of a direction is lower, all locations share the posterior's part evenly."""
 
 Heat = NDArray[np.float32]
 
@@ -37,8 +37,8 @@ class Explanation:
 
     Attributes:
         sketch: `(h, w)`, over the drawing as `frame_sketch` frames it; sums to `similarity`.
-        photo: `(h, w)`, over the whole photo; sums to `similarity`, too.
-        similarity: the dot product of both embeddings.
+        photo: `(h, w)`, over the whole photo; also sums to `similarity`.
+        similarity: the dot product of the two embeddings.
     """
 
     sketch: Heat
@@ -48,7 +48,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A picture as an encoder sees it: its head, maps of it and of its mirror image, projection."""
+    """A picture as an encoder sees it: head, feature maps, and maps of its mirror image."""
 
     head: Head
     maps: Maps
@@ -64,12 +64,12 @@ class _Seen:
 
 
 def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
-    """Divides the similarity of a drawing and a photo among their parts.
+    """Divides the similarity of a drawing and a photo among their locations.
 
     Args:
-        encoder: the one that embedded both.
+        encoder: the encoder that embeds both.
         frame: a drawing from `frame_sketch`.
-        photo: a photo, embedded as the gallery's are.
+        photo: a photo, embedded like those of a gallery.
 
     Raises:
         ImageError: the photo is too large or too small.
@@ -85,7 +85,7 @@ def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
 
 
 def _heat(own: _Seen, other: _Seen, similarity: float) -> Heat:
-    """The contributions of all locations of a picture, `(h, w)`."""
+    """The contribution of each location of a picture, `(h, w)`."""
     head = own.head
     direction = _direction(head, own.projected, other.projected)
     views = [own.maps] if own.mirrored is None else [own.maps, own.mirrored]
@@ -106,20 +106,20 @@ def _heat(own: _Seen, other: _Seen, similarity: float) -> Heat:
 
 
 def _direction(head: Head, own: Floats, other: Floats) -> Floats:
-    """`v` of one picture of a pair: `v . own` is the similarity, where `LEAST` allows it."""
+    """The direction `v`: `v . own` is the similarity of the pair, unless `MIN_COSINE` applies."""
     if not len(head.prototypes):
         return other
     agreed = np.sqrt(np.prod(head.posterior(np.stack([own, other])), axis=0))
     towards = agreed @ head.prototypes
     along = towards @ own / np.linalg.norm(towards)
-    classes = agreed.sum() * towards / (towards @ own) if along > LEAST else np.zeros(len(own))
+    classes = agreed.sum() * towards / (towards @ own) if along > MIN_COSINE else np.zeros(len(own))
     return np.asarray((other + classes) / 2, np.float32)
 
 
 def _pose_heat(head: PoseHead, maps: Maps, other: Floats) -> Heat:
-    """What each location makes of the dot product of a pose with another, without the constant."""
+    """The contribution of each location to the dot product of two poses, without the constant."""
     height, width = maps.shape[2:]
-    wanted = other.reshape(head.cells**2, -1) @ head.matrix  # a direction of channels for each cell
+    wanted = other.reshape(head.cells**2, -1) @ head.matrix  # one direction per cell
     shares = cell_shares(head.cells, height, width)
     heat = np.einsum("kc,cx,kx->x", wanted, maps[0].reshape(len(maps[0]), -1), shares)
     length = float(np.linalg.norm(head.points(maps)))

@@ -1,4 +1,4 @@
-"""Runs a backbone, a network of convolutions in ONNX, with OpenVINO on the CPU."""
+"""Runs a backbone (a convolutional network in ONNX) with OpenVINO on the CPU."""
 
 import os
 import sys
@@ -14,11 +14,6 @@ from numpy.typing import NDArray
 from model.errors import CheckpointError
 from model.pictures.framing import Pixels
 
-# OpenVINO reports each import to its makers. It cannot where this package is missing, and says
-# nothing of that.
-sys.modules["openvino_telemetry"] = cast(ModuleType, None)
-import openvino  # noqa: E402
-
 Maps = NDArray[np.float32]
 """Feature maps, `(n, channels, h, w)`."""
 
@@ -29,37 +24,38 @@ def _cores() -> int:
 
 
 PLUGIN = {
-    # Without it OpenVINO computes in bf16 where the CPU can, and answers differ between machines.
+    # Otherwise OpenVINO computes in bf16 on some CPUs, and results differ between machines.
     "INFERENCE_PRECISION_HINT": "f32",
-    # One batch at a time: a single drawing is embedded sooner, and large batches as fast.
+    # One batch at a time: single drawings are embedded sooner, and large batches as fast.
     "PERFORMANCE_HINT": "LATENCY",
-    # One core is left to answer requests, and to read photos.
+    # One core is left for requests and for reading photos.
     "INFERENCE_NUM_THREADS": max(1, _cores() - 1),
 }
 
 
 class Backbone(Protocol):
-    """Frames to the last maps of a network."""
+    """Turns frames into the last feature maps of a network."""
 
     def __call__(self, frames: Pixels) -> Maps:
-        """`(n, h, w, 3)` tones from 0 to 255 to `(n, channels, h', w')`."""
+        """`(n, h, w, 3)` RGB from 0 to 255, to `(n, channels, h', w')`."""
 
 
 class OnnxBackbone:
-    """A backbone from an ONNX file. Several threads may call it at once.
+    """A backbone from an ONNX file. It is thread-safe.
 
     Args:
-        path: a network from `train.export`: `frames` in, `(n, h, w, 3)` uint8, and `maps` out.
+        path: a network from `train.export`, with the input `frames`, `(n, h, w, 3)` uint8, and the
+            output `maps`.
 
     Raises:
-        CheckpointError: the file holds no such network.
+        CheckpointError: the file does not hold such a network.
     """
 
     def __init__(self, path: Path) -> None:
         try:
             network = _core().read_model(path)
             if [port.any_name for port in network.inputs] != ["frames"]:
-                raise RuntimeError("it takes no frames")
+                raise RuntimeError("the network has no input named frames")
             self._compiled = _core().compile_model(network, "CPU", PLUGIN)
         except RuntimeError as error:
             raise CheckpointError(
@@ -81,5 +77,10 @@ class OnnxBackbone:
 
 
 @cache
-def _core() -> openvino.Core:
+def _core() -> Any:
+    """OpenVINO's runtime, made when the first backbone is loaded."""
+    # OpenVINO reports every import to its makers. It skips that silently without this package.
+    sys.modules["openvino_telemetry"] = cast(ModuleType, None)
+    import openvino
+
     return openvino.Core()

@@ -1,1 +1,1 @@
-"""Galleries: which photos, what is known of them, and how they are built."""
+"""Galleries: finding photos, their labels and credits, and building an index over them."""

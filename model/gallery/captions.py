@@ -1,4 +1,4 @@
-"""What is known of photos: labels, makers and terms, from tables and from the photos themselves."""
+"""Labels, credits and licences of photos, from tables and from EXIF data."""
 
 import os
 from collections import defaultdict
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.errors import GalleryError
 from model.gallery.tables import Row, read_table
 from model.text import composed, one_line
 
 ARTIST, COPYRIGHT = 0x013B, 0x8298
-"""Tags of EXIF."""
+"""EXIF tags."""
 
 WANTED = {"labels": ("label",), "credits": ("credit", "licence")}
-"""Columns that are used of each table."""
+"""Columns that are read from each table."""
 
 
 def caption(
@@ -27,23 +27,23 @@ def caption(
     labels: Path | None = None,
     credits: Path | None = None,
 ) -> tuple[list[Photo], list[str]]:
-    """Photos with what tables say of them; what they leave blank stays as it is.
+    """Adds labels and credits from tables to photos. Empty cells change nothing.
 
-    See `model.gallery.tables` for the form of tables. The column `file` holds paths: whole ones,
-    those below a folder, or those with the folder's own name in front. A path that is below several
-    folders means each of the photos there.
+    `model.gallery.tables` describes the form of tables. The column `file` holds absolute paths,
+    paths relative to a folder, or such paths with the folder's own name in front. A path that
+    exists in several folders means the photos in all of them.
 
     Args:
-        photos: what to label and credit.
+        photos: the photos to label and credit.
         folders: where the photos were found.
         labels: a table with the column `label`.
-        credits: a table with the columns `credit` and `licence`, or one of them.
+        credits: a table with the column `credit`, `licence` or both.
 
     Returns:
-        The photos, and notes about what is not used of the tables.
+        The photos, and notes about parts of the tables that are not used.
 
     Raises:
-        GalleryError: a table cannot be read, lacks a column, or knows none of the photos.
+        GalleryError: a table cannot be read, lacks a column, or names none of the photos.
     """
     tables = {kind: path for kind, path in (("labels", labels), ("credits", credits)) if path}
     captioned, notes, names = list(photos), [], _Names(photos, folders)
@@ -55,43 +55,45 @@ def caption(
 
 
 def _apply(path: Path, rows: Sequence[Row], photos: list[Photo], names: "_Names") -> list[str]:
-    """Changes photos as the rows of a table say; returns notes about rows."""
-    lost, several, again = [], [], []
-    told: dict[int, dict[str, str]] = defaultdict(dict)
+    """Applies the rows of a table to photos; returns notes about rows with problems."""
+    unknown, ambiguous, contradictory = [], [], []
+    values_of: dict[int, dict[str, str]] = defaultdict(dict)
     for row in rows:
         numbers = names.meant_by(row.file)
         if not numbers:
-            lost.append(row.file)
+            unknown.append(row.file)
         elif len(numbers) > 1:
-            several.append(row.file)
+            ambiguous.append(row.file)
         for number in numbers:
-            if any(told[number].get(key, text) != text for key, text in row.values.items()):
-                again.append(row.file)
-            told[number].update(row.values)
-    if rows and len(lost) == len(rows):
+            known = values_of[number]
+            if any(known.get(key, text) != text for key, text in row.values.items()):
+                contradictory.append(row.file)
+            known.update(row.values)
+    if rows and len(unknown) == len(rows):
         raise GalleryError(
-            f"{path} names none of the photos. Its column 'file' holds paths below the folder "
-            f"of photos, such as cats/1.jpg; the first row has {lost[0]}."
+            f"{path} names none of the photos. Its column 'file' has to hold paths relative to the "
+            f"folder of photos, such as cats/1.jpg; the first row has {unknown[0]}."
         )
-    for number, values in told.items():
+    for number, values in values_of.items():
         photos[number] = replace(photos[number], **values)
     notes = []
-    if lost:
-        notes.append(f"{path}: {len(lost)} rows name no photo, such as {lost[0]}")
-    if several:
+    if unknown:
+        notes.append(f"{path}: {len(unknown)} rows name no photo, such as {unknown[0]}")
+    if ambiguous:
         notes.append(
-            f"{path}: {len(several)} rows name a photo in several folders, such as {several[0]}. "
-            "All of them get it; put the folder's name in front to name one"
+            f"{path}: {len(ambiguous)} rows name a photo in several folders, such as "
+            f"{ambiguous[0]}. All of them are changed; put the folder's name in front to name one"
         )
-    if again:
+    if contradictory:
         notes.append(
-            f"{path}: {len(again)} rows contradict one above, such as {again[0]}. The last counts"
+            f"{path}: {len(contradictory)} rows contradict one above, such as {contradictory[0]}. "
+            "The last counts"
         )
     return notes
 
 
 class _Names:
-    """Photos by the paths that people may give them."""
+    """Finds photos by the paths that people write in tables."""
 
     def __init__(self, photos: Sequence[Photo], folders: Sequence[Path]) -> None:
         own = [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
@@ -102,7 +104,7 @@ class _Names:
             self.composed[composed(path)].append(number)
 
     def meant_by(self, file: str) -> list[int]:
-        """The numbers of the photos that a table means by this path."""
+        """The numbers of the photos that a path in a table means."""
         for spelling in dict.fromkeys((file, file.strip(), file.strip().replace("\\", "/"))):
             for places in self.places:
                 numbers = {n for place in places for n in self._at(place / spelling)}
@@ -113,24 +115,24 @@ class _Names:
     def _at(self, path: Path) -> list[int]:
         try:
             real = os.path.realpath(path)
-        except ValueError:  # It holds a null character.
+        except ValueError:  # The path contains a null character.
             return []
         return [self.exact[real]] if real in self.exact else self.composed.get(composed(real), [])
 
 
 def exif_terms(image: Image.Image) -> tuple[str, str]:
-    """The maker and the terms of a photo, as its EXIF data name them; empty where they do not."""
+    """Artist and copyright from a photo's EXIF data; empty if missing."""
     try:
         exif = image.getexif()
         found = exif.get(ARTIST), exif.get(COPYRIGHT)
-    except Exception:  # Pillow raises whatever damaged EXIF data lead to.
+    except Exception:  # Damaged EXIF data lead to errors of many kinds.
         return "", ""
     artist, terms = (_text(value) for value in found)
     return artist, terms
 
 
 def _text(value: object) -> str:
-    """EXIF is meant to be ASCII, which Pillow reads as Latin-1; most cameras write UTF-8."""
+    """Decodes an EXIF text. Pillow assumes Latin-1, but most cameras write UTF-8."""
     if not isinstance(value, str):
         return ""
     with suppress(UnicodeError):

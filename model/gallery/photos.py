@@ -1,11 +1,11 @@
-"""The photos of a gallery: which there are below some folders, and their labels."""
+"""Finds the photos below folders, and their labels."""
 
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.errors import GalleryError
 from model.gallery.walk import SAME, LeftOut, PictureFile, named, walk
 from model.text import one_line
@@ -13,24 +13,24 @@ from model.text import one_line
 
 @dataclass(frozen=True)
 class FoundPhotos:
-    """Photos in the order of their folders and paths, and what is not among them."""
+    """Photos in the order of folders and paths, and the files that were left out."""
 
     photos: list[Photo]
     left_out: list[LeftOut]
 
 
 def find_photos(folders: Sequence[Path], besides: Iterable[Path] = ()) -> FoundPhotos:
-    """All pictures below some folders, each labelled with the folder that it is in.
+    """Finds all pictures below folders. The label of a photo is the name of its folder.
 
-    Links are followed, see `model.gallery.walk.walk`. A photo met several times has the label
-    of where it really lies if that is below the folders, else that of the first link to it.
+    Links are followed (see `model.gallery.walk.walk`). If a photo is found several times, its real
+    location decides its label or, if that is not below the folders, the first link to it.
 
     Args:
-        folders: where to look; a photo that lies in one of them itself is its own label.
-        besides: files and folders to pass over, such as the gallery that is built.
+        folders: where to look. A photo directly in one of them is labelled with its own name.
+        besides: files and folders to skip, such as the gallery to build.
 
     Raises:
-        GalleryError: one is not a folder, may not be read, or holds no picture.
+        GalleryError: one of them is not a folder, cannot be read, or contains no picture.
     """
     besides, seen = list(besides), set[str]()
     met: list[tuple[PictureFile, str]] = []
@@ -43,7 +43,7 @@ def find_photos(folders: Sequence[Path], besides: Iterable[Path] = ()) -> FoundP
         left_out += found.left_out
         met += [(file, _label(file.path, folder)) for file in found.files]
     first: dict[str, Path] = {}
-    for file, _ in sorted(met, key=lambda one: one[0].is_link):  # The order stays otherwise.
+    for file, _ in sorted(met, key=lambda one: one[0].is_link):  # The sort is stable.
         if first.setdefault(file.real, file.path) != file.path:
             left_out.append(LeftOut(SAME, str(file.path), f" = {file.real}"))
     photos = [
@@ -54,15 +54,20 @@ def find_photos(folders: Sequence[Path], besides: Iterable[Path] = ()) -> FoundP
     return FoundPhotos(photos, left_out)
 
 
+def photos_in(folder: Path) -> list[Photo]:
+    """The photos below a folder. `find_photos` also lists the files that are left out."""
+    return find_photos([folder]).photos
+
+
 def _nothing_in(folder: Path, left_out: Sequence[LeftOut]) -> str:
-    lacking = (
+    missing = (
         f"{folder} holds no photos. Put JPEG, PNG, WebP, HEIC, AVIF, TIFF or other pictures in it, "
-        "or in folders below it, one a label."
+        "or in folders below it, one for each label."
     )
-    return "\n".join([lacking, *named(left_out)])
+    return "\n".join([missing, *named(left_out)])
 
 
 def _label(path: Path, folder: Path) -> str:
-    """A file's label; bytes in it that are no UTF-8 become question marks."""
+    """The label of a file. Bytes that are not UTF-8 become question marks."""
     name = path.stem if path.parent == folder else path.parent.name
     return one_line(name.replace("_", " ").encode("utf-8", "replace").decode())

@@ -1,7 +1,7 @@
-"""What is known of photos' files, so that no photo is embedded twice.
+"""Remembers which photos are embedded, so that no photo is embedded twice.
 
-It is kept in the version of a gallery that was built last, for the next one, and batch by batch
-beside it while the next one is built, so that a build that was killed goes on from there.
+Each version of a gallery lists its files for the next build. During a build, every batch of
+embeddings is saved in the gallery folder, so that the next build can continue after a crash.
 """
 
 import io
@@ -18,13 +18,14 @@ import numpy as np
 from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import EMBEDDINGS, THUMBNAILS
-from model.encoder.encoder import Embeddings
+from model.checkpoint.files import EMBEDDINGS, THUMBNAILS
+from model.encoder.head import Embeddings
 from model.files import replacing
 
 FILES = "files.json"
 UNFINISHED = "unfinished-version"
 THUMBNAIL_SIDE = 320
+"""Maximum side of a thumbnail in pixels."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,12 @@ class File:
     """A photo's file as it was read.
 
     Attributes:
-        path, size, mtime_ns: by which it is recognised without being read again.
-        digest: of its content, hexadecimal.
-        artist, terms: what its EXIF data say.
+        path: path of the file. A file with the same path, size and mtime_ns is not read again.
+        size: in bytes.
+        mtime_ns: modification time in nanoseconds.
+        digest: hexadecimal digest of the content.
+        artist: artist from the EXIF data.
+        terms: copyright from the EXIF data.
     """
 
     path: str
@@ -46,7 +50,7 @@ class File:
 
 
 class Embedded(NamedTuple):
-    """A photo's file, and what was made of it: its embedding, `(d,)`, and a small one."""
+    """A photo's file, its embedding `(d,)`, and the file of its thumbnail."""
 
     file: File
     embedding: Embeddings
@@ -54,12 +58,12 @@ class Embedded(NamedTuple):
 
 
 class Progress:
-    """Photos that were embedded with one encoder, in the current version and since.
+    """The photos that one encoder has embedded, in the current version and since.
 
     Args:
-        folder: of the gallery.
-        current: its current version; None where there is none that this encoder made.
-        encoder: a name for the encoder; what was done with another one is deleted.
+        folder: the gallery folder.
+        current: its current version; None if there is none, or not by this encoder.
+        encoder: a digest of the encoder. Unfinished work of another encoder is deleted.
     """
 
     def __init__(self, folder: Path, current: Checkpoint | None, encoder: str) -> None:
@@ -79,13 +83,13 @@ class Progress:
             self._batches = max(self._batches, int(batch.stem) + 1)
 
     def file(self, path: str, status: os.stat_result) -> File | None:
-        """The file at this path, where it has not changed since it was read."""
+        """The file at this path; None if it is new or has changed since it was read."""
         file = self._files.get(path)
         same = file and (file.size, file.mtime_ns) == (status.st_size, status.st_mtime_ns)
         return file if same else None
 
     def embedded(self, digest: str) -> Embedded | None:
-        """What was made of the photo with this digest, where it is all there."""
+        """The embedding and thumbnail for this digest; None if one of them is missing."""
         found = self._embedded.get(digest)
         return found if found and found.thumbnail.is_file() else None
 
@@ -94,7 +98,7 @@ class Progress:
         self._thumbnail(digest).write_bytes(thumbnail)
 
     def add(self, files: Sequence[File], embeddings: Embeddings) -> None:
-        """Keeps a batch whose thumbnails are saved; it counts from when it is written whole."""
+        """Saves a batch of embeddings. Their thumbnails have to be saved before."""
         described = json.dumps([asdict(file) for file in files])
         data = io.BytesIO()
         np.savez(data, embeddings=embeddings, files=np.frombuffer(described.encode(), np.uint8))
@@ -104,7 +108,7 @@ class Progress:
         self._remember(files, embeddings)
 
     def delete(self) -> None:
-        """Deletes what was kept since the current version; that is, once it is in a new one."""
+        """Deletes the unfinished work, for example after a new version is written."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _take_over(self, current: Checkpoint) -> None:
@@ -122,7 +126,7 @@ class Progress:
                 files = [File(**file) for file in json.loads(data["files"].tobytes())]
                 self._remember(files, data["embeddings"])
         except (OSError, ValueError, TypeError, KeyError, BadZipFile):
-            batch.unlink()  # The machine has stopped while it was written; its photos come again.
+            batch.unlink()  # The machine stopped while it was written. Its photos are read again.
 
     def _remember(self, files: Sequence[File], embeddings: Embeddings) -> None:
         for file, embedding in zip(files, embeddings, strict=True):
@@ -135,16 +139,16 @@ class Progress:
 
 
 def thumbnail_of(image: Image.Image) -> bytes:
-    """A WebP file of at most `THUMBNAIL_SIDE` pixels a side, without metadata."""
+    """Makes a WebP file with sides of at most `THUMBNAIL_SIDE` pixels, without metadata."""
     small, file = image.copy(), io.BytesIO()
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), reducing_gap=3.0)
-    # Half the time of the usual method, for files that are 2 % larger.
+    # Takes half the time of the default method. Files are 2 % larger.
     small.save(file, "WEBP", quality=85, method=2, exif=b"", icc_profile=None)
     return file.getvalue()
 
 
 def read_files(version: Checkpoint) -> dict[str, File]:
-    """The files of a version by path, those of duplicates too; none where that is not known."""
+    """The files of a version by path, including copies; empty if the list is missing or damaged."""
     try:
         listed = json.loads((version.folder / FILES).read_text(encoding="utf-8"))
         return {file["path"]: File(**file) for file in listed}
@@ -153,6 +157,6 @@ def read_files(version: Checkpoint) -> dict[str, File]:
 
 
 def write_files(version: Path, files: Sequence[File]) -> None:
-    """Writes what `read_files` reads."""
+    """Writes the list of files that `read_files` reads."""
     data = json.dumps([asdict(file) for file in files], indent=0)
     (version / FILES).write_text(data, encoding="utf-8")

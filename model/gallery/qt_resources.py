@@ -1,15 +1,15 @@
-"""Reads Qt resource files (.rcc), in which some Debian packages keep their pictures.
+"""Reads Qt resource files (.rcc). Some Debian packages keep their pictures in them.
 
-The format, as Qt's `rcc` writes it (qtbase, `src/tools/rcc/rcc.cpp`); numbers are big-endian:
+Qt's `rcc` writes this format (qtbase, `src/tools/rcc/rcc.cpp`). Numbers are big-endian:
 
-    header  "qres", version, offsets of tree, data and names; from version 3 on also flags
-    node    offset of its name (4 bytes), flags (2), then for a folder the number of its children
-            and of the first child, for a file its country, language (2 each) and offset of its
-            data; from version 2 on also the time of its last change (8)
+    header  "qres", version, offsets of tree, data and names; flags since version 3
+    node    offset of the name (4 bytes), flags (2); then for a folder the number of children and
+            the number of the first child; for a file its country, language (2 each) and the offset
+            of its data; modification time (8) since version 2
     name    length (2), hash (4), UTF-16
-    data    length (4), bytes; compressed ones begin with their full length (4)
+    data    length (4), bytes; compressed data begin with their full length (4)
 
-Nodes are numbered from 0, the root; children of a folder have consecutive numbers.
+The root is node 0. The children of a folder have consecutive numbers.
 """
 
 import struct
@@ -20,23 +20,23 @@ from pathlib import Path
 from model.errors import ImageError
 
 COMPRESSED, FOLDER = 1, 2
-"""Flags of a node. Files with other flags (Zstandard) are not read."""
+"""Flags of a node. Files with other flags (Zstandard) are not supported."""
 
 NEWEST = 3
-"""The last version of the format."""
+"""The newest supported version of the format."""
 
 MAX_DEPTH = 32
-"""Folders inside of folders."""
+"""Maximum nesting of folders."""
 
 
 class ResourceFile:
     """The files inside a Qt resource file.
 
     Args:
-        path: of the resource file. It is read whole, as it has at most a few megabytes.
+        path: the resource file. It has a few megabytes and is read completely.
 
     Raises:
-        ImageError: it cannot be read, or is no such file.
+        ImageError: the file cannot be read, or is not a resource file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +49,7 @@ class ResourceFile:
         except struct.error as error:
             raise self._damaged() from error
         if magic != b"qres" or not 1 <= version <= NEWEST:
-            raise ImageError(f"{path} is no Qt resource file of version 1 to {NEWEST}.")
+            raise ImageError(f"{path} is not a Qt resource file of version 1 to {NEWEST}.")
         self._tree, self._data, self._names = offsets
         self._node_size = 14 if version == 1 else 22
         try:
@@ -67,10 +67,10 @@ class ResourceFile:
 
         Args:
             name: one of `names`.
-            most: bytes that it may have.
+            most: maximum size in bytes.
 
         Raises:
-            ImageError: it is missing, damaged, larger, or compressed in a way that is not known.
+            ImageError: the file is missing, damaged, too large, or its compression is unknown.
         """
         if name not in self._files:
             raise ImageError(f"{self.path} holds no {name}.")
@@ -90,7 +90,7 @@ class ResourceFile:
         return data
 
     def _walk(self, number: int, name: str, depth: int) -> Iterator[tuple[str, tuple[int, int]]]:
-        """Paths of the files below a node, each with where its data lie, and its flags."""
+        """Paths of the files below a node, each with the position of its data and its flags."""
         if depth > MAX_DEPTH:
             raise self._damaged()
         at = self._tree + number * self._node_size
@@ -107,7 +107,7 @@ class ResourceFile:
             yield from self._walk(child, f"{name}/{own}" if name else own, depth + 1)
 
     def _nodes(self) -> int:
-        """How many nodes the file has room for."""
+        """Upper limit of the number of nodes in the file."""
         nodes: int = (len(self._bytes) - self._tree) // self._node_size
         return nodes
 

@@ -1,8 +1,8 @@
-"""The starter gallery: animal photos of Debian packages.
+"""The starter gallery: animal photos from Debian packages.
 
-The packages are installed, never copied into the project. `assets/starter_gallery.csv` names the
-photos that were looked at and chosen. Labels, makers and licences that it leaves blank come from
-the packages themselves.
+The packages are installed; their photos are not part of this project. `assets/starter_gallery.csv`
+lists the photos, which were selected by hand. Empty labels, credits and licences in this list come
+from the packages.
 """
 
 import csv
@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.errors import GalleryError, ImageError
 from model.files import replacing
 from model.gallery.qt_resources import ResourceFile
@@ -24,30 +24,31 @@ TEMPLATES = "tuxpaint-data"
 RESOURCES = "gcompris-qt-data"
 
 MAX_BYTES = 10_000_000
-"""Of a photo in a resource file."""
+"""Maximum size of a photo in a resource file."""
 
 OPEN = re.compile(r"(CC0-1\.0|public domain|CC-BY(-SA)?-\d\.\d)$", re.IGNORECASE)
-"""Licences that a photo in a resource file may have."""
+"""Open licences. Photos in resource files with other licences are left out."""
 
 FIELD = re.compile(r"^(Copyright|Source|License|Comments): *(.+)$", re.MULTILINE)
 
-Row = dict[str, str]
+ChosenPhoto = dict[str, str]
+"""A row of the list of photos: package, file, label, credit and licence."""
 
 
 def starter_photos(
     unpacked: Path = UNPACKED, chosen: Path = CHOSEN, system: Path = Path("/")
 ) -> list[Photo]:
-    """The chosen photos that are installed, with label, credit and licence.
+    """The photos of the starter gallery that are installed, with label, credit and licence.
 
     Args:
-        unpacked: where photos go that lie inside of resource files. What is there is kept.
+        unpacked: folder for photos from resource files. Existing files there are kept.
         chosen: the list of photos.
-        system: the root of the file system that the packages are installed in.
+        system: root of the file system where the packages are installed.
 
     Raises:
         GalleryError: none of the photos is installed, or `unpacked` cannot be written.
     """
-    readers: dict[str, Callable[[list[Row], Path, Path], Iterator[Photo]]] = {
+    readers: dict[str, Callable[[list[ChosenPhoto], Path, Path], Iterator[Photo]]] = {
         STAMPS: _tux_paint,
         TEMPLATES: _tux_paint,
         RESOURCES: _resources,
@@ -64,7 +65,7 @@ def starter_photos(
 
 
 def missing_packages(chosen: Path = CHOSEN, system: Path = Path("/")) -> dict[str, int]:
-    """Packages of the starter gallery that are not installed, with the number of their photos."""
+    """Packages that are not installed, with the number of their photos in the starter gallery."""
     return {
         package: len(rows)
         for package, rows in _rows(chosen).items()
@@ -72,17 +73,17 @@ def missing_packages(chosen: Path = CHOSEN, system: Path = Path("/")) -> dict[st
     }
 
 
-def _rows(chosen: Path) -> dict[str, list[Row]]:
-    """The chosen photos by package."""
-    rows: dict[str, list[Row]] = defaultdict(list)
+def _rows(chosen: Path) -> dict[str, list[ChosenPhoto]]:
+    """The list of photos, by package."""
+    rows: dict[str, list[ChosenPhoto]] = defaultdict(list)
     with chosen.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             rows[row["package"]].append(row)
     return rows
 
 
-def _tux_paint(rows: list[Row], system: Path, _: Path) -> Iterator[Photo]:
-    """Photos of Tux Paint, which are files; stamps have their description beside them."""
+def _tux_paint(rows: list[ChosenPhoto], system: Path, _: Path) -> Iterator[Photo]:
+    """Photos of Tux Paint. They are files; a stamp has a text file with its description."""
     package = rows[0]["package"]
     title = "Tux Paint stamps" if package == STAMPS else "Tux Paint"
     maker, licence = _terms(system / "usr/share/doc" / package / "copyright")
@@ -95,7 +96,7 @@ def _tux_paint(rows: list[Row], system: Path, _: Path) -> Iterator[Photo]:
 
 
 def _label(description: Path) -> str:
-    """`A giraffe.` to `giraffe`: the first line of a stamp's description is in English."""
+    """The label of a stamp: `giraffe` for `A giraffe.`, the description's first line."""
     try:
         first = description.read_text(encoding="utf-8").split("\n", 1)[0]
     except (OSError, UnicodeDecodeError):
@@ -105,7 +106,7 @@ def _label(description: Path) -> str:
 
 
 def _terms(copyright_file: Path) -> tuple[str, str]:
-    """Maker and licence of all files, from the package's machine-readable copyright file."""
+    """Credit and licence of a package, from its machine-readable copyright file."""
     try:
         text = copyright_file.read_text(encoding="utf-8")
     except OSError:
@@ -117,12 +118,12 @@ def _terms(copyright_file: Path) -> tuple[str, str]:
     return f"© {name}", licence[1] if licence else "see the package"
 
 
-def _resources(rows: list[Row], system: Path, unpacked: Path) -> Iterator[Photo]:
+def _resources(rows: list[ChosenPhoto], system: Path, unpacked: Path) -> Iterator[Photo]:
     """Photos of GCompris, unpacked from its resource files.
 
-    Those whose maker and open licence the package does not name are left out.
+    A photo is left out unless the package names its maker and an open licence.
     """
-    by_file: dict[str, list[Row]] = defaultdict(list)
+    by_file: dict[str, list[ChosenPhoto]] = defaultdict(list)
     for row in rows:
         by_file[row["file"].partition("/")[0]].append(row)
     for name, named in by_file.items():
@@ -143,17 +144,17 @@ def _resources(rows: list[Row], system: Path, unpacked: Path) -> Iterator[Photo]
 
 
 def _unpack(resources: ResourceFile, inside: str, target: Path, changed: int) -> bool:
-    """Writes one photo, unless it is there; returns whether there is one.
+    """Writes a photo unless it exists; returns False if the resource file lacks it.
 
     Raises:
-        GalleryError: it cannot be written.
+        GalleryError: the photo cannot be written.
     """
     try:
         data = resources.read(inside, MAX_BYTES)
     except ImageError:
         return False
     try:
-        # With the time of the package's file, a photo that is unpacked again is not a new one.
+        # The file gets the time of the package's file, so that unpacking again does not change it.
         if target.is_file() and target.stat().st_mtime_ns == changed:
             return True
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -169,10 +170,10 @@ def _unpack(resources: ResourceFile, inside: str, target: Path, changed: int) ->
 
 
 def _readme_terms(resources: ResourceFile) -> dict[str, tuple[str, str, str]]:
-    """Credit, licence and page of the pictures that the resource file's READMEs name.
+    """Credit, licence and page of pictures, from the READMEs in a resource file.
 
-    Their paragraphs have the fields Copyright, Source, License and Comments, and after Files the
-    names of the files.
+    A paragraph of a README has the fields Copyright, Source, License and Comments, and then the
+    names of files.
     """
     terms = {}
     for readme in resources.names:

@@ -1,4 +1,4 @@
-"""Tables that people make about their photos, with columns as they are usually called."""
+"""Reads the tables that people make about their photos. Columns may have the usual names."""
 
 import csv
 from collections.abc import Collection, Iterator, Sequence
@@ -21,11 +21,11 @@ COLUMNS = {
         *("licence type", "license type", "rights", "terms", "usage terms", "copyright"),
     },
 }
-"""What columns may be called, without regard to case, spaces, `_` and `-`."""
+"""Accepted names of columns. Case, spaces, `_` and `-` do not matter."""
 
 
 class Row(NamedTuple):
-    """What a row says of a file, by the keys of `COLUMNS`; nothing where it is blank."""
+    """A file and its values, by the keys of `COLUMNS`. Empty cells have no value."""
 
     file: str
     values: dict[str, str]
@@ -33,24 +33,24 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """The rows that name a file, and notes about what is not used."""
+    """The rows that name a file, and notes about parts that are not used."""
 
     rows: list[Row]
     notes: list[str]
 
 
 def read_table(path: Path, wanted: Sequence[str], known: Collection[str] = ()) -> Table:
-    """Reads a CSV file in UTF-8, with a header, and commas, semicolons or tabs between columns.
+    """Reads a CSV file in UTF-8 with a header. Commas, semicolons or tabs separate columns.
 
-    Where several columns tell of the credit or the licence, their texts are joined.
+    The texts of several columns for the credit or the licence are joined.
 
     Args:
         path: the table.
-        wanted: keys of `COLUMNS`, of which the table has to have one besides `file`.
-        known: keys that are used elsewhere, so that no note is needed.
+        wanted: keys of `COLUMNS`. The table needs the column `file` and one of these.
+        known: keys that are used elsewhere. There is no note about them.
 
     Raises:
-        GalleryError: it cannot be read, or lacks a column.
+        GalleryError: the table cannot be read, or lacks a column.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -58,7 +58,7 @@ def read_table(path: Path, wanted: Sequence[str], known: Collection[str] = ()) -
     except OSError as error:
         raise GalleryError(f"{path} cannot be read: {error.strerror}.") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise GalleryError(f"{path} is no CSV file in UTF-8. Save it as one.") from error
+        raise GalleryError(f"{path} is no CSV file in UTF-8. Save it as CSV (UTF-8).") from error
     keys = _keys(header)
     if "file" not in keys or not set(wanted) & set(keys):
         raise GalleryError(
@@ -86,7 +86,7 @@ def _lines(file: TextIO) -> Iterator[list[str]]:
 
 
 def _keys(header: Sequence[str]) -> list[str]:
-    """The key of each column; empty for those that are not known, or the second of their kind."""
+    """The key of each column; empty if unknown, or if `file` or `label` occurs again."""
     keys = []
     for name in header:
         plain = " ".join(composed(name).casefold().replace("_", " ").replace("-", " ").split())
@@ -100,9 +100,9 @@ def _keys(header: Sequence[str]) -> list[str]:
 
 
 def _row(cells: Sequence[str], keys: Sequence[str], wanted: Sequence[str]) -> Row:
-    told: dict[str, dict[str, None]] = {key: {} for key in ("file", *wanted)}
+    texts_of: dict[str, dict[str, None]] = {key: {} for key in ("file", *wanted)}
     for key, cell in zip(keys, cells, strict=False):
-        if key in told and (text := cell if key == "file" else one_line(cell)):
-            told[key][text] = None
-    values = {key: one_line(", ".join(texts)) for key, texts in told.items() if texts}
-    return Row("".join(told["file"]), {key: values[key] for key in wanted if key in values})
+        if key in texts_of and (text := cell if key == "file" else one_line(cell)):
+            texts_of[key][text] = None
+    values = {key: one_line(", ".join(texts)) for key, texts in texts_of.items() if texts}
+    return Row("".join(texts_of["file"]), {key: values[key] for key in wanted if key in values})

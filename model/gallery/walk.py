@@ -1,7 +1,7 @@
-"""One walk through folders of pictures, for galleries and for training.
+"""Finds pictures in folders, for galleries and for training.
 
-Whatever is not read is named, with the remedy. Only hidden files and folders, and those that
-systems and programs keep for themselves, are passed over without a word.
+Every file that is left out is listed with the reason and what to do. Only hidden files, and files
+that systems and programs create for themselves, are skipped silently.
 """
 
 import os
@@ -16,21 +16,21 @@ from model.errors import GalleryError
 from model.pictures.decoding import ENDINGS, is_picture
 
 SHOWN = 5
-"""Files that are named of those that are left out for the same reason."""
+"""Files that are listed for each reason."""
 
 SYSTEM = {
     *("@eadir", "#recycle", "#snapshot", "@recycle", "__macosx", "__pycache__", "lost+found"),
     *("$recycle.bin", "system volume information", "thumbs.db", "ehthumbs.db", "desktop.ini"),
     *("ehthumbs_vista.db", "icon\r"),
 }
-"""Names, in lower case, of what systems and programs keep among people's files."""
+"""Names, in lower case, of files and folders that systems and programs create."""
 
 RAW = {
     *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq"),
     *(".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2"),
     *(".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 }
-"""Endings of raw files. Many are TIFFs by their first bytes, with a small preview as picture."""
+"""Endings of raw files. Many look like TIFF files, but only contain a small preview."""
 
 SAME = "the same picture as another"
 UNUSABLE = "since they cannot be used"
@@ -47,7 +47,13 @@ _EFFECTIVE = os.access in os.supports_effective_ids
 
 
 class LeftOut(NamedTuple):
-    """A file or folder that is not used, and why; `more` is about this one alone."""
+    """A file or folder that is not used.
+
+    Attributes:
+        why: the reason, which many files may share.
+        path: the file or folder.
+        more: details about this one.
+    """
 
     why: str
     path: str
@@ -55,7 +61,7 @@ class LeftOut(NamedTuple):
 
 
 class PictureFile(NamedTuple):
-    """A picture by its name or its content: where it was met, and where it really lies."""
+    """A picture file: the path where it was found, and its real path."""
 
     path: Path
     real: str
@@ -64,11 +70,11 @@ class PictureFile(NamedTuple):
 
 @dataclass
 class Walk:
-    """What is below a folder, in the order of paths.
+    """The contents of a folder, sorted by path.
 
     Attributes:
         files: the pictures.
-        folders: that were read, without the one at the top.
+        folders: the folders below it that were read.
         left_out: everything else that is not hidden.
     """
 
@@ -80,16 +86,16 @@ class Walk:
 def walk(top: Path, besides: Iterable[Path] = (), seen: set[str] | None = None) -> Walk:
     """Finds all pictures below a folder, also through links to files and folders.
 
-    A folder is read once: under its own path rather than through a link, and through the first of
-    several links. A link to a folder that holds `top`, or the link itself, is not followed.
+    Every folder is read once: by its own path if possible, otherwise through the first link. A link
+    is not followed if its target contains `top` or the link itself.
 
     Args:
-        top: where to begin.
-        besides: files and folders to pass over, such as the gallery that is built.
-        seen: the real paths of folders that were read before, which this adds to.
+        top: where to start.
+        besides: files and folders to skip, such as the gallery to build.
+        seen: real paths of folders that are already read. The folders read now are added.
 
     Raises:
-        GalleryError: `top` is not a folder, or may not be read.
+        GalleryError: `top` is not a folder, or cannot be read.
     """
     try:
         if not top.is_dir():
@@ -100,6 +106,8 @@ def walk(top: Path, besides: Iterable[Path] = (), seen: set[str] | None = None) 
 
 
 class _Walker:
+    """The state of a walk. Links to folders wait until all other folders are read."""
+
     def __init__(self, top: Path, besides: set[str], seen: set[str] | None) -> None:
         self.top, self.besides = top, besides
         self.seen = set() if seen is None else seen
@@ -171,7 +179,7 @@ class _Walker:
 
 
 def _reason(error: OSError, path: Path) -> tuple[str, Path, str]:
-    """Why something is left out that the system has refused."""
+    """The reason to leave something out after an error of the system."""
     if isinstance(error, PermissionError):
         return DENIED, path, ""
     if isinstance(error, FileNotFoundError):
@@ -184,7 +192,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def named(left_out: Sequence[LeftOut]) -> list[str]:
-    """What was left out, in lines: each reason with its number and the first few files."""
+    """Lines about the files that were left out: each reason with its first few files."""
     groups: dict[str, list[str]] = {}
     for why, path, more in left_out:
         groups.setdefault(why, []).append(f"  {path}{more}")

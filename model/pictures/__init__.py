@@ -1,1 +1,1 @@
-"""Pictures: from a file or strokes to the frame that an encoder sees."""
+"""Pictures: from a file or strokes to the frame that the encoder sees."""

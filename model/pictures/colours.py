@@ -1,4 +1,4 @@
-"""Colours and tones: a picture of any mode, depth and colour space as 8-bit sRGB."""
+"""Converts pictures of any mode, bit depth and colour space to 8-bit sRGB."""
 
 import sys
 from io import BytesIO
@@ -10,27 +10,27 @@ from PIL import Image, ImageCms, ImageFile
 Tones = NDArray[np.uint16] | NDArray[np.int32] | NDArray[np.float32]
 
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
-"""Modes of Pillow with one channel of more than 8 bits."""
+"""Pillow's modes with one channel of more than 8 bits."""
 
 MAX_PROFILE = 16_000_000
-"""Bytes of the largest ICC profile that is applied; those of presses have up to 3 MB."""
+"""Bytes of the largest ICC profile that is applied. Profiles of printing presses reach 3 MB."""
 
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
-"""The mode of Pillow that holds each colour space of ICC profiles."""
+"""Pillow's mode for each colour space of ICC profiles."""
 
 _FIT = {"RGB": ("L", "P", "RGB", "RGBX", "YCbCr", "HSV"), "L": ("1", "L")}
-"""Pictures that a profile of another mode is for, too."""
+"""Modes of pictures that a profile for another mode also fits."""
 
 _NATIVE, _OTHER = ("L", "B") if sys.byteorder == "little" else ("B", "L")
 _SWAPPED = {"16B": "16L", "16L": "16B", "16N": f"16{_OTHER}"}
-"""Read in the other byte order, 16-bit samples begin with their low byte."""
+"""The other byte order: read with it, the low byte of a 16-bit sample comes first."""
 
 
 def flatten(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: 8-bit sRGB, on white paper where the picture is transparent.
+    """Converts any mode to RGB in 8-bit sRGB. Transparent parts become white.
 
-    An ICC profile is applied and then dropped. Pictures without one, or with a damaged one, are
-    taken for sRGB. Deep tones become 8 bits, see `eight_bits`.
+    An ICC profile is applied and then removed. Without a profile, or with a damaged one, sRGB is
+    assumed. Deeper tones become 8 bits (see `eight_bits`).
     """
     profile = image.info.get("icc_profile")
     info = {k: v for k, v in image.info.items() if k not in ("icc_profile", "transparency")}
@@ -54,12 +54,12 @@ def is_transparent(image: Image.Image) -> bool:
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """One channel of deep tones as mode L.
+    """Converts one channel of deep tones to mode L.
 
-    Whole numbers fill the fewest of 8, 10, 12, 14 and 16 bits that hold them, as cameras and
-    scanners leave the upper bits of 16 empty; signed ones 8 to 15 bits. Floating-point tones go
-    from 0 to 1 if hardly any is above 1, and are read like whole numbers otherwise. Where some are
-    negative, the lowest tone becomes black and the highest white.
+    Cameras and scanners often use only some of 16 bits. So integers are scaled by the smallest
+    usual bit depth that holds them: 8, 10, 12, 14 or 16 bits; signed integers by 8 to 15 bits.
+    Floating-point tones go from 0 to 1 if less than 1 % exceed 1; otherwise they are scaled like
+    integers. If there are negative tones, the lowest becomes black and the highest white.
     """
     tones = np.asarray(image)
     if image.mode == "F":
@@ -77,7 +77,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _full_scale(highest: float, *, signed: bool = False) -> float:
-    """The largest number of the fewest usual bits that hold `highest`."""
+    """The largest number of the smallest usual bit depth that holds `highest`."""
     depths = (8, 10, 12, 14, 15, 16, 24, 31) if signed else (8, 10, 12, 14, 16, 24, 32)
     return next((2.0**bits - 1 for bits in depths if highest < 2.0**bits), highest)
 
@@ -88,19 +88,22 @@ def _scale(tones: Tones, low: float, span: float) -> NDArray[np.uint8]:
 
 
 def low_bytes(image: ImageFile.ImageFile) -> list[ImageFile._Tile] | None:
-    """What to set as `tile` of a picture, so that its 16-bit colours load as their low bytes.
+    """A value for `image.tile` that makes Pillow load the low bytes of 16-bit colours.
 
-    Pillow loads the high bytes alone, which are nearly 0 where 16 bits hold tones of 10 to 14.
+    Pillow only loads the high bytes. They are nearly 0 if the tones use just 10 to 14 of 16 bits.
+
+    Args:
+        image: an opened picture that is not loaded yet.
 
     Returns:
-        None where the picture, which is opened and not loaded yet, has no 16-bit colours.
+        The tiles; None if the picture has no 16-bit colours.
     """
     tiles = []
     for tile in image.tile:
         arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
         mode, _, depth = str(arguments[0]).partition(";")
         if mode == "LA" and depth:
-            swapped = "RGBA"  # All four bytes of grey and alpha, as there is no "LA;16L".
+            swapped = "RGBA"  # There is no "LA;16L". This reads all four bytes of grey and alpha.
         elif mode in ("RGB", "RGBX", "RGBA") and depth in _SWAPPED:
             swapped = f"{mode};{_SWAPPED[depth]}"
         else:
@@ -111,11 +114,12 @@ def low_bytes(image: ImageFile.ImageFile) -> list[ImageFile._Tile] | None:
 
 
 def join_bytes(high: Image.Image, low: Image.Image, *, grey: bool) -> Image.Image:
-    """16-bit colours from their high and their low bytes, scaled to 8 bits by their depth.
+    """Joins high and low bytes to 16-bit colours and scales them to 8 bits by their bit depth.
 
     Args:
-        high, low: two pictures in mode RGB or RGBA.
-        grey: `low` holds both bytes of grey and of alpha as its four channels.
+        high: the high bytes, in mode RGB or RGBA.
+        low: the low bytes, in mode RGB or RGBA.
+        grey: whether the four channels of `low` are both bytes of grey and of alpha.
     """
     lows = [low.getchannel(i) for i in ((1, 1, 1, 3) if grey else range(len(high.getbands())))]
     deep = [
@@ -136,14 +140,14 @@ def _to_srgb(image: Image.Image, profile: object) -> Image.Image:
         if isinstance(profile, bytes) and len(profile) <= MAX_PROFILE:
             flat = _apply(image, ImageCms.ImageCmsProfile(BytesIO(profile)))
     except (ImageCms.PyCMSError, OSError, ValueError):
-        pass  # It is damaged.
+        pass  # The profile is damaged.
     if flat is None and image.mode == "LAB":
         flat = _apply(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     return flat or image.convert("RGB")
 
 
 def _apply(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image | None:
-    """A picture through its profile; None where that is for other modes, or changes nothing."""
+    """Applies a profile; None if it is for other modes or changes nothing."""
     mode = _MODES.get(profile.profile.xcolor_space.strip(), "")
     if image.mode != mode and image.mode not in _FIT.get(mode, ()):
         return None
@@ -161,7 +165,7 @@ def _apply(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Whether a transform leaves colours as they are, as that of an sRGB profile does."""
+    """Whether a transform leaves colours as they are, like that of an sRGB profile."""
     steps = np.array(np.meshgrid(*[[0, 32, 96, 160, 224, 255]] * 3), np.uint8).reshape(3, 1, -1)
     colours = np.ascontiguousarray(steps.transpose(1, 2, 0))
     shown = np.asarray(transform.apply(Image.fromarray(colours)))

@@ -1,6 +1,6 @@
-"""Reading pictures safely: any format, bounded in size, upright.
+"""Decodes pictures safely: many formats, limited size, turned upright.
 
-Uploads of strangers and the owner's own photos have limits of their own, `UPLOADS` and `OWN`.
+Uploads have stricter limits (`UPLOADS`) than the owner's own photos (`OWN`).
 """
 
 import os
@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -21,21 +22,38 @@ from model.pictures.colours import is_transparent as is_transparent
 from model.pictures.colours import join_bytes, low_bytes
 
 MAX_PIXELS = 50_000_000
+"""Limit for uploads."""
+
 MAX_BYTES = 30_000_000
+"""Limit for uploads."""
+
 LARGE_PIXELS = 4_000_000
+"""Pictures with more pixels are decoded one at a time, and shrunk to `LONGEST`."""
+
 LONGEST = 1600
+"""Pixels of the longer side of a large picture after decoding."""
+
 MIN_SIDE = 8
+"""Minimum pixels of the shorter side."""
+
 FORMATS = ("PNG", "JPEG", "WEBP", "HEIF", "GIF", "BMP", "TIFF", "AVIF")
 
+# The limits below list the decoders that Pillow knows, so they are registered first.
 register_heif_opener()
 Image.init()
 _NOT_READ = {"EPS", "WMF", "BUFR", "GRIB", "HDF5", "MPEG"}
-"""What Pillow recognises, but hands to another program, or cannot decode."""
+"""Formats that Pillow recognises, but passes on to another program or cannot decode."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What is read: formats, by their names in Pillow, and at most so many pixels and bytes."""
+    """Which pictures are accepted.
+
+    Attributes:
+        formats: Pillow's names of the formats.
+        pixels: maximum width x height.
+        bytes: maximum size of the file.
+    """
 
     formats: tuple[str, ...]
     pixels: int
@@ -46,32 +64,15 @@ UPLOADS = Limits(FORMATS, MAX_PIXELS, MAX_BYTES)
 OWN = Limits(
     (*FORMATS, *sorted(set(Image.OPEN) - {*FORMATS, *_NOT_READ})), 250_000_000, 2_000_000_000
 )
-"""Decoding one of the owner's photos takes at most 4 bytes a pixel of JPEG, 6 of PNG and TIFF, 10
-of HEIF and AVIF, and 20 of WebP and JPEG 2000: up to 1, 1.5, 2.5 and 5 GB."""
+"""Decoding takes up to 4 bytes per pixel for JPEG, 6 for PNG and TIFF, 10 for HEIF and AVIF, and
+20 for WebP and JPEG 2000. So the largest picture takes 1, 1.5, 2.5 or 5 GB of memory."""
 
 ENDINGS = frozenset(
     ending
     for ending, kind in Image.registered_extensions().items()
     if kind in OWN.formats or kind == "MPO"  # MPO is several JPEGs in one file.
 )
-
-# The limits here are checked first; Pillow's own allows twice this. What it says of damaged
-# metadata helps nobody, and would let strangers fill the log.
-Image.MAX_IMAGE_PIXELS = OWN.pixels // 2
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-
-
-def _begin() -> None:
-    """Makes the thread that decodes large pictures: one at a time, so that its memory is enough."""
-    global _large_pictures
-    _large_pictures = ThreadPoolExecutor(1, "large pictures")
-
-
-_large_pictures: ThreadPoolExecutor
-_begin()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin)  # A child has no threads but the one that forked.
+"""Endings of picture files, such as `.jpg`."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -82,33 +83,53 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture of each EXIF orientation upright."""
+"""How to turn a picture of each EXIF orientation upright."""
 
 _DAMAGED = (
     *(ArithmeticError, EOFError, LookupError, OSError, RuntimeError, SyntaxError, TypeError),
     *(ValueError, struct.error),
 )
-"""What decoders raise over damaged pictures."""
+"""Errors that decoders raise for damaged pictures."""
+
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+@cache
+def _configure_pillow() -> None:
+    """Sets Pillow's limit above ours, and hides warnings with which uploads could fill the log."""
+    Image.MAX_IMAGE_PIXELS = OWN.pixels // 2  # Pillow raises an error above twice this number.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+def _large_pictures() -> ThreadPoolExecutor:
+    """The thread of this process that decodes large pictures, one at a time to limit memory."""
+    # A forked child does not inherit threads, so it needs a pool of its own.
+    return _pools.setdefault(os.getpid(), ThreadPoolExecutor(1, "large pictures"))
 
 
 def open_image(
     source: Path | bytes, name: str | None = None, limits: Limits = UPLOADS
 ) -> Image.Image:
-    """Decodes the first frame of a picture, turned upright by its EXIF orientation.
+    """Decodes the first frame of a picture and turns it upright by its EXIF orientation.
 
-    Size limits are checked from the header, before any pixel is decoded. A picture of over
-    `LARGE_PIXELS` comes back as RGB, or RGBA where it is transparent, at most `LONGEST` pixels a
-    side; of those, only one is decoded at a time, so that a few small files cannot fill the memory.
+    Size limits are checked in the header, before any pixel is decoded. Only one picture of more
+    than `LARGE_PIXELS` is decoded at a time, so that a few small files cannot fill the memory.
 
     Args:
-        source: a file, or the bytes of one.
-        name: what to call the picture in messages; the file's name if left out.
-        limits: what is read.
+        source: a file, or its content.
+        name: the name of the picture in messages; by default the name of the file.
+        limits: which pictures are accepted.
+
+    Returns:
+        The picture in its own mode. A picture of more than `LARGE_PIXELS` is RGB, or RGBA if it is
+        transparent, and its longer side has at most `LONGEST` pixels.
 
     Raises:
-        ImageError: not a picture, truncated, over the limits, or with a side under `MIN_SIDE`
-            pixels.
+        ImageError: the file is not a picture, is damaged or exceeds the limits, or a side has less
+            than `MIN_SIDE` pixels.
     """
+    _configure_pillow()
     name = name or (source.name if isinstance(source, Path) else "the picture")
 
     def opened() -> ImageFile.ImageFile:
@@ -122,9 +143,9 @@ def open_image(
         with opened() as image:
             check_size(image, name, limits)
             if image.width * image.height > LARGE_PIXELS:
-                return _large_pictures.submit(_decode_small, image, opened, name, limits).result()
+                return _large_pictures().submit(_decode_small, image, opened, name, limits).result()
             loaded = _load(image, opened)
-            check_size(loaded, name, limits)  # HEIF may turn out larger than its header says.
+            check_size(loaded, name, limits)  # HEIF can be larger than its header says.
             return _upright(loaded.copy(), image)
     except ImageError:
         raise
@@ -152,8 +173,9 @@ def is_picture(path: Path) -> bool:
     """Whether a file is a picture by its first bytes, whatever its name.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
+    _configure_pillow()
     with path.open("rb") as file:
         try:
             Image.open(file, formats=(*FORMATS, "JPEG2000", "PSD", "QOI")).close()
@@ -165,7 +187,7 @@ def is_picture(path: Path) -> bool:
 
 
 def check_bytes(size: int, name: str = "the picture", limits: Limits = UPLOADS) -> None:
-    """Raises ImageError when a file is too large."""
+    """Raises ImageError if a file is too large."""
     if size > limits.bytes:
         raise ImageError(
             f"{name} has {size / 1e6:.0f} MB; the limit is {limits.bytes / 1e6:.0f} MB. "
@@ -174,7 +196,7 @@ def check_bytes(size: int, name: str = "the picture", limits: Limits = UPLOADS) 
 
 
 def _load(image: ImageFile.ImageFile, opened: Callable[[], ImageFile.ImageFile]) -> Image.Image:
-    """Decodes an opened picture; of 16-bit colours both bytes, where the high ones say little."""
+    """Decodes an opened picture. 16-bit colours keep both bytes if the high bytes are nearly 0."""
     is_grey = any(tile.args == "LA;16B" for tile in image.tile)
     tiles = low_bytes(image)
     image.load()
@@ -192,7 +214,7 @@ def _decode_small(
     name: str,
     limits: Limits,
 ) -> Image.Image:
-    """Decodes a large picture as RGB or RGBA, upright and at most `LONGEST` pixels a side."""
+    """Decodes a large picture as RGB or RGBA, upright, with sides of at most `LONGEST` pixels."""
     width, height = image.size
     image.draft(None, (LONGEST, LONGEST))
     loaded = _load(image, opened)
@@ -211,17 +233,17 @@ def _decode_small(
 
 
 def _upright(image: Image.Image, original: Image.Image) -> Image.Image:
-    """A picture turned as the EXIF data of the original ask for; not at all if they are damaged."""
+    """Turns a picture upright by the EXIF data of the original, unless they are damaged."""
     try:
         orientation = original.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # Pillow raises whatever damaged EXIF data lead to.
+    except Exception:  # Damaged EXIF data lead to errors of many kinds.
         return image
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 
 def check_size(image: Image.Image, name: str = "the picture", limits: Limits = UPLOADS) -> None:
-    """Raises ImageError when a picture has too many pixels, or too few to show anything."""
+    """Raises ImageError if a picture has too many pixels, or too few to show anything."""
     width, height = image.size
     if width * height > limits.pixels:
         raise ImageError(

@@ -1,4 +1,4 @@
-"""Strokes, as they travel from the browser, to a picture: the one renderer of drawings."""
+"""Strokes: reads them as the browser sends them, and renders them to a picture."""
 
 import math
 from collections.abc import Sequence
@@ -12,42 +12,45 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
 from model.errors import SketchZooError
-from model.pictures.decoding import flatten
+from model.pictures.colours import flatten
 
 MAX_STROKES = 1000
 MAX_POINTS = 50_000
 MAX_INK = 400.0
-"""Pages that a drawing's lines could cover if none crossed another: the time to paint it."""
+"""Limit of the painted area in pages, without overlaps. It limits the time to render a drawing."""
 
-_LEAST, _MOST = -1.0, 2.0
-"""Coordinates that are kept: within one page's distance of the page."""
+_MIN_COORDINATE, _MAX_COORDINATE = -1.0, 2.0
+"""Coordinates are clipped to one page around the page, which goes from 0 to 1."""
 
-_FINEST, _WIDEST = 0.001, 0.2
-_LIGHTEST, _HARDEST = 0.1, 2.0
+_MIN_WIDTH, _MAX_WIDTH = 0.001, 0.2
+"""Range of widths, relative to the page's side."""
 
-_PAPER_SIDE = 384
-"""Pixels. Drawings are rendered at this size, then framed for the encoder."""
+_MIN_PRESSURE, _MAX_PRESSURE = 0.1, 2.0
 
-_KEPT = 256
-"""Pages with all but the last stroke of a drawing, since only that one grows. A page takes 147 kB,
-and with its strokes, which it is known by, up to 440 kB."""
+_PAGE_SIDE = 384
+"""Side in pixels of a rendered page."""
 
-_SHORT = 2000
-"""Points of drawings whose pages are kept."""
+_CACHED_PAGES = 256
+"""Cached pages. Each holds all but the last stroke of a drawing, because only the last one grows.
+A page takes 147 kB, or up to 440 kB with its strokes, which are the cache's key."""
+
+_CACHED_POINTS = 2000
+"""Points up to which a drawing's page is cached."""
 
 
 class StrokeError(SketchZooError):
-    """Strokes that are not of the documented form, or too many."""
+    """Strokes are not of the documented form, or there are too many."""
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """A polyline in a unit square, y downwards.
+    """A polyline on a square page.
 
     Attributes:
-        points: x, y and the pressure there, which the width is multiplied by.
-        width: as a share of the square's side.
-        erase: whether it takes ink away instead of leaving some.
+        points: x, y and pressure of each point. The page goes from 0, 0 at the top left to 1, 1.
+            The width is multiplied by the pressure.
+        width: relative to the page's side.
+        erase: whether the stroke removes ink.
     """
 
     points: tuple[tuple[float, float, float], ...]
@@ -56,27 +59,26 @@ class Stroke:
 
 
 def parse_strokes(payload: Any) -> list[Stroke]:
-    """Checks and converts `[{"width": w, "points": [[x, y], ...]}, ...]`.
+    """Validates and converts `[{"width": w, "points": [[x, y], ...]}, ...]`.
 
-    A point may have a pressure as third number, and a stroke `"erase": true`. Coordinates outside
-    the page are kept within one page's distance of it.
+    A point may have a pressure as its third number, and a stroke may have `"erase": true`.
+    Coordinates, widths and pressures are clipped to their range.
 
     Raises:
-        StrokeError: another form, not a number, or over `MAX_STROKES`, `MAX_POINTS` or `MAX_INK`.
+        StrokeError: the form is wrong, or `MAX_STROKES`, `MAX_POINTS` or `MAX_INK` is exceeded.
     """
     if not isinstance(payload, list) or len(payload) > MAX_STROKES:
         raise StrokeError(f"A drawing is a list of at most {MAX_STROKES} strokes.")
     kinds, lengths, everything = [], [], []
     try:
         for item in payload:
-            kinds.append(
-                (min(max(_number(item["width"]), _FINEST), _WIDEST), item.get("erase") is True)
-            )
+            width = min(max(_number(item["width"]), _MIN_WIDTH), _MAX_WIDTH)
+            kinds.append((width, item.get("erase") is True))
             everything.extend(item["points"])
             lengths.append(len(item["points"]))
             if len(everything) > MAX_POINTS:
                 raise StrokeError(
-                    f"A drawing has at most {MAX_POINTS} points; clear and start again."
+                    f"A drawing has at most {MAX_POINTS} points. Clear it and start again."
                 )
         points = _points(everything)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
@@ -86,7 +88,8 @@ def parse_strokes(payload: Any) -> list[Stroke]:
         ) from error
     if _ink(points, lengths, [width for width, _ in kinds]) > MAX_INK:
         raise StrokeError(
-            "That is too much for so wide a pen; take a finer one, or clear and start again."
+            "The drawing has too much ink for such a wide pen. Take a finer one, or clear the page "
+            "and start again."
         )
     each = zip(*points.T.tolist(), strict=True)
     return [
@@ -97,47 +100,48 @@ def parse_strokes(payload: Any) -> list[Stroke]:
 
 
 def check_scale(payload: Any) -> None:
-    """Refuses what `parse_strokes` would only bound: a program may have sent pixels.
+    """Refuses values that `parse_strokes` would clip: a program may have sent pixels.
 
     Raises:
-        StrokeError: a coordinate is more than a page away from the page, a width is above 0.2, or
-            a pressure above 2.
+        StrokeError: a coordinate is more than one page outside of the page, a width is above 0.2,
+            or a pressure is above 2.
     """
     parse_strokes(payload)
     for stroke in payload:
         points = np.array([tuple(point)[:2] for point in stroke["points"]], np.float64)
-        far = points[(points < _LEAST) | (points > _MOST)]
+        far = points[(points < _MIN_COORDINATE) | (points > _MAX_COORDINATE)]
         if len(far):
             raise StrokeError(
                 f"Coordinates go from 0, 0 at the top left of the page to 1, 1; {far[0]:g} is far "
                 "outside. Divide pixels by the page's side."
             )
-        if float(stroke["width"]) > _WIDEST:
+        if float(stroke["width"]) > _MAX_WIDTH:
             raise StrokeError(
-                f"A width is a share of the page's side, at most {_WIDEST}; {stroke['width']:g} is "
-                "none. Divide pixels by the page's side."
+                f"A width is a share of the page's side, at most {_MAX_WIDTH}; "
+                f"{stroke['width']:g} is too large. Divide pixels by the page's side."
             )
-        hard = [point[2] for point in stroke["points"] if len(point) > 2 and point[2] > _HARDEST]
+        pressures = [point[2] for point in stroke["points"] if len(point) > 2]
+        hard = [pressure for pressure in pressures if pressure > _MAX_PRESSURE]
         if hard:
             raise StrokeError(
-                f"The third number of a point is the pressure there, 1 for the usual and at most "
-                f"{_HARDEST:g}; {hard[0]:g} is none."
+                f"The third number of a point is its pressure, usually 1 and at most "
+                f"{_MAX_PRESSURE:g}; {hard[0]:g} is too large."
             )
 
 
 def render_strokes(strokes: Sequence[Stroke], paper: Image.Image | None = None) -> Image.Image:
-    """Black strokes with round ends on white paper.
+    """Renders black strokes with round ends on white paper.
 
     Args:
-        strokes: drawn in their order.
-        paper: a picture to draw on, fitted into the page without distortion.
+        strokes: in the order in which they are drawn.
+        paper: a picture to draw on. It is fitted into the page without distortion.
 
     Returns:
-        A square picture: grey, or RGB where there is a `paper`.
+        A square picture of 384 pixels a side: grey, or RGB if there is a `paper`.
     """
     if paper is None:
         return ImageChops.invert(render_ink(strokes))
-    side, paper = _PAPER_SIDE, flatten(paper)
+    side, paper = _PAGE_SIDE, flatten(paper)
     ground = _ground(paper)
     page = Image.new("RGB", (side, side), ground)
     scale = side / max(paper.size)
@@ -148,21 +152,21 @@ def render_strokes(strokes: Sequence[Stroke], paper: Image.Image | None = None) 
 
 
 def render_ink(strokes: Sequence[Stroke]) -> Image.Image:
-    """Where strokes leave ink: a square picture in grey, 255 there and 0 elsewhere."""
+    """The ink of strokes: a square grey picture of 384 pixels a side, 255 for ink."""
     finished = tuple(strokes[:-1])
-    is_short = sum(len(stroke.points) for stroke in finished) <= _SHORT
-    page = _kept_page(finished).copy() if is_short else _new_page(finished)
+    is_cached = sum(len(stroke.points) for stroke in finished) <= _CACHED_POINTS
+    page = _cached_page(finished).copy() if is_cached else _new_page(finished)
     _paint(page, strokes[-1:], 255, 0)
     return page
 
 
-@lru_cache(_KEPT)
-def _kept_page(strokes: tuple[Stroke, ...]) -> Image.Image:
+@lru_cache(_CACHED_PAGES)
+def _cached_page(strokes: tuple[Stroke, ...]) -> Image.Image:
     return _new_page(strokes)
 
 
 def _new_page(strokes: Sequence[Stroke]) -> Image.Image:
-    page = Image.new("L", (_PAPER_SIDE, _PAPER_SIDE), 0)
+    page = Image.new("L", (_PAGE_SIDE, _PAGE_SIDE), 0)
     _paint(page, strokes, 255, 0)
     return page
 
@@ -179,7 +183,7 @@ def _paint_stroke(draw: ImageDraw.ImageDraw, stroke: Stroke, colour: Any, side: 
     if len(set(widths)) == 1:
         width = max(1, round(widths[0]))
         draw.line(points, colour, width)
-        # Discs make the ends round, and cover the notches where the line turns.
+        # Discs make the ends round and cover gaps where the line turns.
         round_end, joint = widths[0] / 2, (width - 1) / 2
         turns = _turns(points, width)
         points = [points[0], *turns, points[-1]]
@@ -194,7 +198,7 @@ def _paint_stroke(draw: ImageDraw.ImageDraw, stroke: Stroke, colour: Any, side: 
 
 
 def _turns(points: list[tuple[float, float]], width: int) -> list[tuple[float, float]]:
-    """The points where a line of this width turns so far that its outer side lacks a pixel."""
+    """The points at which a line of this width turns so sharply that its outer side has a gap."""
     turns = []
     for (ax, ay), (x, y), (bx, by) in zip(points, points[1:], points[2:], strict=False):
         ahead = (x - ax) * (bx - x) + (y - ay) * (by - y)
@@ -205,14 +209,14 @@ def _turns(points: list[tuple[float, float]], width: int) -> list[tuple[float, f
 
 
 def _ground(paper: Image.Image) -> tuple[int, ...]:
-    """The tone along the border of a picture, so that what is put around it is no edge."""
+    """The median colour along the border of a picture, so that padding makes no visible edge."""
     pixels = np.asarray(paper)
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     return tuple(int(tone) for tone in np.median(edge, axis=0))
 
 
 def _points(payload: list[Any]) -> NDArray[np.float64]:
-    """Points with their pressure, 1 where it is not given, `(n, 3)`; kept within bounds."""
+    """Points with their pressure (1 if missing), `(n, 3)`, clipped to their range."""
     if not payload:
         return np.empty((0, 3))
     if len(set(map(len, payload))) > 1:
@@ -221,28 +225,28 @@ def _points(payload: list[Any]) -> NDArray[np.float64]:
     if numbers.ndim != 2 or numbers.shape[1] not in (2, 3) or np.isnan(numbers).any():
         raise ValueError("not points")
     points = np.ones((len(numbers), 3))
-    numbers[:, :2].clip(_LEAST, _MOST, out=points[:, :2])
+    numbers[:, :2].clip(_MIN_COORDINATE, _MAX_COORDINATE, out=points[:, :2])
     if numbers.shape[1] == 3:
-        numbers[:, 2].clip(_LIGHTEST, _HARDEST, out=points[:, 2])
+        numbers[:, 2].clip(_MIN_PRESSURE, _MAX_PRESSURE, out=points[:, 2])
     return points
 
 
 def _ink(points: NDArray[np.float64], lengths: Sequence[int], widths: Sequence[float]) -> float:
-    """At most the area in pages that strokes paint, with the round joints of their points.
+    """Upper limit of the area in pages that strokes paint, including a disc for each point.
 
     Args:
-        points: of all strokes, one after the other, `(n, 3)`.
-        lengths: how many of them each stroke has.
-        widths: of the strokes.
+        points: the points of all strokes, one stroke after the other, `(n, 3)`.
+        lengths: number of points of each stroke.
+        widths: width of each stroke.
     """
-    of = np.repeat(np.arange(len(lengths)), lengths)
+    stroke_of = np.repeat(np.arange(len(lengths)), lengths)
     heaviest = np.zeros(len(lengths))
-    np.maximum.at(heaviest, of, points[:, 2])
+    np.maximum.at(heaviest, stroke_of, points[:, 2])
     heaviest *= widths
     steps = np.hypot(*np.diff(points[:, :2], axis=0).T)
-    within = of[1:] == of[:-1]
-    way = np.bincount(of[1:][within], steps[within], len(lengths))
-    return float(heaviest @ (way + heaviest * lengths))
+    within = stroke_of[1:] == stroke_of[:-1]
+    travelled = np.bincount(stroke_of[1:][within], steps[within], len(lengths))
+    return float(heaviest @ (travelled + heaviest * lengths))
 
 
 def _number(value: Any) -> float:

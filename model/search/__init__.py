@@ -1,1 +1,1 @@
-"""Search: engines for the nearest embeddings, the map, and the search itself."""
+"""Search: engines for the nearest embeddings, the map of a gallery, and the search by drawing."""

@@ -1,9 +1,11 @@
-"""Search by Milvus (https://milvus.io): embeddings in a database, of which many machines may ask.
+"""Search with Milvus (https://milvus.io), a database that many machines can share.
 
-Without more, the database is a folder in the gallery's, by `milvus-lite`, which one process at a
-time opens. With a cluster's address in `MILVUS_URI`, and a token in `MILVUS_TOKEN` where it wants
-one, the same calls go there. A collection is named after what is in it, so that machines which
-serve the same gallery share it, and a new one never takes the place of one that is still searched.
+By default, `milvus-lite` keeps the database in the gallery folder, and one process at a time can
+open it. If `MILVUS_URI` holds the address of a cluster, and `MILVUS_TOKEN` its token if it needs
+one, that cluster is used instead.
+
+The name of a collection depends on its content. So machines that serve the same gallery share it,
+and a new gallery never replaces a collection that is still searched.
 """
 
 import hashlib
@@ -19,11 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from model.checkpoint.manifest import EMBEDDINGS, sha256
-from model.encoder.encoder import Embeddings
+from model.checkpoint.files import EMBEDDINGS, sha256
+from model.encoder.head import Embeddings
 from model.errors import CheckpointError, GalleryError
-from model.search.engines import Effort, Rows, read_embeddings
-from model.search.recall import NEAREST, Distances, Numbers, choose_search_k, sample_queries
+from model.search.exact import read_embeddings
+from model.search.labels import PhotosByLabel
+from model.search.protocol import NEAREST, Distances, Effort, Numbers
+from model.search.recall import choose_search_k, sample_queries
 
 try:
     from milvus_lite.server_manager import server_manager_instance as embedded
@@ -37,40 +41,42 @@ except ImportError as missing:
 URI, CREDENTIAL = "MILVUS_URI", "MILVUS_TOKEN"
 
 GRAPH = {"M": 16, "efConstruction": 200}
-"""Of HNSW (Malkov and Yashunin 2018): neighbours of a photo, and candidates while it is added."""
+"""Parameters of HNSW (Malkov and Yashunin 2018): links per photo, and candidates while building."""
 
-MOST = 16_384
-"""Photos that Milvus returns at most."""
+MAX_RESULTS = 16_384
+"""Upper limit of the photos that Milvus returns."""
 
-EF_LEAST, EF_MOST = 256, 32_768
-"""Candidates that a search keeps, of which Milvus takes no more."""
+MIN_EF, MAX_EF = 256, 32_768
+"""Range of `ef`, the candidates that a search keeps. Milvus accepts no more."""
+
 BATCH = 2000
-SECONDS = 30.0
-"""For which an answer of a cluster is waited for."""
+"""Photos per insert."""
 
-for name in ("pymilvus", "milvus_lite"):
-    # They log what is raised too, with the stack.
-    logging.getLogger(name).setLevel(logging.CRITICAL)
+SECONDS = 30.0
+"""Timeout for an answer of a cluster."""
 
 _opened: Counter[str] = Counter()
+"""Connections to each embedded database of this process."""
+
 _lock = threading.Lock()
 
 
 def collection_name(digest: str, labels: NDArray[np.int32]) -> str:
-    """The same for the same embeddings, of which `digest` is the sha256, with the same labels."""
+    """The name of the collection for embeddings with this SHA-256 and these label numbers."""
     content = digest.encode() + np.ascontiguousarray(labels, "<i4").tobytes()
     return f"sketchzoo_{hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def build_milvus(folder: Path, labels: NDArray[np.int32]) -> Effort:
-    """Fills a collection with the embeddings of a gallery folder, unless it is filled already.
+    """Fills a collection with the embeddings of a gallery folder, unless it is already filled.
 
     Args:
-        folder: of the gallery.
-        labels: `(n,)`, from `number_labels`.
+        folder: the gallery folder.
+        labels: label numbers of the photos, `(n,)`, from `number_labels`.
 
     Raises:
-        GalleryError: the cluster does not answer, or refuses.
+        CheckpointError: the embeddings or the database are damaged.
+        GalleryError: the cluster does not answer or refuses.
     """
     matrix = read_embeddings(folder)
     database = Database(folder, labels)
@@ -82,7 +88,7 @@ def build_milvus(folder: Path, labels: NDArray[np.int32]) -> Effort:
         def find(ef: int) -> list[list[int]]:
             return [numbers.tolist() for numbers, _ in database.search(queries, NEAREST, ef)]
 
-        ef, reached = choose_search_k(find, nearest, EF_LEAST, EF_MOST)
+        ef, reached = choose_search_k(find, nearest, MIN_EF, MAX_EF)
     except MilvusException as error:
         raise GalleryError(f"Milvus cannot index the photos: {error.message}") from error
     finally:
@@ -91,10 +97,10 @@ def build_milvus(folder: Path, labels: NDArray[np.int32]) -> Effort:
 
 
 class Milvus:
-    """An opened collection; see `model.search.engines.Engine`."""
+    """An opened collection; see `model.search.protocol.Engine`."""
 
     def __init__(self, folder: Path, labels: NDArray[np.int32], ef: int) -> None:
-        self._rows, self._ef = Rows(labels), ef
+        self._photos_by_label, self._ef = PhotosByLabel(labels), ef
         self._database = Database(folder, labels)
         try:
             self._count = self._database.count()
@@ -108,20 +114,20 @@ class Milvus:
     def search(
         self, vector: Embeddings, k: int, labels: NDArray[np.int32] | None = None
     ) -> tuple[Numbers, Distances]:
-        matching = self._count if labels is None else self._rows.count(labels)
-        k = min(k, matching, MOST)
+        matching = self._count if labels is None else self._photos_by_label.count(labels)
+        k = min(k, matching, MAX_RESULTS)
         if k == 0:
             return np.zeros(0, np.int64), np.zeros(0, np.float32)
-        # Milvus-lite walks past photos with other labels, so that it has to walk further.
-        ef = min(EF_MOST, max(k, self._ef * self._count // matching))
+        # Milvus-lite also visits photos with other labels, so it has to visit more photos.
+        ef = min(MAX_EF, max(k, self._ef * self._count // matching))
         while True:
             try:
                 found = self._database.search(vector[None], k, ef, self._filter(labels))[0]
             except MilvusException as error:
                 raise GalleryError("The search does not answer. Try again later.") from error
-            if len(found[0]) == k or ef == EF_MOST:
+            if len(found[0]) == k or ef == MAX_EF:
                 return found
-            ef = min(EF_MOST, 8 * ef)
+            ef = min(MAX_EF, 8 * ef)
 
     def vector(self, number: int) -> Embeddings:
         try:
@@ -136,25 +142,31 @@ class Milvus:
         self._database.close()
 
     def _filter(self, labels: NDArray[np.int32] | None) -> str:
-        """An expression of Milvus, which names the labels or, if they are fewer, the others."""
+        """A filter expression: lists the labels to search or, if they are fewer, the others."""
         if labels is None:
             return ""
-        others = np.setdiff1d(np.arange(self._rows.labels), labels)
+        others = np.setdiff1d(np.arange(self._photos_by_label.labels), labels)
         if len(labels) <= len(others):
             return f"label in {labels.tolist()}"
         return f"label not in {others.tolist()}" if len(others) else ""
 
 
 class Database:
-    """A connection, and the collection for these photos, which may not be there yet."""
+    """A connection to Milvus and the collection for these photos, which may not exist yet.
+
+    Args:
+        folder: the gallery folder.
+        labels: label numbers of the photos, `(n,)`.
+
+    Raises:
+        CheckpointError: the database file is damaged, or opened by another process.
+        GalleryError: the cluster does not answer.
+    """
 
     def __init__(self, folder: Path, labels: NDArray[np.int32]) -> None:
-        """Connects, and makes the file of the embedded database where there is no cluster.
-
-        Raises:
-            CheckpointError: the file is damaged, or opened by another process.
-            GalleryError: the cluster does not answer.
-        """
+        for package in ("pymilvus", "milvus_lite"):
+            # They also log the errors that they raise, with a traceback.
+            logging.getLogger(package).setLevel(logging.CRITICAL)
         self.name = collection_name(sha256(folder / EMBEDDINGS), labels)
         uri = os.environ.get(URI, "")
         self._file = "" if uri else str(folder.resolve() / f"{self.name}.db")
@@ -172,14 +184,16 @@ class Database:
                 ) from error
             raise CheckpointError(
                 f"{self._file} cannot be opened. If another process has opened it, use a cluster "
-                f"({URI}); else delete {folder} and start again to build it anew."
+                f"({URI}); otherwise delete {folder} and start again to build it anew."
             ) from error
         self.close = weakref.finalize(self, _disconnect, self._client, self._file)
-        """Ends the connection, and the embedded database when nobody else uses it; that also
-        happens when this object is forgotten, as after its gallery was built anew."""
+        """Closes the connection, and stops the embedded database after its last connection.
+
+        This also happens when the object is deleted, for example after a gallery is reloaded.
+        """
 
     def count(self) -> int:
-        """How many photos are in the collection, which is loaded; 0 where there is none."""
+        """Loads the collection and returns its number of photos; 0 if there is no collection."""
         if not self._client.has_collection(self.name, timeout=SECONDS):
             return 0
         if not self._client.list_indexes(self.name):
@@ -191,7 +205,7 @@ class Database:
         return int(rows[0]["count(*)"])
 
     def fill(self, matrix: Embeddings, labels: NDArray[np.int32]) -> None:
-        """Makes the collection anew, and its index when it is complete."""
+        """Creates the collection anew, inserts all photos, and then builds its index."""
         self._client.drop_collection(self.name)
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("number", DataType.INT64, is_primary=True)
@@ -215,7 +229,7 @@ class Database:
     def search(
         self, vectors: Embeddings, k: int, ef: int, expression: str = ""
     ) -> list[tuple[Numbers, Distances]]:
-        """Numbers and Euclidean distances for each vector of `(m, d)`."""
+        """Numbers and Euclidean distances of the nearest photos, for each vector of `(m, d)`."""
         answers = self._client.search(
             self.name,
             list(vectors),

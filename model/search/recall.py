@@ -1,47 +1,44 @@
-"""How much effort an index needs: what it finds of what exact search finds."""
+"""Recall: the share of the nearest photos that an index finds, and the effort that this takes."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from model.checkpoint.manifest import Metric
-from model.encoder.encoder import Embeddings
-
-Numbers = NDArray[np.int64]
-Distances = NDArray[np.float32]
+from model.checkpoint.records import Metric
+from model.encoder.head import Embeddings
+from model.search.protocol import NEAREST, Distances, Numbers
 
 SEED = 12
-NEAREST = 12
-"""Photos that are counted in recall, as many as the board shows."""
 
 TARGET = 0.995
-"""Recall at which `search_k` is chosen, above the 0.99 that other queries shall have too."""
+"""Recall to reach on the sample, so that other queries reach 0.99."""
 
 PLATEAU = 0.001
-"""Recall that is not worth a larger effort where `TARGET` is out of reach."""
+"""Gain in recall that is too small for a larger effort, if `TARGET` is out of reach."""
 
 SAMPLE = 200
-CHUNK = 32_768
-"""Rows that are compared at a time where there are many queries."""
+"""Queries on which recall is measured."""
 
-SPARE = 4
-"""Photos more than asked for whose distance is computed, since scores round nearly same ones."""
+CHUNK = 32_768
+"""Embeddings that are compared with all queries at a time."""
+
+EXTRA = 4
+"""Extra candidates whose exact distance is computed, because scores are rounded."""
 
 
 def sample_queries(matrix: Embeddings, metric: Metric) -> tuple[Embeddings, Numbers]:
-    """Queries like those of a gallery, and what exact search finds for them.
+    """Realistic queries for a gallery, and what exact search finds for them.
 
-    They are stored embeddings, chosen at random, moved in a random direction by what their
-    twelfth neighbour is away.
+    The queries are random embeddings of the gallery. Each is moved in a random direction, as far
+    as its twelfth nearest neighbour is away.
 
     Args:
-        matrix: `(n, d)`.
-        metric: between embeddings.
+        matrix: the embeddings, `(n, d)`.
+        metric: distance between embeddings.
 
     Returns:
-        Queries, `(m, d)`, m at most `SAMPLE`, and the numbers of the nearest photos, `(m, 12)`,
-        nearest first.
+        Queries, `(m, d)`, with m at most `SAMPLE`, and the numbers of the nearest photos,
+        `(m, 12)`, nearest first.
     """
     random = np.random.default_rng(SEED)
     chosen = np.sort(random.permutation(len(matrix))[:SAMPLE])
@@ -55,16 +52,17 @@ def sample_queries(matrix: Embeddings, metric: Metric) -> tuple[Embeddings, Numb
 
 
 def nearest_rows(matrix: Embeddings, queries: Embeddings) -> tuple[Numbers, Distances]:
-    """Exact search for many queries at once, reading the matrix only once.
+    """Exact search for many queries at once. It reads the embeddings only once.
 
     Args:
-        matrix: `(n, d)`.
+        matrix: the embeddings, `(n, d)`.
         queries: `(m, d)`.
 
     Returns:
-        Numbers and Euclidean distances of the 12 nearest rows, or of all, `(m, 12)`.
+        Numbers and Euclidean distances of the nearest embeddings, `(m, 12)`, nearest first; fewer
+        columns if n is below 12.
     """
-    most = NEAREST + SPARE
+    candidates = NEAREST + EXTRA
     numbers = np.zeros((len(queries), 0), np.int64)
     scores = np.zeros((len(queries), 0), np.float32)
     for start in range(0, len(matrix), CHUNK):
@@ -73,8 +71,8 @@ def nearest_rows(matrix: Embeddings, queries: Embeddings) -> tuple[Numbers, Dist
         scores = np.concatenate([scores, queries @ rows.T - halves], axis=1)
         more = np.broadcast_to(np.arange(start, start + len(rows)), (len(queries), len(rows)))
         numbers = np.concatenate([numbers, more], axis=1)
-        if scores.shape[1] > most:
-            best = np.argpartition(-scores, most, axis=1)[:, :most]
+        if scores.shape[1] > candidates:
+            best = np.argpartition(-scores, candidates, axis=1)[:, :candidates]
             scores = np.take_along_axis(scores, best, 1)
             numbers = np.take_along_axis(numbers, best, 1)
     distances = np.linalg.norm(matrix[numbers] - queries[:, None], axis=2)
@@ -83,7 +81,7 @@ def nearest_rows(matrix: Embeddings, queries: Embeddings) -> tuple[Numbers, Dist
 
 
 def recall(found: Sequence[Sequence[int]], nearest: Numbers) -> float:
-    """Which share of the nearest photos was found, over all queries."""
+    """The share of the nearest photos that was found, over all queries."""
     hits = [len(set(f) & set(n)) for f, n in zip(found, nearest.tolist(), strict=True)]
     return sum(hits) / nearest.size
 
@@ -91,16 +89,17 @@ def recall(found: Sequence[Sequence[int]], nearest: Numbers) -> float:
 def choose_search_k(
     find: Callable[[int], Sequence[Sequence[int]]], nearest: Numbers, least: int, most: int
 ) -> tuple[int, float]:
-    """The smallest effort of a rising series that finds `TARGET` of what exact search finds.
+    """The smallest effort of a growing series whose recall reaches `TARGET`.
 
     Args:
-        find: what is found for each query with that effort.
+        find: returns the photos that are found for each query with a given effort.
         nearest: what exact search finds, `(m, 12)`.
-        least, most: first and last effort.
+        least: first effort to try.
+        most: last effort to try.
 
     Returns:
-        The effort, and the recall with it. Where no effort is enough, as in a graph with parts that
-        no link leads to, it is the smallest one that finds nearly as much as any.
+        The effort and its recall. If no effort is enough (a graph may have unreachable parts), it
+        is the smallest effort whose recall is within `PLATEAU` of the best.
     """
     tried = [(least, recall(find(least), nearest))]
     while tried[-1][1] < TARGET and tried[-1][0] < most:

@@ -1,77 +1,43 @@
-"""From a drawing to the nearest photos."""
+"""The search: from a drawing to the nearest photos."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import LAYOUT, MANIFEST, THUMBNAILS, Manifest, Photo, sha256
-from model.encoder.classes import classes_of
-from model.encoder.encoder import Embeddings, Encoder
-from model.errors import CheckpointError, GalleryError
+from model.checkpoint.files import MANIFEST, THUMBNAILS, sha256
+from model.checkpoint.manifest import Manifest
+from model.checkpoint.records import Photo, photo_id
+from model.encoder.encoder import Encoder
+from model.encoder.head import Embeddings
+from model.encoder.posterior import calibrate
+from model.errors import GalleryError
 from model.pictures.framing import frame_sketch
-from model.search.engines import Engine, open_index, read_embeddings
-from model.search.layout import NEIGHBOURS, Positions, place
+from model.search.animals import classes_of
+from model.search.engines import open_index
+from model.search.exact import read_embeddings
+from model.search.labels import number_labels
+from model.search.map import Positions, place, read_positions
+from model.search.matches import Guess, Match
+from model.search.protocol import NEAREST, Engine
 
-LIKE, UNLIKE = 0.75, 0.25
-"""Weights of the photos that a query is moved towards and away from."""
-
-
-@dataclass(frozen=True)
-class Match:
-    """A photo that was found.
-
-    Attributes:
-        photo: path of the photo.
-        label: what it shows.
-        distance: Euclidean, between embeddings. On the unit sphere, where most encoders put
-            them, it is 0 (same) to 2 (opposite): sqrt(2 - 2 * dot product).
-        similarity: 1 for the same. On the unit sphere the dot product, -1 to 1, else
-            1 / (1 + distance).
-        credit: who made it; empty where unknown.
-        licence: its terms; empty where unknown.
-        rank: 1 for the nearest.
-        number: its place in the manifest, from 0.
-        page: the address of the page that it comes from; empty where unknown.
-        animal: the class that it shows, by its label or as the encoder sees it; empty where it is
-            none for sure.
-    """
-
-    photo: str
-    label: str
-    distance: float
-    similarity: float
-    credit: str
-    licence: str
-    rank: int
-    number: int
-    page: str = ""
-    animal: str = ""
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A class that a drawing may show, how sure the encoder is, 0 to 1, and photos of it."""
-
-    label: str
-    share: float
-    photos: int
+LIKED, DISLIKED = 0.75, 0.25
+"""Weights of the photos that a query is moved towards, and away from (see `steer`)."""
 
 
 class SketchSearch:
-    """A loaded checkpoint: encoder, index and photos. Make one with `SketchSearch.load`.
+    """A loaded checkpoint: encoder, index and photos. Create it with `SketchSearch.load`.
 
     Attributes:
-        version: changes when anything in the checkpoint does.
-        positions: places of the photos on the map, `(n, 2)`; see `model.search.layout.lay_out`.
-        labels: how many photos of what there are.
-        animals: how many photos there are of what class; see `model.encoder.classes.classes_of`.
+        encoder: embeds drawings.
+        version: changes whenever the checkpoint does.
+        positions: positions of the photos on the map, `(n, 2)`; see `model.search.map.lay_out`.
+        labels: number of photos by label.
+        animals: number of photos by class; see `model.search.animals.classes_of`.
     """
 
     def __init__(
@@ -79,57 +45,59 @@ class SketchSearch:
         checkpoint: Checkpoint,
         encoder: Encoder,
         index: Engine | None,
+        label_numbers: dict[str, int],
         positions: Positions,
     ) -> None:
         self._checkpoint, self.encoder = checkpoint, encoder
         self.version = sha256(checkpoint.folder / MANIFEST)[:12]
-        self._index, self.positions = index, positions
+        self._index, self._label_numbers, self.positions = index, label_numbers, positions
         self.labels = Counter(photo.label for photo in self.photos)
         embeddings = read_embeddings(checkpoint.folder) if index else np.zeros((0, 1), np.float32)
         self._classes = classes_of(self.photos if index else [], embeddings, self.manifest)
         self._names = [name.replace("_", " ") for name in self.manifest.classes]
         self.animals = Counter(self._animal(number) for number in range(len(self._classes)))
-        # The same numbers as of `number_labels`, since both go by what appears first.
-        self._numbers = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
     def load(cls, folder: Path | str) -> "SketchSearch":
         """Opens a checkpoint folder.
 
-        A folder without an index loads too, for embedding; `query` then needs photos first.
+        A folder without photos can be loaded too; then only the encoder can be used.
 
         Raises:
-            CheckpointError: a file is missing, cut short, damaged or from another checkpoint.
+            CheckpointError: a file is missing, truncated, damaged or from another checkpoint.
+            GalleryError: Milvus is not installed or does not answer.
         """
         checkpoint = Checkpoint.open(folder)
         return cls.of(checkpoint, checkpoint.encoder())
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, encoder: Encoder) -> "SketchSearch":
-        """Opens the index of an opened checkpoint, beside its encoder, which others may use too.
+        """Opens the index of an opened checkpoint. Other searches may share the encoder.
 
         Raises:
             CheckpointError: the index is damaged.
-            GalleryError: Milvus is not installed, or does not answer.
+            GalleryError: Milvus is not installed or does not answer.
         """
-        is_filled = checkpoint.manifest.index is not None
-        index = open_index(checkpoint.folder, checkpoint.manifest) if is_filled else None
-        positions = _load_layout(checkpoint) if is_filled else np.zeros((0, 2), np.float32)
-        return cls(checkpoint, encoder, index, positions)
+        folder, manifest = checkpoint.folder, checkpoint.manifest
+        if manifest.index is None:
+            return cls(checkpoint, encoder, None, {}, np.zeros((0, 2), np.float32))
+        label_numbers, labels = number_labels([photo.label for photo in manifest.photos])
+        index = open_index(folder, manifest, labels)
+        return cls(checkpoint, encoder, index, label_numbers, read_positions(folder))
 
     @property
     def folder(self) -> Path:
-        """Where the files are: the version of a gallery that was current when it was loaded."""
+        """The folder of the files: the version of a gallery that was current at loading."""
         return self._checkpoint.folder
 
     @property
     def manifest(self) -> Manifest:
-        """What the checkpoint is."""
+        """The manifest of the checkpoint."""
         return self._checkpoint.manifest
 
     @property
     def photos(self) -> list[Photo]:
-        """The gallery, in the order of the index."""
+        """The photos of the gallery, in the order of the index."""
         return self.manifest.photos
 
     def photo(self, number: int | None) -> Photo:
@@ -144,15 +112,15 @@ class SketchSearch:
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """The number of each photo by its id, which stays when the gallery is indexed again."""
+        """The number of each photo by its id. Ids stay the same when a gallery is built again."""
         return {photo_id(photo): number for number, photo in enumerate(self.photos)}
 
     def thumbnail(self, number: int) -> Path:
-        """The small version of a photo of the gallery."""
+        """The file of a photo's thumbnail."""
         return self.folder / THUMBNAILS / f"{number}.webp"
 
     def read_thumbnail(self, number: int) -> bytes | None:
-        """The WebP file of a photo's small version; None where it is missing or cut short."""
+        """The content of a photo's thumbnail (WebP); None if the file is missing or truncated."""
         try:
             data = self.thumbnail(number).read_bytes()
         except OSError:
@@ -160,45 +128,50 @@ class SketchSearch:
         is_whole = data[:4] == b"RIFF" and int.from_bytes(data[4:8], "little") == len(data) - 8
         return data if is_whole else None
 
-    def query(self, image: Image.Image, k: int = 12) -> list[Match]:
-        """The `k` photos nearest to a drawing, best first; all of them if there are fewer.
+    def query(self, image: Image.Image, k: int = NEAREST) -> list[Match]:
+        """The `k` photos nearest to a drawing, nearest first; all photos if there are fewer.
 
         Args:
             image: a drawing of any size, mode or transparency, dark lines on light paper.
-            k: how many, at least 1.
+            k: how many photos, at least 1.
 
         Raises:
-            EmptySketchError: there is no line in the drawing.
+            EmptySketchError: the drawing has no lines.
             ImageError: the drawing is too large or too small.
             GalleryError: no photos are indexed.
             ValueError: k is less than 1.
         """
-        return self.nearest(
-            self.encoder.embed_frame(frame_sketch(image, self.encoder.input_size)), k
-        )
+        frame = frame_sketch(image, self.encoder.input_size)
+        return self.nearest(self.encoder.embed_frame(frame), k)
 
     def nearest(
         self,
         embedding: Embeddings,
-        k: int = 12,
+        k: int = NEAREST,
         *,
         only: Collection[str] = (),
         without: Collection[str] = (),
     ) -> list[Match]:
-        """The `k` photos nearest to an embedding of shape `(d,)`, best first.
+        """The `k` photos nearest to an embedding, nearest first.
 
-        In large galleries one in a hundred may be missed (see `model.search.engines`).
+        In large galleries, about one in a hundred may be missed (see `model.search.recall`).
 
         Args:
-            only: labels to search among; all of them if empty.
+            embedding: `(d,)`.
+            k: how many photos, at least 1.
+            only: labels to search among; all labels if empty.
             without: labels to leave out.
+
+        Raises:
+            GalleryError: no photos are indexed.
+            ValueError: k is less than 1.
         """
         if k < 1:
-            raise ValueError("k is at least 1")
+            raise ValueError("k must be at least 1")
         labels = None
         if only or without:
             kept = self.labels.keys() & set(only) if only else self.labels.keys()
-            chosen = sorted(self._numbers[label] for label in kept - set(without))
+            chosen = sorted(self._label_numbers[label] for label in kept - set(without))
             labels = np.array(chosen, np.int32)
         numbers, distances = self._filled_index().search(embedding, k, labels)
         found = zip(numbers.tolist(), distances.tolist(), strict=True)
@@ -227,34 +200,32 @@ class SketchSearch:
             count: how many guesses.
 
         Returns:
-            None at all for an encoder without prototypes, or one that was never calibrated.
+            The guesses; none for an encoder that has no prototypes or is not calibrated.
         """
         calibration, names = self.manifest.calibration, self._names
         if calibration is None:
             return []
-        posterior = np.maximum(self.manifest.posterior(embedding), 1e-12)
-        powers = posterior ** (1 / calibration.temperature)
-        shares = powers / powers.sum()
+        shares = calibrate(self.manifest.posterior(embedding), calibration.temperature)
         best = np.argsort(-shares, kind="stable")[:count]
         return [Guess(names[i], float(shares[i]), self.animals[names[i]]) for i in best]
 
     def is_unlike(self, matches: Sequence[Match]) -> bool:
-        """Whether even the nearest photo is too far from a drawing to be called alike."""
+        """Whether even the nearest photo does not resemble the drawing; False if not calibrated."""
         calibration = self.manifest.calibration
         if calibration is None or not matches:
             return False
         return matches[0].similarity < calibration.least_similarity
 
     def place(self, matches: Sequence[Match]) -> tuple[float, float] | None:
-        """Where a query lies on the map, x and y from 0 to 1: among the photos it found.
+        """The position of a query on the map: x and y from 0 to 1; None without matches.
 
         It is the mean of the positions of the first 12 matches, weighted by the softmax of their
-        similarities, so that it glides while one draws; see `model.search.layout.place`.
+        similarities, so that it moves smoothly while people draw; see `model.search.map.place`.
 
         Args:
-            matches: from `nearest`, best first; where there are none, there is no place either.
+            matches: from `nearest`, nearest first.
         """
-        nearest = matches[:NEIGHBOURS]
+        nearest = matches[:NEAREST]
         if not nearest:
             return None
         similarities = np.array([match.similarity for match in nearest], np.float32)
@@ -265,37 +236,41 @@ class SketchSearch:
         """The embedding of a photo of the gallery, `(d,)`.
 
         Raises:
-            GalleryError: there is no such photo.
+            GalleryError: there is no such photo, or no photos are indexed.
         """
         self.photo(number)
         return self._filled_index().vector(number)
 
     def steer(
-        self, embedding: Embeddings, like: Sequence[int], unlike: Sequence[int]
+        self, embedding: Embeddings, liked: Sequence[int], disliked: Sequence[int]
     ) -> Embeddings:
-        """A query moved towards some photos of the gallery and away from others.
+        """Moves a query towards some photos of the gallery and away from others.
 
-        `q + 0.75 * mean(liked) - 0.25 * mean(disliked)` (Rocchio 1971, with the usual weights), put
-        back on the unit sphere where embeddings lie there.
+        `q + 0.75 * mean(liked) - 0.25 * mean(disliked)` (Rocchio 1971, with the usual weights). The
+        result is normalised if embeddings are.
 
         Args:
-            embedding: `(d,)`.
-            like, unlike: numbers of photos.
+            embedding: the query, `(d,)`.
+            liked: numbers of the photos to move towards.
+            disliked: numbers of the photos to move away from.
+
+        Returns:
+            The moved query, `(d,)`.
 
         Raises:
             GalleryError: there is no such photo.
         """
         moved = embedding.copy()
-        for numbers, weight in ((like, LIKE), (unlike, -UNLIKE)):
+        for numbers, weight in ((liked, LIKED), (disliked, -DISLIKED)):
             if numbers:
                 rows = np.stack([self.embedding_of(number) for number in numbers])
                 moved += weight * rows.mean(axis=0)
         return moved / np.linalg.norm(moved) if self.manifest.normalise else moved
 
     def _animal(self, number: int) -> str:
-        """The class that a photo shows; empty where it is none for sure."""
-        shown = int(self._classes[number])
-        return self._names[shown] if shown >= 0 else ""
+        """The class of a photo; empty if uncertain."""
+        name = int(self._classes[number])
+        return self._names[name] if name >= 0 else ""
 
     def _filled_index(self) -> Engine:
         if self._index is None:
@@ -306,20 +281,3 @@ class SketchSearch:
 
     def _similarity(self, distance: float) -> float:
         return 1 - distance**2 / 2 if self.manifest.normalise else 1 / (1 + distance)
-
-
-def photo_id(photo: Photo) -> str:
-    """16 letters and digits that stand for a photo in any version of a gallery, by its path."""
-    return blake2b(photo.path.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def _load_layout(checkpoint: Checkpoint) -> Positions:
-    path = checkpoint.folder / LAYOUT
-    try:
-        positions: Positions = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is not a map of photos. Delete {checkpoint.folder} and start again to build "
-            "it anew."
-        ) from error
-    return positions

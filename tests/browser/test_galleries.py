@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from model.gallery.build import build_gallery, photos_in
+from model.gallery.build import build_gallery
+from model.gallery.photos import photos_in
 from tests.browser.board import CHIPS, PHOTOS, PINS, found, middle, settled
 from tests.browser.conftest import opened_in
 from tests.harness.apps import running_app

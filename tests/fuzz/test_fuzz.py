@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from model import CheckpointError
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import MANIFEST
+from model.checkpoint.files import MANIFEST
+from model.errors import CheckpointError
 from tools.fuzz import runner
 from tools.fuzz.pictures import damaged_pictures
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import PhotoEncoderInfo
+from model.checkpoint.records import PhotoEncoderInfo
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork
 

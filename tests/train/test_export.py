@@ -11,7 +11,7 @@ import torch
 from onnx import numpy_helper
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import ENCODER, MANIFEST
+from model.checkpoint.files import ENCODER, MANIFEST
 from model.encoder.runtime import OnnxBackbone
 from tests.harness.checkpoints import make_checkpoint
 from train.__main__ import main

@@ -1,4 +1,4 @@
-"""The commands for many GPUs, as the README has them, over gloo."""
+"""The commands for many GPUs, as docs/training.md has them, over gloo."""
 
 import os
 import re
@@ -16,7 +16,7 @@ import torch
 from train.__main__ import main
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = re.findall(r"^ +(torchrun .+)$", (ROOT / "README.md").read_text(), re.M)
+COMMANDS = re.findall(r"^ +(torchrun .+)$", (ROOT / "docs" / "training.md").read_text(), re.M)
 TINY = (
     "--classes bat,cow,eel --backbone resnet18 --embedding-size 8 --input-size 32 --sketch-batch 8 "
     "--photo-batch 6 --validation 0.5 --device cpu"
@@ -25,7 +25,7 @@ TINY = (
 
 @pytest.fixture
 def home(sketchy: Path, tmp_path: Path) -> Path:
-    """A home folder with the data where the README has them."""
+    """A home folder with the data where the document has them."""
     (tmp_path / "sketchy").symlink_to(sketchy)
     return tmp_path
 
@@ -60,7 +60,7 @@ def output(process: "subprocess.Popen[str]", seconds: float = 240) -> str:
 
 
 def two_hosts(home: Path, more: str) -> Iterator["subprocess.Popen[str]"]:
-    """The README's commands of both hosts, on this one, with one process each."""
+    """The document's commands of both hosts, on this one, with one process each."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -94,12 +94,12 @@ def last(run: Path) -> dict[str, object]:
     return state
 
 
-def test_the_readme_says_how_to_train_on_two_gpus_and_on_two_hosts() -> None:
+def test_the_document_says_how_to_train_on_two_gpus_and_on_two_hosts() -> None:
     assert len(COMMANDS) == 3
     assert all("-m -- train fit " in command for command in COMMANDS)
 
 
-def test_two_processes_train_by_the_command_of_the_readme(home: Path) -> None:
+def test_two_processes_train_by_the_command_of_the_document(home: Path) -> None:
     process = start(f"{COMMANDS[0]} {TINY} --steps 4 --eval-every 2", home)
     said = output(process)
     assert process.returncode == 0, said
@@ -120,7 +120,7 @@ def test_torchrun_leaves_all_options_of_fit_to_fit(home: Path) -> None:
     assert last(home / "runs" / "two-gpus")["step"] == 2
 
 
-def test_two_hosts_train_by_the_commands_of_the_readme(home: Path) -> None:
+def test_two_hosts_train_by_the_commands_of_the_document(home: Path) -> None:
     hosts = list(two_hosts(home, "--steps 4 --eval-every 2"))
     said = [output(host) for host in hosts]
     assert [host.returncode for host in hosts] == [0, 0], said

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.checkpoint.manifest import MANIFEST
+from model.checkpoint.files import MANIFEST
 from tests.harness.checkpoints import make_checkpoint
 from tools.fuzz.queries import junk
 

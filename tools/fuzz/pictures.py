@@ -7,8 +7,10 @@ from typing import Any
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from model.pictures.decoding import flatten, open_image
-from model.pictures.framing import clean_page, frame_sketch
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
+from model.pictures.framing import frame_sketch
+from model.pictures.paper import clean_page
 
 SIDE = 64
 """Pixels of the frame."""

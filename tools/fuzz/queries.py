@@ -5,8 +5,9 @@ from typing import Any
 from hypothesis import strategies as st
 from PIL import Image
 
-from model import SketchZooError
-from model.pictures.framing import find_ink, frame_box, frame_ink
+from model.errors import SketchZooError
+from model.pictures.framing import frame_box, frame_ink
+from model.pictures.paper import find_ink
 from model.pictures.strokes import parse_strokes, render_ink, render_strokes
 from server.query import parse_query
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from model import SketchZooError
+from model.errors import SketchZooError
 from tools.fuzz.manifests import manifests, read_manifest
 from tools.fuzz.pictures import damaged_pictures, read_picture
 from tools.fuzz.queries import queries, read_query

@@ -14,7 +14,7 @@ from train import distributed
 from train.config import FitConfig
 from train.data.feed import Feed, place, send
 from train.data.material import Material
-from train.data.sampling import make_sampler
+from train.data.sampling import Rows, make_sampler
 from train.data.views import photo_views, sketch_views
 from train.objective import Batch
 from train.runs import Run
@@ -35,14 +35,19 @@ class _Part:
     Attributes:
         images: `(n, 3, h, w)`: sketches, photos, and what has no label.
         sketch_labels, photo_labels: class numbers, of all ranks.
+        sketch_pairs, photo_pairs: their pairs, of all ranks; see `train.data.sampling.Rows`.
         targets: the teachers' projections of the labelled pictures of all ranks.
+        poses: a teacher's poses of the photos that are in pairs, of all ranks.
         explained: their projections of the rank's own pictures without a label.
     """
 
     images: torch.Tensor
     sketch_labels: torch.Tensor
     photo_labels: torch.Tensor
+    sketch_pairs: torch.Tensor
+    photo_pairs: torch.Tensor
     targets: torch.Tensor | None
+    poses: torch.Tensor | None
     explained: torch.Tensor | None
 
 
@@ -78,6 +83,8 @@ class Batches:
             for name, domain in material.domains().items()
             if domain.targets is not None
         }
+        poses = material.poses
+        self._poses = None if poses is None else poses.to(device)
         self._generator = torch.Generator(device)
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" and ahead else None
         if self._stream:  # frames, targets and teachers come by the other stream
@@ -138,7 +145,16 @@ class Batches:
             (*labelled, len(part.images) - sum(labelled)),
             (part.sketch_labels, part.photo_labels),
             torch.cat(targets) if targets else None,
+            (part.sketch_pairs, part.photo_pairs),
+            part.poses,
         )
+
+    def _mirrored(self, name: str, rows: Rows) -> torch.Tensor | None:
+        """What `sketch_views` and `photo_views` are told, where poses are learned."""
+        if not self.config.pose or name == "unlabelled":
+            return None
+        pairs = rows.sketch_pairs if name == "sketches" else rows.photo_pairs
+        return send(np.where(pairs < 0, -1, pairs % 2), self.device)
 
     def _part(self, step: int, done: float) -> _Part:
         config, material, rank = self.config, self.material, distributed.rank()
@@ -153,10 +169,11 @@ class Batches:
         for name in material.domains():
             own = getattr(mine, name)
             frames = self._feeds[name].take(own)
+            mirrored = self._mirrored(name, mine)
             if name == "sketches":
-                views[name] = sketch_views(frames, size, config.augment, generator)
+                views[name] = sketch_views(frames, size, config.augment, generator, mirrored)
             else:
-                views[name] = photo_views(frames, photo_size, config.augment, generator)
+                views[name] = photo_views(frames, photo_size, config.augment, generator, mirrored)
             if name == "unlabelled" and of_photos:
                 views[name], said = mix(of_photos, views[name], views["photos"], generator)
                 explained.append(said)
@@ -179,6 +196,11 @@ class Batches:
             images,
             send(material.sketches.labels[rows.sketches], self.device),
             send(material.photos.labels[rows.photos], self.device),
+            send(rows.sketch_pairs, self.device),
+            send(rows.photo_pairs, self.device),
             torch.cat(targets) if targets else None,
+            self._poses[send(rows.photo_pairs.clip(0), self.device)]
+            if self._poses is not None
+            else None,
             torch.cat(explained) if explained else None,
         )

@@ -8,7 +8,7 @@ import httpx
 import py7zr
 from tqdm import tqdm
 
-from model.checkpoint.manifest import sha256 as hash_file
+from model.checkpoint.files import sha256 as hash_file
 from train.data.pictures import VARIANT, sketchy_folders
 from train.errors import DataError
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +19,7 @@ from train.data.pictures import (
     Split,
     list_pictures,
     make_split,
+    possible_ids,
     sketchy_folders,
     without_copies,
 )
@@ -43,6 +44,7 @@ class Sources:
         split: a `split.json` to use instead of drawing one.
         teacher: the run of an encoder to learn from.
         photo_teacher: another one, for photos.
+        pose_teacher: another one, for the poses of photos.
         start: a checkpoint folder to begin with.
         cache: where frames and the teacher's outputs are kept.
     """
@@ -53,6 +55,7 @@ class Sources:
     split: Path | None = None
     teacher: Path | None = None
     photo_teacher: Path | None = None
+    pose_teacher: Path | None = None
     start: Path | None = None
     cache: Path = Path("cache")
 
@@ -80,6 +83,9 @@ class Material:
         unlabelled: photos without a class, where they are asked for.
         large_sketches: the sketches once more, large enough for their teacher, to be mixed.
         held_photos, held_sketches: the validation set.
+        pairs: `(n, 2)` rows of training sketches and of the photos that they were drawn from.
+        poses: `(2 * photos, d)`, a teacher's pose of each photo that is in a pair, and of its
+            mirror image after it; rows of other photos are zeros.
     """
 
     classes: list[str]
@@ -90,7 +96,9 @@ class Material:
     unlabelled: Domain | None
     held_photos: Domain
     held_sketches: Domain
+    pairs: Indices = field(default_factory=lambda: np.empty((0, 2), np.int64))
     large_sketches: Frames | None = None
+    poses: torch.Tensor | None = None
 
     def domains(self) -> dict[str, Domain]:
         """What is trained on, by name, in the order of a batch."""
@@ -165,15 +173,17 @@ def _decode(
     if listed and not unlabelled:
         raise DataError("All --unlabelled-photos are held out, by their names. Add others.")
     photos = domain(train_photos, photos_large, False)
+    drawn = domain(train_sketches, large, True)
     material = Material(
         classes,
         split,
-        domain(train_sketches, large, True),
+        drawn,
         photos,
         photo_weights(photos.frames.pictures, {p.path for p in own}, config.photo_balance),
         domain(unlabelled, photos_large, False) if config.unlabelled_batch else None,
         domain(held_photos, config.input_size, False),
         domain(held_sketches, config.input_size, True),
+        find_pairs(drawn.frames.pictures, photos.frames.pictures),
     )
     if "sketches" in mixed:
         again = domain(train_sketches, round(mixed["sketches"] * CACHED_ABOVE), True).frames
@@ -183,6 +193,11 @@ def _decode(
     # Once more, now that pictures which cannot be read are left out.
     domains = material.sketches, material.photos, material.held_sketches, material.held_photos
     _check(classes, *(domain.frames.pictures for domain in domains))
+    if config.pose and not len(material.pairs):
+        raise DataError(
+            "--pose is learned from sketches whose very photo is there, and there are none: a "
+            "sketch <photo id>-<k>.png belongs to the photo <photo id>. Add them, or leave --pose."
+        )
     say(
         f"{len(classes)} classes; training on {len(material.photos.labels)} photos and "
         f"{len(material.sketches.labels)} sketches; held out "
@@ -190,6 +205,29 @@ def _decode(
         f"{len(material.held_sketches.labels)} sketches"
     )
     return material
+
+
+def find_pairs(sketches: Sequence[Picture], photos: Sequence[Picture]) -> Indices:
+    """Sketches and the photos that they were drawn from.
+
+    A photo is known by its id, which may stand behind another name: `<anything>_<photo id>`.
+
+    Returns:
+        `(n, 2)` rows of both.
+    """
+    drawn = {(sketch.label, sketch.photo_id) for sketch in sketches}
+    row_of: dict[tuple[str, str], int] = {}
+    for row, photo in enumerate(photos):
+        for key in ((photo.label, photo_id) for photo_id in possible_ids(photo)):
+            if key in drawn:
+                row_of.setdefault(key, row)
+                break
+    found = [
+        (row, row_of[key])
+        for row, sketch in enumerate(sketches)
+        if (key := (sketch.label, sketch.photo_id)) in row_of
+    ]
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def sample(sketches: Sequence[Picture], most: int = VALIDATION_SKETCHES) -> list[Picture]:

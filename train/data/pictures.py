@@ -35,6 +35,15 @@ class Picture:
     photo_id: str
 
 
+def possible_ids(picture: Picture) -> list[str]:
+    """The ids that a picture may have: its name, and what stands behind each `_` in it.
+
+    Other data sets hold photos of the Sketchy Database as `<anything>_<photo id>`.
+    """
+    parts = picture.photo_id.split("_")
+    return ["_".join(parts[start:]) for start in range(len(parts))]
+
+
 @dataclass(frozen=True)
 class Split:
     """Held-out photo ids: neither such a photo nor a sketch of it is ever trained on.
@@ -45,16 +54,16 @@ class Split:
     validation_ids: frozenset[str]
 
     def train(self, pictures: Sequence[Picture]) -> list[Picture]:
-        """Those that are not held out."""
-        return [p for p in pictures if not self._holds(p)]
+        """Those that are not held out, nor have a held-out id behind another name."""
+        return [p for p in pictures if not any(self._holds(p, n) for n in possible_ids(p))]
 
     def validation(self, pictures: Sequence[Picture]) -> list[Picture]:
         """Those that are held out, but for exact copies of others, which were trained on."""
-        held = [p for p in pictures if self._holds(p)]
+        held = [p for p in pictures if self._holds(p, p.photo_id)]
         return without_copies(held, self.train(pictures))
 
-    def _holds(self, picture: Picture) -> bool:
-        names = (picture.photo_id, f"{picture.label}/{picture.photo_id}")
+    def _holds(self, picture: Picture, photo_id: str) -> bool:
+        names = (photo_id, f"{picture.label}/{photo_id}")
         return not self.validation_ids.isdisjoint(names)
 
     def save(self, path: Path) -> None:

@@ -5,31 +5,46 @@ goes on with the very batches it would have had, and all ranks agree on a batch 
 each takes its own part.
 """
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from train.config import FitConfig
+from train.config import POSE_GROUP, FitConfig
 from train.data.frames import Indices
 from train.data.material import Material
+
+NONE: Indices = np.empty(0, np.int64)
+"""No rows."""
+
+NO_PAIR = -1
+"""The number of the pair of a picture that is in none."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of the pictures of a batch."""
+    """Rows of the pictures of a batch.
+
+    Attributes:
+        sketches, photos, unlabelled: rows in the training pictures.
+        sketch_pairs, photo_pairs: the pair that each sketch and each photo belongs to, -1 for
+            none: twice the row of the photo, and 1 more where both are mirrored.
+    """
 
     sketches: Indices
     photos: Indices
     unlabelled: Indices
+    sketch_pairs: Indices
+    photo_pairs: Indices
 
     def part(self, rank: int, world: int) -> "Rows":
         """What one of `world` ranks embeds; the parts of all ranks in order are the whole."""
         return Rows(
             *(
                 rows[rank * len(rows) // world : (rank + 1) * len(rows) // world]
-                for rows in (self.sketches, self.photos, self.unlabelled)
+                for rows in (getattr(self, field.name) for field in fields(self))
             )
         )
 
@@ -100,7 +115,7 @@ class PairSampler(_Drawer):
             if generator.random() >= 0.5:
                 label = self.other_than(label, generator)
             photos.append(self.photo_of(label, generator))
-        return Rows(sketches, np.array(photos), np.empty(0, np.int64))
+        return _without_pairs(sketches, np.array(photos), NONE)
 
 
 class TripletSampler(_Drawer):
@@ -113,7 +128,42 @@ class TripletSampler(_Drawer):
         for label in self.sketch_labels[sketches]:
             photos.append(self.photo_of(label, generator))
             photos.append(self.photo_of(self.other_than(label, generator), generator))
-        return Rows(sketches, np.array(photos), np.empty(0, np.int64))
+        return _without_pairs(sketches, np.array(photos), NONE)
+
+
+class PosePairs:
+    """Groups of pairs of one class: 8 of its photos, each once as it is and once mirrored.
+
+    Both times a sketch of the photo comes with it, another one where there are several. The
+    mirror image is the negative that looks most like the photo.
+
+    Args:
+        pairs: `(n, 2)` rows of sketches and of the photos that they were drawn from.
+        photo_labels: class numbers of all photos.
+        count: pairs in a batch, a multiple of `POSE_GROUP`.
+    """
+
+    def __init__(self, pairs: Indices, photo_labels: NDArray[np.int64], *, count: int) -> None:
+        self.groups = count // POSE_GROUP
+        self._sketches_of: dict[int, list[int]] = defaultdict(list)
+        for sketch, photo in pairs.tolist():
+            self._sketches_of[photo].append(sketch)
+        photos = np.array(sorted(self._sketches_of))
+        labels = photo_labels[photos]
+        self._of_class = [photos[labels == label] for label in np.unique(labels)]
+
+    def draw(self, generator: np.random.Generator) -> tuple[Indices, Indices, Indices]:
+        """Rows of sketches and of photos, and the numbers of their pairs, all `(count,)`."""
+        sketches: list[int] = []
+        numbers: list[int] = []
+        for label in generator.choice(len(self._of_class), self.groups):
+            photos = self._of_class[label]
+            few = len(photos) < POSE_GROUP // 2
+            for photo in generator.choice(photos, POSE_GROUP // 2, replace=few).tolist():
+                drawn = self._sketches_of[photo]
+                sketches += generator.choice(drawn, 2, replace=len(drawn) < 2).tolist()
+                numbers += [2 * photo, 2 * photo + 1]
+        return np.array(sketches), np.array(numbers) // 2, np.array(numbers)
 
 
 class BalancedSampler(_Drawer):
@@ -122,6 +172,7 @@ class BalancedSampler(_Drawer):
     Args:
         photos: labelled photos in a batch.
         unlabelled: number of unlabelled photos that there are, and in a batch.
+        posed: pairs that are part of each batch, where poses are learned.
     """
 
     def __init__(
@@ -133,10 +184,11 @@ class BalancedSampler(_Drawer):
         batch: int,
         photos: int,
         unlabelled: tuple[int, int] = (0, 0),
+        posed: PosePairs | None = None,
         seed: int,
     ) -> None:
         super().__init__(sketch_labels, photo_labels, photo_weights, batch=batch, seed=seed)
-        self.photos, self.unlabelled = photos, unlabelled
+        self.photos, self.unlabelled, self.posed = photos, unlabelled, posed
         self._cumulated = _cumulated(self.photo_weights)
         self._by_class = np.argsort(sketch_labels, kind="stable")
         self._count = np.bincount(sketch_labels, minlength=int(self.classes.max()) + 1)
@@ -144,14 +196,30 @@ class BalancedSampler(_Drawer):
 
     def batch(self, step: int) -> Rows:
         generator = self.generator(step)
-        photos = self._cumulated.searchsorted(generator.random(self.photos), side="right")
-        half = self.size // 2
-        labels = np.resize(self.photo_labels[photos], half)
+        drawn, shown, pairs = self.posed.draw(generator) if self.posed else (NONE, NONE, NONE)
+        others, other_sketches = self.photos - len(pairs), self.size - len(pairs)
+        photos = self._cumulated.searchsorted(generator.random(others), side="right")
+        half = other_sketches // 2
+        labels = np.resize(self.photo_labels[photos], half) if others else NONE
         alike = self._by_class[self._begin[labels] + generator.integers(self._count[labels])]
-        sketches = np.concatenate([self.sketches(step, self.size - half), alike])
+        sketches = np.concatenate([self.sketches(step, other_sketches - len(alike)), alike])
         there, wanted = self.unlabelled
-        unlabelled = generator.integers(there, size=wanted) if wanted else np.empty(0, np.int64)
-        return Rows(generator.permutation(sketches), photos, unlabelled)
+        unlabelled = generator.integers(there, size=wanted) if wanted else NONE
+        sketches = generator.permutation(sketches)
+        if not self.posed:
+            return _without_pairs(sketches, photos, unlabelled)
+        return Rows(
+            np.concatenate([drawn, sketches]),
+            np.concatenate([shown, photos]),
+            unlabelled,
+            np.concatenate([pairs, np.full(len(sketches), NO_PAIR)]),
+            np.concatenate([pairs, np.full(len(photos), NO_PAIR)]),
+        )
+
+
+def _without_pairs(sketches: Indices, photos: Indices, unlabelled: Indices) -> Rows:
+    none, nor_these = (np.full(len(rows), NO_PAIR) for rows in (sketches, photos))
+    return Rows(sketches, photos, unlabelled, none, nor_these)
 
 
 def _cumulated(weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,10 +240,14 @@ def make_sampler(config: FitConfig, material: Material) -> Sampler:
     if config.loss == "triplet" and config.mining == "random":
         return TripletSampler(*labels, batch=config.sketch_batch, seed=config.seed)
     unlabelled = len(material.unlabelled.labels) if material.unlabelled else 0
+    posed = None
+    if config.pose:
+        posed = PosePairs(material.pairs, material.photos.labels, count=config.pose_pairs)
     return BalancedSampler(
         *labels,
         batch=config.sketch_batch,
         photos=config.photo_batch,
         unlabelled=(unlabelled, config.unlabelled_batch),
+        posed=posed,
         seed=config.seed,
     )

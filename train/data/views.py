@@ -8,6 +8,12 @@ from torch.nn import functional
 from model.pictures.framing import MARGIN
 from train.networks.inputs import normalise
 
+CUT = 0.4
+"""Largest share of a photo's side that is cut off."""
+
+CUT_OF_POSED = 0.15
+"""The same for photos whose pose is learned."""
+
 
 class Chances:
     """Random numbers that are drawn on one device.
@@ -43,6 +49,7 @@ def sketch_views(
     size: int,
     strength: float = 1.0,
     generator: torch.Generator | None = None,
+    mirrored: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Sketches turned, stretched, bent, mirrored, shaky, half drawn, thicker, pale or grainy.
 
@@ -51,6 +58,7 @@ def sketch_views(
         size: side of the views in pixels.
         strength: 0 leaves only mirroring, 1 is the default range.
         generator: of the frames' device; without it, PyTorch's own.
+        mirrored: `(n,)`, 1 for a mirrored view, 0 for one that is not, below 0 for either.
 
     Returns:
         `(n, 3, size, size)`, normalised as the encoder expects.
@@ -69,6 +77,7 @@ def sketch_views(
         zoom=1 + strength * chances.uniform(n, low=-0.22, high=0.12),
         stretch=strength * chances.uniform(n, low=-0.2, high=0.2),
         shift=strength * chances.uniform(n, 2, low=-0.1, high=0.1),
+        mirrored=mirrored,
     )
     centre, half = _extent(ink, halved.flatten())
     beside = torch.zeros(n, 2, 2, device=ink.device)
@@ -89,6 +98,7 @@ def photo_views(
     size: int,
     strength: float = 1.0,
     generator: torch.Generator | None = None,
+    mirrored: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Photos cropped, turned a little, mirrored, with other light and colour, some of them grey.
 
@@ -97,13 +107,18 @@ def photo_views(
         size: side of the views in pixels.
         strength: 0 leaves only mirroring, 1 is the default range.
         generator: of the frames' device; without it, PyTorch's own.
+        mirrored: `(n,)`, 1 for a mirrored view, 0 for one that is not, below 0 for either. Where
+            it is told, a pose is to be seen, and less of the photo is cut off.
 
     Returns:
         `(n, 3, size, size)`, normalised as the encoder expects.
     """
     n, chances = len(frames), Chances(frames.device, generator)
     photos = frames.permute(0, 3, 1, 2).float() / 255
-    zoom = 1 / (1 - strength * chances.uniform(n, low=0, high=0.4))
+    cut = chances.uniform(n, low=0, high=CUT)
+    if mirrored is not None:
+        cut = torch.where(mirrored < 0, cut, cut * (CUT_OF_POSED / CUT))
+    zoom = 1 / (1 - strength * cut)
     room = (1 - 1 / zoom).unsqueeze(1) + 0.04 * strength
     grid = _affine(
         chances,
@@ -111,6 +126,7 @@ def photo_views(
         zoom=zoom,
         stretch=strength * chances.uniform(n, low=-0.15, high=0.15),
         shift=chances.uniform(n, 2, low=-1, high=1) * room * zoom.unsqueeze(1),
+        mirrored=mirrored,
     )
     photos = _sample(photos, grid, size, "reflection")
     grey = photos.mean(dim=1, keepdim=True)
@@ -131,13 +147,17 @@ def _affine(
     zoom: torch.Tensor,
     stretch: torch.Tensor,
     shift: torch.Tensor,
+    mirrored: torch.Tensor | None,
 ) -> torch.Tensor:
-    """`(n, 2, 3)` maps from output to input coordinates, half of them mirrored.
+    """`(n, 2, 3)` maps from output to input coordinates, half of them mirrored unless told.
 
     `shift` is in half image sides of the output; `zoom` above 1 enlarges.
     """
     radians = angle * (math.pi / 180)
-    mirror = 1 - 2 * (chances.rand(len(angle)) < 0.5).float()
+    flipped = chances.rand(len(angle)) < 0.5
+    if mirrored is not None:
+        flipped = torch.where(mirrored < 0, flipped, mirrored == 1)
+    mirror = 1 - 2 * flipped.float()
     x, y = (1 + stretch / 2) / zoom, (1 - stretch / 2) / zoom
     rows = torch.stack(
         [

@@ -61,7 +61,7 @@ def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, i
             raise ValueError("There are no ImageNet weights of plain_cnn.")
         return _PlainCNN(), 500
     if name == "efficientnet_lite2_pair":
-        return _Pair(pretrained=pretrained), 2 * 1280
+        return Pair(pretrained=pretrained), 2 * 1280
     if name in BACKBONES:
         return _EfficientNetLite(name, pretrained=pretrained), 1280
     raise ValueError(f"There is no backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
@@ -146,7 +146,7 @@ class _EfficientNetLite(nn.Module):
         return maps
 
 
-class _Pair(nn.Module):
+class Pair(nn.Module):
     """Two EfficientNet-Lite2 side by side, of which one may tell the animal and one the pose."""
 
     def __init__(self, *, pretrained: bool) -> None:

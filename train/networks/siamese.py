@@ -10,6 +10,11 @@ LEAST_SPREAD = 1e-3
 """Added to the deviation of an image, so that blank paper does not divide by zero."""
 
 
+def is_pose(name: str) -> bool:
+    """Whether a tensor of a state dictionary belongs to the layer of the pose."""
+    return name.startswith("pose.")
+
+
 class SiameseNetwork(nn.Module):
     """Backbone, average pooling, and a linear layer to a point, as a rule on the unit sphere.
 
@@ -60,8 +65,30 @@ class SiameseNetwork(nn.Module):
         self.pose_cells, self.pose_weight = pose_cells, pose_weight
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """`(n, 3, h, w)` images to `(n, projection_size)` rows, in the type of the weights."""
-        return self.place(self.points(batch))
+        """What training learns from: projections, and behind them poses where there are any.
+
+        Args:
+            batch: `(n, 3, h, w)` images.
+
+        Returns:
+            `(n, projection_size + pose_size)` rows, in the type of the weights.
+        """
+        maps = self.maps(batch)
+        with torch.autocast(batch.device.type, enabled=False):
+            projected = self.place(self.projection(maps.mean(dim=(2, 3))))
+            if self.pose is None:
+                return projected
+            return torch.cat([projected, self.poses(maps)], dim=1)
+
+    @property
+    def size(self) -> int:
+        """Numbers in an embedding."""
+        return self.projection.out_features + len(self.prototypes) + self.pose_size
+
+    @property
+    def pose_size(self) -> int:
+        """Numbers in a pose; 0 for none."""
+        return self.pose_cells**2 * self.pose.out_features if self.pose is not None else 0
 
     def points(self, batch: torch.Tensor) -> torch.Tensor:
         """What `forward` returns, before it is put on the unit sphere."""
@@ -129,10 +156,12 @@ class SiameseNetwork(nn.Module):
             where the network has one.
         """
         maps = self.maps(batch)
-        embedded = self.extend(self._project(maps, batch, mirror=mirror))
-        if self.pose is not None:
-            poses = self.pose_weight**0.5 * self.poses(maps)
-            embedded = torch.cat([embedded, poses], dim=1) / (1 + self.pose_weight) ** 0.5
+        projected = self._project(maps, batch, mirror=mirror)
+        with torch.autocast(batch.device.type, enabled=False):
+            embedded = self.extend(projected)
+            if self.pose is not None:
+                poses = self.pose_weight**0.5 * self.poses(maps)
+                embedded = torch.cat([embedded, poses], dim=1) / (1 + self.pose_weight) ** 0.5
         return embedded
 
     def project(self, batch: torch.Tensor, *, mirror: bool = False) -> torch.Tensor:
@@ -143,5 +172,5 @@ class SiameseNetwork(nn.Module):
         with torch.autocast(batch.device.type, enabled=False):
             projected: torch.Tensor = self.place(self.projection(maps.mean(dim=(2, 3))))
         if mirror:
-            projected = self.place((projected + self(batch.flip(3))) / 2)
+            projected = self.place((projected + self.place(self.points(batch.flip(3)))) / 2)
         return projected

@@ -1,7 +1,14 @@
-"""Openly licensed animal photos, fetched from services that are made for it.
+"""Openly licensed animal photos, downloaded from services that offer them.
 
-`animals` says what to ask for, `services` how each service is asked and what its answers say,
-`fetch` how requests are made politely and safely, `store` what was fetched, and `download` puts
-them together. None of it has been run against the real services yet: `python -m train download
-photos --dry-run` checks that with a few requests.
+    animals     what to search for
+    services    the requests and answers of each service
+    fetch       polite and safe requests
+    licences    which licences are open
+    judge       which photos are good enough
+    store       the downloaded photos and what is known about them
+    credits     the list of their makers and licences
+    download    puts all of this together
+
+Nothing here has been run against the real services yet. `python -m train download photos --dry-run`
+checks them with a few requests.
 """

@@ -1,4 +1,4 @@
-"""What to ask the services for, animal by animal."""
+"""What to search for at the services, for each animal."""
 
 import csv
 import re
@@ -15,19 +15,20 @@ NO_PHOTO = re.split(
     "taxidermy stuffed mounted specimen museum herbarium x-ray microscope dead roadkill carcass "
     "meat dish recipe costume mascot ai-generated",
 )
-"""Words that tell of something else than a photo of a living animal."""
+"""Words in titles and tags of pictures that do not show a living animal."""
 
 
 @dataclass(frozen=True)
 class Animal:
-    """A class, and how services know it.
+    """A class of animals, and what to search for.
 
     Attributes:
-        name: of the class, such as `sea_turtle`.
-        source: `inaturalist` for wild animals, `openverse` for domestic ones.
-        taxa, without: iNaturalist's ids of taxa, and of those below them to leave out.
-        words: what to search for elsewhere.
-        exclude: words that tell of something else.
+        name: the class, such as `sea_turtle`.
+        source: `inaturalist` for wild animals, `openverse` for domestic animals.
+        taxa: iNaturalist's ids of the taxa.
+        without: iNaturalist's ids of taxa below them that are excluded.
+        words: search terms for the other services.
+        exclude: words in titles and tags of pictures that show something else.
     """
 
     name: str
@@ -39,11 +40,11 @@ class Animal:
 
     @property
     def label(self) -> str:
-        """The class for people: `sea turtle`."""
+        """The class as people write it: `sea turtle`."""
         return self.name.replace("_", " ")
 
     def wrong_word(self, text: str) -> str:
-        """The first word of a title, tags or categories that tells of something else."""
+        """The first word in a text that suggests another subject; empty if there is none."""
         words = (*NO_PHOTO, *self.exclude)
         found = re.search(rf"(?<!\w)({'|'.join(map(re.escape, words))})s?(?!\w)", text, re.I)
         return found[1].lower() if found else ""

@@ -1,4 +1,4 @@
-"""Fetches open photos: a few of each animal at a time, so that all animals are there soon."""
+"""Downloads open photos: a few of each animal at a time, so that no animal has to wait long."""
 
 import fcntl
 import json
@@ -27,20 +27,20 @@ from model.gallery.open_photos.store import (
 )
 
 ROUND = 4
-"""Photos of an animal that are fetched before the next one has its turn."""
+"""Photos of an animal to download before it is the next animal's turn."""
 
 CHOICE = 1.5
-"""Photos that are looked at for each one that is kept, so that the most different can be chosen."""
+"""Photos to download for each one that is kept. The most different ones are kept."""
 
 
 @dataclass
 class Report:
-    """What became of a download.
+    """The result of a download.
 
     Attributes:
-        kept: photos of each animal.
-        left_out: how many photos were left out, by reason.
-        trouble: services that do not answer now, and what they said.
+        kept: number of photos of each animal.
+        left_out: number of photos that were left out, by reason.
+        trouble: error messages of services that do not answer.
     """
 
     kept: Counter[str]
@@ -52,13 +52,13 @@ class Download:
     """A download into one folder.
 
     Args:
-        folder: where photos go.
-        animals: of which photos are wanted.
-        per_class: how many of each.
-        services: that may be asked, by name.
-        fetcher: asks them.
-        judge: says whether a picture shows an animal, and its embedding.
-        grown: is called when photos of an animal have come.
+        folder: folder for the photos.
+        animals: which animals to download.
+        per_class: how many photos of each animal to keep.
+        services: the services to use, by name.
+        fetcher: makes the requests.
+        judge: decides whether a picture shows an animal, and embeds it.
+        grown: called after new photos of an animal have arrived.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class Download:
         self._trouble: dict[str, str] = {}
 
     def run(self) -> Report:
-        """Fetches what is missing.
+        """Downloads the photos that are missing.
 
         Raises:
-            GalleryError: the folder cannot be written, or another download is at work in it.
+            GalleryError: the folder cannot be written, or another download uses it.
         """
         store = Store(self._folder)
         try:
@@ -126,7 +126,7 @@ class Download:
         target: int,
         bar: "tqdm[NoReturn]",
     ) -> int:
-        """Fetches photos of an animal until so many are there; returns how many came."""
+        """Downloads photos of an animal until there are `target`; returns how many are new."""
         came = 0
         while store.taken(animal.name) < target:
             service, offer = next(offers, (None, None))
@@ -141,7 +141,7 @@ class Download:
         return came
 
     def _offers(self, store: Store, animal: Animal) -> Iterator[tuple[Service, Offer]]:
-        """Photos of an animal that nothing is known of yet, from each of its services in turn."""
+        """New photos of an animal that its services list, one service after the other."""
         names = [name for name in ("commons", animal.source) if name in self._services]
         for service in (self._services[name] for name in names):
             listed = 0
@@ -154,7 +154,7 @@ class Download:
                     self._trouble[service.name] = str(error)
                     break
                 except GoneError as error:
-                    self._trouble[service.name] = f"{service.name} {error} to a question."
+                    self._trouble[service.name] = f"{service.name} gave no list of photos: {error}."
                     break
                 self._close_off(store, animal, offers)
                 for offer in offers:
@@ -165,7 +165,7 @@ class Download:
                     break
 
     def _list(self, store: Store, service: Service, url: str) -> str:
-        """An answer of a service, which is asked once for each."""
+        """The answer of a service. Each answer is stored and only requested once."""
         known = store.answer(url)
         if known is not None:
             return known
@@ -176,7 +176,7 @@ class Download:
         return body
 
     def _close_off(self, store: Store, animal: Animal, offers: Sequence[Offer]) -> None:
-        """Leaves out for good what any answer lists with a licence that is not open."""
+        """Excludes all photos that are listed with a licence that is not open, also stored ones."""
         for offer in offers:
             if offer.licence is None:
                 known = store.outcome(offer.id)
@@ -186,7 +186,7 @@ class Download:
                     store.record(offer, animal.name, NOT_OPEN)
 
     def _take(self, store: Store, animal: Animal, service: Service, offer: Offer) -> bool:
-        """Fetches and judges a photo, and says what became of it; returns whether it is taken."""
+        """Downloads and judges a photo and records the outcome; returns whether it is good."""
         flaw = offer.flaw or _flaw(offer, animal)
         data = b""
         try:
@@ -209,17 +209,17 @@ class Download:
         return True
 
     def _confirm(self, offer: Offer) -> str:
-        """Looks a licence up at the photo's own page; says what is wrong with it."""
+        """Checks the licence on the photo's own page; returns the flaw, or an empty text."""
         found = named_in_page(self._fetcher.page(offer.page))
         if not found:
             return "no licence at its page"
         return "" if found == {offer.licence} else "another licence at its page"
 
     def _choose(self, store: Store, name: str) -> None:
-        """Keeps the most different photos of an animal that are there."""
+        """Keeps the most different photos of an animal; the others become spare photos."""
         ids, embeddings = store.chosen_from(name)
         kept = {ids[row] for row in most_different(embeddings, self._per_class)}
-        store.set_outcome([each for each in ids if each not in kept], SPARE)
+        store.set_outcome([photo for photo in ids if photo not in kept], SPARE)
         store.set_outcome(sorted(kept), KEPT)
         store.show(name)
 
@@ -233,7 +233,7 @@ class Download:
 
 
 def _flaw(offer: Offer, animal: Animal) -> str:
-    """What the list already tells against a photo; empty where nothing does."""
+    """The reason to leave a photo out that its listing already shows; empty if there is none."""
     if not offer.image or not offer.page.startswith("https://"):
         return "no address of the photo or its page"
     if not offer.creator and offer.licence and offer.licence.spdx not in ("CC0-1.0", "CC-PDM-1.0"):
@@ -245,13 +245,13 @@ def _flaw(offer: Offer, animal: Animal) -> str:
 
 
 def _ending(data: bytes) -> str:
-    """The ending of a picture's file, by its first bytes."""
+    """The file ending for a picture, by its first bytes."""
     if data.startswith(b"\x89PNG"):
         return ".png"
     return ".webp" if data[8:12] == b"WEBP" else ".jpg"
 
 
 def fetcher_for(services: dict[str, Service], contact: str) -> Fetcher:
-    """A fetcher that asks these services and no other hosts."""
+    """A fetcher for these services. It refuses all other hosts."""
     pauses = {host: pause for each in services.values() for host, pause in each.hosts.items()}
     return Fetcher(pauses, contact)

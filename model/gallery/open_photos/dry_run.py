@@ -1,4 +1,4 @@
-"""A few requests to each service, to see whether it answers as this project expects."""
+"""Sends a few requests to each service, to check that it answers as expected."""
 
 from collections.abc import Iterator
 
@@ -10,25 +10,26 @@ from model.gallery.open_photos.services import Service
 from model.pictures.decoding import open_image
 
 SHOWN = 3
+"""Photos to download from each service."""
 
 
 def dry_run(services: dict[str, Service], animal: Animal, fetcher: Fetcher) -> Iterator[str]:
-    """Asks each service for photos of one animal, and keeps nothing.
+    """Requests photos of one animal from each service. Nothing is stored.
 
     Yields:
-        What each service said, and of the first three photos who made them, their licence and
-        whether they can be fetched.
+        Lines about the answer of each service and about the first three photos: their makers and
+        licences, and whether they can be downloaded.
     """
     for service in services.values():
         url = next(iter(service.urls(animal)), None)
         if url is None:
-            yield f"{service.name}: not asked for a {animal.label}"
+            yield f"{service.name}: is not used for {animal.label}"
             continue
         yield f"{service.name}: {url}"
         try:
             offers = service.read(fetcher.json(url))
         except SketchZooError as error:
-            yield f"  it failed: {error}"
+            yield f"  failed: {error}"
             continue
         usable = [offer for offer in offers if offer.licence and not offer.flaw]
         yield f"  {len(offers)} photos in the answer, {len(usable)} of them with an open licence"
@@ -41,6 +42,6 @@ def dry_run(services: dict[str, Service], animal: Animal, fetcher: Fetcher) -> I
                     says = " and ".join(sorted(each.spdx if each else "another" for each in found))
                     yield f"    its page names: {says or 'no licence'}"
                 image = open_image(fetcher.photo(offer.image))
-                yield f"    fetched: {image.width} x {image.height} pixels"
+                yield f"    downloaded: {image.width} x {image.height} pixels"
             except SketchZooError as error:
-                yield f"    it failed: {error}"
+                yield f"    failed: {error}"

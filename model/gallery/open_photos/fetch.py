@@ -1,4 +1,4 @@
-"""Requests to the services: to their hosts alone, one at a time, within limits, as they ask for."""
+"""Requests to the services: only to their hosts, one at a time, with limits and pauses."""
 
 import ipaddress
 import json
@@ -18,42 +18,45 @@ VERSION = "0.4"
 API_BYTES = 20_000_000
 PAGE_BYTES = 3_000_000
 PHOTO_BYTES = 8_000_000
+"""Maximum sizes of lists, web pages and photos."""
+
 DEADLINE = 60.0
-"""Seconds that one answer may take from its first to its last byte."""
+"""Maximum seconds from the first to the last byte of an answer."""
 
 TRIES = 3
 WAIT = 60.0
-"""Seconds until another try where a service does not say when; doubled each time."""
+"""Seconds before the next try if a busy service names no time; doubled each time."""
 
 RECONNECT = 2.0
-"""Seconds until another try where a host cannot be reached; doubled each time."""
+"""Seconds before the next try if a host cannot be reached; doubled each time."""
 
 LONGEST_WAIT = 600.0
+"""Maximum seconds to wait, even if a service asks for more."""
+
 REDIRECTS = 3
 PICTURES = ("image/jpeg", "image/png", "image/webp")
 
 
 class ServiceError(SketchZooError):
-    """A service does not answer as it should, now; later it may."""
+    """A service does not answer correctly. Trying again later may help."""
 
 
 class GoneError(SketchZooError):
-    """What was asked for is not there, or is not what it should be; it will not be later."""
+    """The requested file does not exist or is of the wrong kind. Trying again does not help."""
 
 
 class Fetcher:
-    """Asks services, over https and at the hosts that were named alone.
+    """Sends requests to certain hosts, over HTTPS only.
 
-    TLS shows that a host is the one that was named. So an address in an answer, or a name server,
-    cannot lead a request into a private network; names that resolve to one are refused all the
-    same.
+    TLS proves the name of a host. So neither a URL in an answer nor a name server can direct a
+    request into a private network. Names that resolve to a private address are refused anyway.
 
     Args:
-        pauses: seconds between two requests to each host. A host that begins with a dot stands for
-            all below it.
-        contact: a web or mail address of the person who fetches, for the User-Agent.
-        sleep: how to wait.
-        transport: makes the requests; tests give one to a server of their own.
+        pauses: the allowed hosts, with the seconds between two requests to each. A name that starts
+            with a dot stands for all hosts below it.
+        contact: web or mail address of the person who downloads, for the User-Agent.
+        sleep: function that waits.
+        transport: sends the requests; tests replace it.
     """
 
     def __init__(
@@ -77,15 +80,15 @@ class Fetcher:
         )
 
     def close(self) -> None:
-        """Closes connections."""
+        """Closes the connections."""
         self._client.close()
 
     def json(self, url: str) -> Any:
-        """The JSON at an address of a service.
+        """Downloads JSON from a service.
 
         Raises:
-            ServiceError: the service is not there, busy, or answers something else.
-            GoneError: it refuses the request.
+            ServiceError: the service is unreachable or busy, or the answer is not JSON.
+            GoneError: the service refuses the request.
         """
         body, kind = self._get(url, API_BYTES)
         try:
@@ -97,7 +100,7 @@ class Fetcher:
             ) from error
 
     def page(self, url: str) -> str:
-        """A web page.
+        """Downloads a web page.
 
         Raises:
             ServiceError, GoneError: as `json`.
@@ -105,11 +108,11 @@ class Fetcher:
         return self._get(url, PAGE_BYTES)[0].decode("utf-8", "replace")
 
     def photo(self, url: str) -> bytes:
-        """The bytes of a picture.
+        """Downloads the file of a picture.
 
         Raises:
-            ServiceError: the host is not there, or busy.
-            GoneError: there is no such picture, or it is larger than `PHOTO_BYTES`.
+            ServiceError: the host is unreachable or busy.
+            GoneError: the picture does not exist, or is larger than `PHOTO_BYTES`.
         """
         body, kind = self._get(url, PHOTO_BYTES)
         if kind not in PICTURES:
@@ -117,7 +120,7 @@ class Fetcher:
         return body
 
     def _get(self, url: str, most: int) -> tuple[bytes, str]:
-        """Body and content type, after redirects and after waiting where the host asks for it."""
+        """Body and content type of an answer. Follows redirects, and waits if the host is busy."""
         for attempt in range(TRIES):
             try:
                 answer, body = self._follow(url, most)
@@ -145,11 +148,11 @@ class Fetcher:
         raise GoneError("too many redirects")
 
     def _wait_for_turn(self, url: str) -> None:
-        """Waits until the host may be asked again.
+        """Waits until the next request to this host is allowed.
 
         Raises:
-            GoneError: the address is not one that is asked.
-            httpx.ConnectError: its name cannot be resolved.
+            GoneError: the host is not allowed, or the URL is invalid.
+            httpx.ConnectError: the name of the host cannot be resolved.
         """
         try:
             parts = urlsplit(url)
@@ -172,7 +175,7 @@ def _is_at(host: str, name: str) -> bool:
 
 
 def _check_public(host: str) -> None:
-    """Raises GoneError where a name leads into a private network."""
+    """Raises GoneError if a name resolves to an address of a private network."""
     try:
         found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -182,11 +185,11 @@ def _check_public(host: str) -> None:
 
 
 def _receive(answer: httpx.Response, most: int) -> bytes:
-    """The body, at most so many bytes, within `DEADLINE` seconds.
+    """Reads the body of an answer.
 
     Raises:
-        GoneError: it is larger.
-        httpx.ReadTimeout: it takes longer.
+        GoneError: the body has more than `most` bytes.
+        httpx.ReadTimeout: reading takes longer than `DEADLINE`.
     """
     body, began = bytearray(), time.monotonic()
     if int(re.sub(r"\D", "", answer.headers.get("content-length", "")) or 0) > most:
@@ -201,12 +204,12 @@ def _receive(answer: httpx.Response, most: int) -> bytes:
 
 
 def _is_lagging(answer: httpx.Response, body: bytes) -> bool:
-    """Whether MediaWiki says with status 200 that it is too busy."""
+    """Whether MediaWiki is too busy. It then answers with status 200."""
     return b'"maxlag"' in body[:300] and "retry-after" in answer.headers
 
 
 def _retry_after(answer: httpx.Response) -> float | None:
-    """Seconds that the host asks to wait; None where it does not say."""
+    """Seconds that the host asks to wait; None if it does not say."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isdigit():
         return float(text)

@@ -1,22 +1,22 @@
-"""The gallery that open photos and the starter gallery make together."""
+"""The gallery of downloaded open photos together with the starter gallery."""
 
 from pathlib import Path
 
-from model.checkpoint.manifest import Photo
+from model.checkpoint.records import Photo
 from model.errors import SketchZooError
 from model.gallery.open_photos.store import open_photos
 from model.gallery.starter import starter_photos
 
 
 def gallery_photos(folder: Path, starter: Path) -> list[Photo]:
-    """The photos of the starter gallery, and those that were fetched so far.
+    """The photos of the starter gallery, and the photos that are already downloaded.
 
     Args:
-        folder: where photos are fetched into.
-        starter: where photos of the starter gallery are unpacked.
+        folder: folder of downloaded photos.
+        starter: folder for unpacked photos of the starter gallery.
 
     Raises:
-        GalleryError: there is none at all.
+        GalleryError: there are no photos.
     """
     fetched = open_photos(folder)
     try:

@@ -1,4 +1,4 @@
-"""Which photos are taken: those that the encoder takes for the animal, and the most different."""
+"""Judges photos: the encoder has to recognise the animal. Selects the most different photos."""
 
 from dataclasses import dataclass
 
@@ -7,55 +7,52 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.errors import ImageError
-from model.pictures.decoding import flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
 
-LEAST_SIDE = 240
-"""Pixels of a photo's shorter side."""
+MIN_SIDE = 240
+"""Minimum pixels of a photo's shorter side."""
 
-LEAST_SHARE = 0.5
-"""Share of the class posterior from which a photo is taken for the animal."""
+MIN_PROBABILITY = 0.5
+"""Posterior probability of the animal's class that a photo needs."""
 
 SAME = 0.975
-"""Dot product of embeddings from which two photos count as the same one.
+"""Dot product of embeddings from which two photos count as the same.
 
-Of the starter gallery the two photos most alike have 0.968. Its photos have a median of 0.993 with
-themselves in a JPEG of quality 50, and with a margin of 3 % cut off.
+In the starter gallery, the two most similar photos have 0.968. The median of a photo and itself, as
+a JPEG of quality 50 and with 3 % cut off at each edge, is 0.993.
 """
 
-PAPER = 0.6
-"""Share of nearly white pixels from which a picture is a drawing, or cut out."""
+MAX_WHITE = 0.6
+"""Share of nearly white pixels above which a picture is a drawing or a cut-out."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Whether a photo is taken: why not, or its embedding."""
+    """The flaw of a photo (empty if there is none), and the embedding of a good photo."""
 
     flaw: str
     embedding: Embeddings | None = None
 
 
 class Judge:
-    """Looks at photos with the encoder of a checkpoint.
-
-    Raises:
-        GalleryError: the encoder has learnt no classes.
-    """
+    """Judges photos with the encoder of a checkpoint. The encoder needs prototypes."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._encoder, self._manifest = checkpoint.encoder(), checkpoint.manifest
 
     def __call__(self, data: bytes, animal: str) -> Judgement:
-        """Judges a picture that was fetched as a photo of an animal.
+        """Judges a picture that should be a photo of an animal.
 
         Args:
-            data: its file.
+            data: content of the file.
             animal: one of the encoder's classes.
         """
         try:
             image = flatten(open_image(data))
-            if min(image.size) < LEAST_SIDE:
+            if min(image.size) < MIN_SIDE:
                 return Judgement("too small")
             if _is_on_paper(image):
                 return Judgement("a drawing, or cut out")
@@ -63,30 +60,30 @@ class Judge:
         except ImageError:
             return Judgement("not readable as a picture")
         shares = self._manifest.posterior(embedding)[0]
-        if shares[self._manifest.classes.index(animal)] < LEAST_SHARE:
+        if shares[self._manifest.classes.index(animal)] < MIN_PROBABILITY:
             return Judgement("not taken for the animal by the encoder")
         return Judgement("", embedding[0])
 
 
 def _is_on_paper(image: Image.Image) -> bool:
     tones = np.asarray(image.resize((64, 64)))
-    return bool((tones.min(axis=2) > 243).mean() > PAPER)
+    return bool((tones.min(axis=2) > 243).mean() > MAX_WHITE)
 
 
 def most_different(embeddings: Embeddings, count: int) -> NDArray[np.intp]:
-    """Photos of one animal that differ most, so that they show it in many poses.
+    """Selects the photos of an animal that differ most, so that they show it in many poses.
 
-    The first is the one nearest to the mean. Each further one is the one whose nearest neighbour
-    among those chosen is the farthest (Gonzalez, Clustering to minimize the maximum intercluster
+    The first photo is the one nearest to the mean. Then the photo that is farthest from all
+    selected photos is added repeatedly (Gonzalez, Clustering to minimize the maximum intercluster
     distance, 1985).
 
     Args:
         embeddings: `(n, d)`, of length 1.
-        count: how many are wanted.
+        count: how many photos to select.
 
     Returns:
-        `(m,)` rows, in the order in which they were chosen; m is `count`, or less where the others
-        are the same photos once more.
+        `(m,)` rows in the order of selection; m is below `count` if the other photos are the same
+        as selected ones.
     """
     chosen: list[int] = []
     nearest = -embeddings @ embeddings.sum(axis=0) if len(embeddings) else np.zeros(0)

@@ -1,4 +1,4 @@
-"""Which licences a photo may have, and how services write them."""
+"""The open licences, and how services write them."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Licence:
 
     Attributes:
         spdx: its SPDX id, such as `CC-BY-SA-4.0`.
-        url: its text.
+        url: address of its text.
     """
 
     spdx: str
@@ -25,11 +25,12 @@ PUBLIC_DOMAIN = Licence("CC-PDM-1.0", f"{CC}/publicdomain/mark/1.0/")
 
 
 def open_licence(code: object, version: str = "") -> Licence | None:
-    """The licence that a service means; None where it is not open, or not understood.
+    """The licence that a service means; None if it is not open or not known.
 
     Args:
-        code: such as `cc0`, `pd`, `cc-by`, `by-sa`, `CC BY-SA 4.0` or `cc-by-sa-3.0-de`.
-        version: where the code does not tell it.
+        code: the service's text, such as `cc0`, `pd`, `cc-by`, `by-sa`, `CC BY-SA 4.0` or
+            `cc-by-sa-3.0-de`.
+        version: the version, if the code does not contain it.
     """
     if not isinstance(code, str):
         return None
@@ -51,7 +52,7 @@ def open_licence(code: object, version: str = "") -> Licence | None:
 
 
 def named_in_page(page: str) -> set[Licence | None]:
-    """The licences that links of a web page name with `rel="license"`; None for those not open."""
+    """The licences of all links with `rel="license"` in a web page; None for those not open."""
     found: set[Licence | None] = set()
     for tag in re.findall(r"<(?:a|link)\b[^>]*>", page, re.IGNORECASE):
         if not re.search(r"\brel\s*=\s*[\"'][^\"']*\blicense\b", tag, re.IGNORECASE):
@@ -62,7 +63,7 @@ def named_in_page(page: str) -> set[Licence | None]:
 
 
 def _of_address(address: str) -> Licence | None:
-    """The licence whose text is at an address of Creative Commons."""
+    """The licence whose text is at this address of Creative Commons."""
     path = re.match(r"(?:https?:)?//(?:www\.)?creativecommons\.org/([^?#]*)", address)
     parts = path[1].rstrip("/").split("/") if path else []
     if parts[:2] == ["publicdomain", "zero"]:

@@ -1,7 +1,6 @@
-"""The services: how each is asked for photos of an animal, and what its answers say.
+"""The services: the requests for photos of an animal, and the answers.
 
-Each service is a class with a name, the hosts that it needs with the seconds between two requests
-to each, `urls` for the addresses of its lists, and `read` for the photos in one of them.
+To add a service, write a class like these (see `Service`) and add it to `services`.
 """
 
 import re
@@ -15,7 +14,7 @@ from model.gallery.open_photos.animals import Animal
 from model.gallery.open_photos.licences import Licence, open_licence
 
 LISTED = 200
-"""Photos of an animal that are looked at, at most, in the lists of one service."""
+"""Maximum number of photos of an animal to read from the lists of one service."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,14 @@ class Offer:
     """A photo that a service lists.
 
     Attributes:
-        id: of the service and its id there, such as `inaturalist-300000001`.
-        licence: None where it is not open, not known or not understood.
-        text: title, tags and categories, which tell what else it may show.
-        flaw: why it cannot be taken, where something but the licence is wrong; else empty.
+        id: name of the service and its id there, such as `inaturalist-300000001`.
+        image: URL of the picture.
+        page: URL of the photo's web page.
+        title: may be empty.
+        creator: empty if unknown.
+        licence: None if it is not open or not known.
+        text: title, tags and categories; they may mention another subject.
+        flaw: why the photo cannot be used, apart from its licence; empty if there is no reason.
     """
 
     id: str
@@ -40,22 +43,27 @@ class Offer:
 
 
 class Service(Protocol):
-    """A service that lists photos."""
+    """A service that lists photos.
+
+    Attributes:
+        name: short name, used in ids.
+        hosts: hosts that it needs, with the seconds between two requests to each.
+        must_confirm: whether the licence has to be checked on the photo's own page.
+    """
 
     name: str
     hosts: dict[str, float]
     must_confirm: bool
-    """Whether the licence has to be looked up at the photo's own page, too."""
 
     def urls(self, animal: Animal) -> Iterator[str]:
-        """The addresses of its lists of photos of an animal, best first."""
+        """URLs of its lists of photos of an animal, best first."""
 
     def read(self, answer: Any) -> list[Offer]:
-        """The photos in a list, in its order."""
+        """The photos in a list, in the order of the list."""
 
 
 class INaturalist:
-    """Photos of wild animals, those that most people liked first. Its API v1 needs no key."""
+    """Photos of wild animals, most popular first. Its API v1 needs no key."""
 
     name = "inaturalist"
     hosts = {"api.inaturalist.org": 1.0, "inaturalist-open-data.s3.amazonaws.com": 1.0}  # noqa: RUF012
@@ -104,9 +112,9 @@ class INaturalist:
 
 
 class Openverse:
-    """Photos on Flickr, for domestic animals. Its API needs no key for few requests.
+    """Photos of domestic animals on Flickr. Its API needs no key for a few requests.
 
-    Openverse does not check licences, so each is looked up at the photo's own page.
+    Openverse does not check licences, so each one is confirmed on the photo's own page.
     """
 
     name = "openverse"
@@ -114,7 +122,7 @@ class Openverse:
     must_confirm = True
 
     PAGES = 10
-    """Of 20 photos; people without a key get at most 12."""
+    """Pages of 20 photos. The API gives at most 12 pages without a key."""
 
     def urls(self, animal: Animal) -> Iterator[str]:
         asked = {
@@ -151,7 +159,7 @@ class Openverse:
 
 
 class Commons:
-    """Wikimedia Commons: photos that its people call good first. It demands a contact."""
+    """Wikimedia Commons: featured and quality photos first. It requires a contact."""
 
     name = "commons"
     hosts = {  # noqa: RUF012
@@ -223,24 +231,24 @@ class Commons:
 
 
 def services(contact: str) -> dict[str, Service]:
-    """The services that may be asked: Commons only by a person who gives a contact."""
+    """The available services by name. Commons is only included if there is a contact."""
     known: list[Service] = [INaturalist(), Openverse()]
     return {each.name: each for each in (*known, *([Commons()] if contact else []))}
 
 
 def _items(found: Any, name: str) -> list[dict[str, Any]]:
-    """The objects in a list of an answer; none where it has another form."""
+    """The objects in a list of an answer; empty if the answer has another form."""
     items = found.get(name) if isinstance(found, dict) else None
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _text(found: Any, *names: str) -> str:
-    """A text inside of an answer; empty where it is missing or something else."""
+    """A text inside an answer; empty if it is missing or not a text."""
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
     return " ".join(found.split()) if isinstance(found, str) else ""
 
 
 def _plain(text: str) -> str:
-    """HTML as the text that people see."""
+    """The visible text of HTML."""
     return " ".join(unescape(re.sub(r"<[^>]*>", "", text)).split())

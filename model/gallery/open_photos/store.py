@@ -1,35 +1,33 @@
-"""What was fetched: photos in folders by class, and a database of all that is known of them.
+"""The downloaded photos in folders by class, and a database about them.
 
-    FOLDER/cat/openverse-....jpg    the photos
-    FOLDER/.fetched/                the same, and some to take their place
-    FOLDER/credits.csv, CREDITS.md  who made them, and on what terms
-    FOLDER/.photos.sqlite           answers of the services, and what became of each photo
+    FOLDER/cat/openverse-....jpg    the photos that are kept
+    FOLDER/.fetched/                the same photos, and spare ones
+    FOLDER/credits.csv, CREDITS.md  their makers and licences
+    FOLDER/.photos.sqlite           answers of the services, and the outcome of each photo
 
-SQLite keeps the database whole when a process is killed or a disk is full.
+SQLite keeps the database intact if a process is killed or the disk is full.
 """
 
-import csv
-import os
-import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from model.checkpoint.manifest import Photo
-from model.encoder.encoder import Embeddings
+from model.checkpoint.records import Photo
+from model.encoder.head import Embeddings
 from model.errors import GalleryError
-from model.files import replacing
+from model.files import link_or_copy, replacing
+from model.gallery.open_photos.credits import Kept, credits_page, write_table
 from model.gallery.open_photos.services import Offer
 
 DATABASE = ".photos.sqlite"
 FETCHED = ".fetched"
-CREDITS, READABLE = "credits.csv", "CREDITS.md"
+CREDITS, CREDITS_PAGE = "credits.csv", "CREDITS.md"
 KEPT, SPARE, REMOVED, NOT_OPEN = "kept", "spare", "removed", "no open licence"
-COLUMNS = ("file", "label", "credit", "licence", "page", "id", "title", "creator", "licence_url")
+"""Outcomes of photos. Any other outcome is the reason why a photo was left out."""
+
 SCHEMA = """
 create table if not exists answers (url text primary key, body text not null);
 create table if not exists photos (
@@ -40,33 +38,14 @@ create table if not exists photos (
 """
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A photo that is kept. `file` is its path below the folder."""
-
-    id: str
-    animal: str
-    file: str
-    title: str
-    creator: str
-    spdx: str
-    licence_url: str
-    page: str
-
-    def line(self) -> str:
-        """Its credit in one line, as the licences ask for it."""
-        title = f"“{self.title}” by " if self.title else ""
-        return f"{title}{self.creator or 'an unnamed maker'}"
-
-
 class Store:
-    """The folder of photos.
+    """The folder of downloaded photos.
 
     Args:
-        folder: is made where it is missing.
+        folder: the folder. It is created if it is missing.
 
     Raises:
-        GalleryError: it cannot be read or written.
+        GalleryError: the folder cannot be read or written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -83,16 +62,16 @@ class Store:
         self._database.close()
 
     def answer(self, url: str) -> str | None:
-        """An answer of a service that was fetched before."""
+        """The stored answer of a service; None if there is none."""
         row = self._database.execute("select body from answers where url = ?", (url,)).fetchone()
         return row[0] if row else None
 
     def keep_answer(self, url: str, body: str) -> None:
-        """Keeps an answer, so that the same is not asked twice."""
+        """Stores an answer, so that it is not requested again."""
         self._database.execute("insert or replace into answers values (?, ?)", (url, body))
 
     def outcome(self, offer_id: str) -> str | None:
-        """What became of a photo: kept, spare, removed, or why it was left out."""
+        """The outcome of a photo; None if the photo is unknown."""
         row = self._database.execute(
             "select outcome from photos where id = ?", (offer_id,)
         ).fetchone()
@@ -106,7 +85,7 @@ class Store:
         file: str = "",
         embedding: Embeddings | None = None,
     ) -> None:
-        """Says what became of a photo."""
+        """Records the outcome of a photo."""
         licence = offer.licence
         row = (
             *(offer.id, animal, outcome, file, offer.title, offer.creator),
@@ -117,7 +96,7 @@ class Store:
         self._database.execute(f"insert or replace into photos values ({marks})", row)
 
     def set_outcome(self, ids: Iterable[str], outcome: str) -> None:
-        """Changes what became of photos, of all or of none."""
+        """Changes the outcome of photos, of all or of none."""
         with self._database:
             self._database.execute("begin")
             self._database.executemany(
@@ -125,7 +104,7 @@ class Store:
             )
 
     def chosen_from(self, animal: str) -> tuple[list[str], Embeddings]:
-        """Ids and embeddings, `(n, d)`, of the kept and the spare photos of an animal, by id."""
+        """Ids and embeddings, `(n, d)`, of the kept and spare photos of an animal, sorted by id."""
         rows = self._database.execute(
             "select id, embedding from photos where class = ? and outcome in (?, ?) order by id",
             (animal, KEPT, SPARE),
@@ -134,7 +113,7 @@ class Store:
         return [row[0] for row in rows], np.stack(embeddings) if rows else np.zeros((0, 1), "f4")
 
     def kept(self) -> list[Kept]:
-        """The photos that are kept, by class and id."""
+        """The photos that are kept, sorted by class and id."""
         rows = self._database.execute(
             "select id, class, file, title, creator, spdx, licence_url, page from photos "
             "where outcome = ? order by class, id",
@@ -143,7 +122,7 @@ class Store:
         return [Kept(*row) for row in rows]
 
     def taken(self, animal: str) -> int:
-        """How many photos of an animal are kept or spare."""
+        """Number of kept and spare photos of an animal."""
         (count,) = self._database.execute(
             "select count(*) from photos where class = ? and outcome in (?, ?)",
             (animal, KEPT, SPARE),
@@ -151,16 +130,16 @@ class Store:
         return int(count)
 
     def counts(self) -> Counter[str]:
-        """How many photos there are of what outcome."""
+        """Number of photos by outcome."""
         rows = self._database.execute("select outcome, count(*) from photos group by outcome")
         return Counter(dict(rows.fetchall()))
 
     def forget(self, offer_id: str) -> None:
-        """Forgets what became of a photo, so that it is fetched again."""
+        """Deletes the outcome of a photo, so that it is downloaded again."""
         self._database.execute("delete from photos where id = ?", (offer_id,))
 
     def remove(self, offer_id: str) -> str:
-        """Removes a photo for good; returns its class.
+        """Removes a photo permanently; returns its class.
 
         Raises:
             GalleryError: there is no such photo, or it cannot be deleted.
@@ -176,7 +155,7 @@ class Store:
         return str(row[0])
 
     def leave_out(self, offer_id: str, outcome: str) -> None:
-        """Takes a photo away that was fetched, and says why."""
+        """Deletes the files of a photo and records the reason."""
         (file,) = self._database.execute(
             "select file from photos where id = ?", (offer_id,)
         ).fetchone()
@@ -189,7 +168,7 @@ class Store:
             raise cannot_write(self.folder, error) from error
 
     def write(self, file: str, data: bytes) -> None:
-        """Writes the file of a photo that was fetched."""
+        """Writes the file of a downloaded photo."""
         path = self.folder / FETCHED / file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +178,7 @@ class Store:
             raise cannot_write(self.folder, error) from error
 
     def show(self, animal: str) -> None:
-        """Lets the folder of an animal hold the photos of it that are kept, and no others."""
+        """Makes the folder of an animal hold exactly the photos that are kept."""
         kept = {Path(photo.file).name: photo for photo in self.kept() if photo.animal == animal}
         folder = self.folder / animal
         try:
@@ -214,7 +193,8 @@ class Store:
                 elif not target.is_file():
                     target.parent.mkdir(exist_ok=True)
                     with replacing(target) as unfinished:
-                        _link(source, unfinished)
+                        unfinished.unlink(missing_ok=True)
+                        link_or_copy(source, unfinished)
         except OSError as error:
             raise cannot_write(self.folder, error) from error
 
@@ -223,76 +203,32 @@ class Store:
         kept = self.kept()
         try:
             with replacing(self.folder / CREDITS) as path:
-                _write_table(path, kept)
-            with replacing(self.folder / READABLE) as path:
-                path.write_text(_readable(kept), encoding="utf-8")
+                write_table(path, kept)
+            with replacing(self.folder / CREDITS_PAGE) as path:
+                path.write_text(credits_page(kept), encoding="utf-8")
         except OSError as error:
             raise cannot_write(self.folder, error) from error
 
 
-def _link(source: Path, target: Path) -> None:
-    """A second name for the same file where the file system can, else a copy."""
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
 def _is_ours(path: Path) -> bool:
-    """Whether a file has the name of one that was fetched, or of one that was being written."""
+    """Whether a file was written by a download: a photo, or a temporary file of one."""
     return path.name.lstrip(".").split("-")[0] in ("inaturalist", "openverse", "commons")
 
 
-def _write_table(path: Path, kept: Sequence[Kept]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(COLUMNS)
-        for photo in kept:
-            table.writerow(
-                [
-                    *(photo.file, photo.animal.replace("_", " "), photo.line(), photo.spdx),
-                    *(photo.page, photo.id, photo.title, photo.creator, photo.licence_url),
-                ]
-            )
-
-
-def _readable(kept: Sequence[Kept]) -> str:
-    """The credits for people, in Markdown."""
-    lines = ["# Credits", "", "The photos are unchanged, as the services hand them out.", ""]
-    animal = ""
-    for photo in kept:
-        if photo.animal != animal:
-            animal = photo.animal
-            lines += ["", f"## {animal.replace('_', ' ')}", ""]
-        line = _escaped(photo.line())
-        lines.append(
-            f"- [{line}](<{photo.page}>), [{photo.spdx}]({photo.licence_url}), `{photo.id}`"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    """Text without what Markdown or HTML would make of it."""
-    for sign in "\\`*_[]<>":
-        text = text.replace(sign, f"\\{sign}")
-    return text
-
-
 def cannot_write(folder: Path, error: Exception) -> GalleryError:
-    """What a person is told when the folder cannot be used."""
+    """The error for a folder that cannot be used."""
     reason = getattr(error, "strerror", None) or str(error)
     return GalleryError(
         f"{folder} cannot be written: {reason}. Free some space or name another folder, and give "
-        "the same command again; photos that are there are not fetched again."
+        "the same command again. Existing photos are not downloaded again."
     )
 
 
 def open_photos(folder: Path) -> list[Photo]:
-    """The photos that were fetched into a folder, for a gallery.
+    """The downloaded photos of a folder, for a gallery.
 
     Raises:
-        GalleryError: its database cannot be read.
+        GalleryError: the database cannot be read.
     """
     if not (folder / DATABASE).is_file():
         return []

@@ -1,0 +1,108 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from model.encoder.explain import explain
+from model.pictures.framing import frame_sketch
+from tests.harness.pictures import fish
+from train.networks.encoder import encoder_of
+from train.networks.inputs import to_input
+from train.networks.siamese import SiameseNetwork
+
+
+def network(backbone: str, prototypes: int = 5, **options: bool) -> SiameseNetwork:
+    torch.manual_seed(1)
+    made = SiameseNetwork(backbone, 16, prototypes, **options)
+    for module in made.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # as after training, not 0 and 1
+            assert module.running_mean is not None and module.running_var is not None
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+            module.bias.data.uniform_(-0.2, 0.2)
+    return made
+
+
+def photo() -> Image.Image:
+    noise = np.random.default_rng(3).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    return Image.fromarray(noise)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "side"),
+    [("resnet18", 64, 2), ("vgg11", 64, 2), ("googlenet", 64, 2), ("plain_cnn", 100, 1)],
+)
+def test_contributions_add_up_to_the_dot_product(backbone: str, size: int, side: int) -> None:
+    encoder = encoder_of(network(backbone), size)
+    frame = frame_sketch(fish(), size)
+    found = explain(encoder, frame, photo())
+    expected = float(encoder.embed_frame(frame) @ encoder.embed_photos([photo()])[0])
+    assert found.similarity == pytest.approx(expected, abs=1e-5)
+    assert found.sketch.shape == found.photo.shape == (side, side)
+    assert found.sketch.sum() == pytest.approx(expected, abs=1e-4)
+    assert found.photo.sum() == pytest.approx(expected, abs=1e-4)
+    assert found.photo.std() > 0 or side == 1
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+def test_contributions_add_up_without_prototypes_too(normalise: bool) -> None:
+    encoder = encoder_of(network("resnet18", 0, normalise=normalise), 64)
+    frame = frame_sketch(fish(), 64)
+    found = explain(encoder, frame, photo())
+    expected = float(encoder.embed_frame(frame) @ encoder.embed_photos([photo()])[0])
+    assert found.sketch.sum() == pytest.approx(expected, rel=1e-4)
+    assert found.photo.sum() == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_explanation_does_not_disturb_searches_in_other_threads() -> None:
+    encoder = encoder_of(network("resnet18"), 64)
+    frame, others = frame_sketch(fish(), 64), frame_sketch(fish().rotate(90), 64)
+    alone, theirs = explain(encoder, frame, photo()), encoder.embed_frame(others)
+    over = threading.Event()
+
+    def search() -> int:
+        count = 0
+        while not over.is_set():
+            np.testing.assert_allclose(encoder.embed_frame(others), theirs, atol=1e-5)
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(1) as pool:
+        searches = pool.submit(search)
+        try:
+            for _ in range(10):
+                found = explain(encoder, frame, photo())
+                np.testing.assert_allclose(found.sketch, alone.sketch, atol=1e-5)
+                np.testing.assert_allclose(found.photo, alone.photo, atol=1e-5)
+        finally:
+            over.set()
+        assert searches.result() > 0
+
+
+def test_without_biases_the_parts_are_the_class_activation_map() -> None:
+    """On the last feature map, the contributions have a closed form."""
+    made = network("resnet18", 0)
+    made.projection.bias.data.zero_()
+    encoder = encoder_of(made, 256)  # its last maps are 8 x 8
+    frame = frame_sketch(fish(), 256)
+    found = explain(encoder, frame, photo())
+    with torch.no_grad():
+        maps = made.backbone(to_input(frame[None]))[0]
+        point = made.projection(maps.mean(dim=(1, 2)))
+        other = torch.from_numpy(encoder.embed_photos([photo()])[0])
+        by_place = torch.einsum("chw,dc,d->hw", maps, made.projection.weight, other) / 64
+    expected = (by_place / point.norm()).numpy()
+    assert found.sketch == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_photo_encoder_is_explained_where_there_is_one() -> None:
+    other = encoder_of(network("vgg11"), 128)
+    encoder = encoder_of(network("resnet18"), 64, other)
+    frame = frame_sketch(fish(), 64)
+    found = explain(encoder, frame, photo())
+    expected = float(encoder.embed_frame(frame) @ other.embed_photos([photo()])[0])
+    assert found.photo.sum() == pytest.approx(expected, abs=1e-4)
+    assert found.photo.shape == (4, 4)

@@ -1,0 +1,54 @@
+"""What to search for, and what the answers of the services mean."""
+
+from model.gallery.open_photos.animals import animals
+from model.gallery.open_photos.licences import open_licence
+from model.gallery.open_photos.services import Commons, INaturalist, Openverse, services
+from train.data.classes import ANIMALS
+
+
+def test_all_55_animals_have_search_terms() -> None:
+    assert tuple(animals()) == ANIMALS
+    for animal in animals().values():
+        assert animal.words
+        assert (animal.source == "inaturalist") == bool(animal.taxa)
+
+
+def test_words_of_other_subjects_are_found() -> None:
+    cat = animals()["cat"]
+    assert cat.wrong_word("Bronze Statue of a cat") == "bronze"
+    assert cat.wrong_word("Skulls of cats") == "skull"
+    assert cat.wrong_word("My cat in the garden") == ""
+
+
+def test_answers_with_missing_fields_give_no_usable_photo() -> None:
+    empty: list[object] = [{}, [], None, {"results": None}]
+    for service in (INaturalist(), Openverse(), Commons()):
+        for odd in (*empty, {"results": [1]}, {"query": {"pages": [{}]}}):
+            assert all(offer.licence is None for offer in service.read(odd))
+
+
+def test_commons_is_read_as_documented() -> None:
+    told = {
+        "Artist": {"value": '<a href="//x">Example &amp; User</a>'},
+        "License": {"value": "cc-by-sa-4.0"},
+        "ObjectName": {"value": "Tabby cat"},
+        "Categories": {"value": "Tabby cats|Quality images"},
+    }
+    info = {
+        "mime": "image/jpeg",
+        "thumburl": "https://thumb.wikimedia.org/a/960px-Tabby.jpg?utm_source=x",
+        "descriptionurl": "https://commons.wikimedia.org/wiki/File:Tabby.jpg",
+        "extmetadata": told,
+    }
+    page = {"pageid": 9, "title": "File:Tabby.jpg", "index": 1, "imageinfo": [info]}
+    (offer,) = Commons().read({"query": {"pages": [page]}})
+    assert (offer.id, offer.creator, offer.title) == ("commons-9", "Example & User", "Tabby cat")
+    assert offer.image == "https://thumb.wikimedia.org/a/960px-Tabby.jpg"
+    assert offer.licence == open_licence("cc-by-sa-4.0")
+    told["Restrictions"] = {"value": "personality"}
+    assert Commons().read({"query": {"pages": [page]}})[0].flaw == "restricted"
+
+
+def test_commons_is_used_only_with_a_contact() -> None:
+    assert "commons" not in services("")
+    assert "commons" in services("me@example.org")
