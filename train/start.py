@@ -10,12 +10,9 @@ from train.data.dataset import Dataset
 from train.errors import DataError
 from train.networks.build import build_network
 from train.networks.pair import ONE, PAIR, first_of
-from train.networks.siamese import SiameseNetwork
+from train.networks.siamese import SiameseNetwork, is_pose
 from train.runs import BEST, SPLIT, Run, is_checkpoint, load_run
 from train.teacher import Teachers, check_split, same_prototypes
-
-POSE = "pose."
-"""What names of a pose's weights start with."""
 
 
 def start_network(
@@ -63,6 +60,11 @@ def _load_start(folder: Path, config: FitConfig) -> Run:
     run = load_run(folder)
     if run.config.backbone == config.backbone or not is_checkpoint(folder):
         return run
+    return load_animal_encoder(folder)
+
+
+def load_animal_encoder(folder: Path) -> Run:
+    """The network for photos; of a pair of networks, the one that embeds the animal."""
     run = load_run(folder, photos=True)
     if run.config.backbone != PAIR:
         return run
@@ -92,7 +94,7 @@ def _take_weights(network: SiameseNetwork, start: Run) -> None:
     source, own = start.network, network.state_dict()
     given = {name: value for name, value in source.state_dict().items() if name in own}
     shapes, given_shapes = (
-        {name: value.shape for name, value in state.items() if not name.startswith(POSE)}
+        {name: value.shape for name, value in state.items() if not is_pose(name)}
         for state in (own, given)
     )
     if shapes != given_shapes:
@@ -105,7 +107,7 @@ def _take_weights(network: SiameseNetwork, start: Run) -> None:
             f"{_flag('normalise', source.normalise)}; give this run the same."
         )
     if source.pose_size != network.pose_size:  # another pose is learned anew
-        given = {name: value for name, value in given.items() if not name.startswith(POSE)}
+        given = {name: value for name, value in given.items() if not is_pose(name)}
     network.load_state_dict({**own, **given})
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
 from train.__main__ import main
 from train.config import FitConfig
 from train.data import batches

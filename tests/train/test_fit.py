@@ -11,7 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from model import SketchSearch
+from model.search.search import SketchSearch
 from train.__main__ import main
 from train.checkpoints import trained_network
 from train.config import FitConfig

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
 from tests.train.test_fit import run_fit
 from train.__main__ import main
 

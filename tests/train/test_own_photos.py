@@ -16,14 +16,15 @@ import pytest
 from PIL import Image
 from pillow_heif import register_heif_opener
 
-import app
 from model.checkpoint.checkpoint import Checkpoint
 from model.errors import ImageError
 from model.pictures.decoding import open_image
 from model.search.search import SketchSearch
-from server.site import shrunk
-from tests.conftest import ROOT, make_checkpoint
-from tests.drawings import huge_png
+from server.routes.photos import shrink
+from server.startup import open_galleries
+from tests.harness.apps import ROOT
+from tests.harness.checkpoints import make_checkpoint
+from tests.harness.pictures import huge_png
 from train.__main__ import main
 from train.data.pictures import list_pictures
 from train.reports.inspection import inspect
@@ -341,7 +342,7 @@ def test_the_owners_large_photos_are_indexed_and_uploads_of_that_size_are_not(
         expected = np.asarray(photo(1).resize(small.size), int)
         assert max(small.size) == 320
         assert np.abs(np.asarray(small.convert("RGB"), int) - expected).mean() < 8
-    shown = Image.open(io.BytesIO(shrunk(found.search, 0, 640)))
+    shown = Image.open(io.BytesIO(shrink(found.search, 0, 640)))
     assert max(shown.size) == 640
 
 
@@ -431,7 +432,7 @@ def test_the_app_names_what_it_leaves_out(
     save(tmp_path / "in" / "fox" / "c.CR2", 2, "TIFF")
     (tmp_path / "in" / "fox" / "d.jpg").write_text("no")
     (tmp_path / "in" / "fox" / "e.jpg").symlink_to("nowhere")
-    app.open_galleries(checkpoint.folder, tmp_path / "in", tmp_path / "galleries")
+    open_galleries(checkpoint.folder, tmp_path / "in", tmp_path / "galleries")
     said = capsys.readouterr().err
     for line in (
         f"left out, raw files of cameras: export them as JPEG (1):\n  {tmp_path}/in/fox/c.CR2\n",
