@@ -9,16 +9,15 @@ import pytest
 from PIL import Image
 
 from model import Checkpoint
-from tests.train.test_fit import run_fit
+from tests.train.fitting import export_fp32
 from train.__main__ import main
 
 
 @pytest.fixture(scope="module")
-def checkpoint(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("match")
-    assert run_fit(sketchy, folder / "run", "--steps", "40") == 0
-    assert main(["export", "--run", str(folder / "run"), "--out", str(folder / "out")]) == 0
-    return folder / "out"
+def checkpoint(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("match") / "out"
+    assert export_fp32(run, out) == 0
+    return out
 
 
 def green(picture: Image.Image) -> int:
