@@ -83,8 +83,8 @@ def test_one_sketch_of_ones_own_has_no_right_class(
         assert green(picture) < 200  # the green of the drawn photos themselves at most
     for wrong, told in (
         (["--sketch", str(tmp_path / "none.png"), "--out", str(out)], "none.png"),
-        (["--out", str(tmp_path / "out.gif")], "should end in .png or .svg"),
-        (["--random", "0", "--out", str(out)], "--random are 1 or more"),
+        (["--out", str(tmp_path / "out.gif")], "must end in .png or .svg"),
+        (["--random", "0", "--out", str(out)], "--random must be 1 or more"),
     ):
         assert main([*command, *wrong]) == 1
         assert told in capsys.readouterr().err

@@ -66,7 +66,7 @@ def test_an_evaluation_as_table_json_and_one_html_file(
     # With 5 photos of every class, the first 12 as if there were 12 of each are the first 5.
     balanced = figures["balanced_precision_at_12"]
     assert balanced == pytest.approx(figures["precision_at"]["5"])
-    assert f"this one reaches {balanced:.4f} of 1." in said
+    assert f"this ranking would reach {balanced:.4f} of 1." in said
     assert figures["recall_at"]["10"] >= figures["recall_at"]["1"]
     per_class = figures["per_class"]
     mean = np.mean([of["precision_at_12"] for of in per_class.values()])
@@ -178,7 +178,7 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
     assert np.abs(larger - expected).max() < 2e-3
     capsys.readouterr()
     assert export_fp32(*command, tmp_path / "other", "--photo-size", "7") == 1
-    assert "--photo-size is 32 to 1024" in capsys.readouterr().err
+    assert "--photo-size must be 32 to 1024" in capsys.readouterr().err
     fit(sketchy, tmp_path / "stranger", "--backbone", "resnet18", "--embedding-size", "16")
     assert export_fp32(*command, tmp_path / "stranger") == 1
     assert "embeds into another space" in capsys.readouterr().err
