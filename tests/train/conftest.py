@@ -12,6 +12,13 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from model.checkpoint.checkpoint import Checkpoint
+from model.search.search import SketchSearch
+from tests.harness.checkpoints import make_checkpoint
+from tests.train.fitting import run_fit
+from tests.train.own_photos import Index, Indexed
+from train.__main__ import main
+
 SHAPES = ("bat", "cow", "eel")
 
 
@@ -61,6 +68,39 @@ def sketchy(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 draw(ImageDraw.Draw(sketch), label, shift, outline=0, width=3)
                 sketch.save(sketches / f"{name}-{k}.png")
     return root
+
+
+@pytest.fixture(scope="session")
+def run(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 60 steps that has learned its three classes. Copy it to change it."""
+    folder = tmp_path_factory.mktemp("run")
+    assert run_fit(sketchy, folder, "--steps", "60") == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """An untrained checkpoint to index with."""
+    return make_checkpoint(tmp_path_factory.mktemp("encoder") / "checkpoint")
+
+
+@pytest.fixture
+def index(encoder: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Index:
+    """Runs `python -m train index` over folders."""
+
+    def run(*folders: Path, **options: Path) -> Indexed:
+        out = tmp_path / "gallery"
+        command = ["index", "--checkpoint", encoder.folder, "--out", out, "--photos", *folders]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        capsys.readouterr()
+        code = main([*map(str, command)])
+        told = capsys.readouterr()
+        search = SketchSearch.load(out) if code == 0 else None
+        photos = {p.path: p.label for p in search.photos} if search else {}
+        return Indexed(code, told.out if code == 0 else told.err, photos, search)
+
+    return run
 
 
 @contextmanager

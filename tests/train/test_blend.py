@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from model.checkpoint.checkpoint import Checkpoint
+from tests.train.fitting import PHOTOS, export_fp32
 from train.__main__ import main
 from train.config import FitConfig
 from train.data import batches
@@ -142,7 +143,7 @@ def test_a_blend_is_neither_compared_nor_trained_on(
 
 
 def student(sketchy: Path, tuned: Path, run: Path, *more: str) -> int:
-    photos = str(sketchy / "256x256" / "photo" / "tx_000000000000")
+    photos = str(sketchy / PHOTOS)
     common = ["--sketchy", str(sketchy), "--run", str(run), "--cache", str(tuned / "cache")]
     options = f"{SETTINGS} --backbone resnet18 --input-size 32 --unlabelled-batch 6".split()
     teachers = ["--teacher", str(tuned), "--unlabelled-photos", photos]
@@ -158,18 +159,7 @@ def test_a_student_of_both_indexes_photos_with_the_second(
         == 0
     )
     assert json.loads((run / "log.jsonl").read_text().splitlines()[-1])["distil"] > 0
-    command = [
-        "export",
-        "--precision",
-        "fp32",
-        "--run",
-        str(run),
-        "--photo-encoder",
-        str(half),
-        "--out",
-        str(out),
-    ]
-    assert main(command) == 0
+    assert export_fp32(run, out, "--photo-encoder", half) == 0
     photos = Checkpoint.open(out).manifest.photo_encoder
     assert photos is not None
     assert (photos.backbone, photos.input_size) == ("efficientnet_lite0", 64)
@@ -206,7 +196,7 @@ def test_the_teacher_sees_the_very_mixtures(
         mix=True,
         mixed_sketches=3,
     )
-    folder = sketchy / "256x256" / "photo" / "tx_000000000000"
+    folder = sketchy / PHOTOS
     split, cache = tuned / "split.json", tuned / "cache"
     sources = Sources(
         sketchy, unlabelled=(folder,), split=split, teacher=tuned, photo_teacher=half, cache=cache

@@ -112,7 +112,7 @@ def test_the_cache_is_listed_and_what_no_run_has_used_is_deleted(
     assert not list(cache.glob("*32px*"))
     assert (cache / "notes.txt").read_text() == "my own"
     assert main([*command, "--unused", "nan"]) == 1
-    assert "--unused is a number of days" in capsys.readouterr().err
+    assert "--unused must be a number of days" in capsys.readouterr().err
     assert main(["cache", "--cache", str(tmp_path / "none")]) == 1
     assert "is not there" in capsys.readouterr().err
 

@@ -8,6 +8,7 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.search.search import SketchSearch
+from tests.train.fitting import PHOTOS, export_fp32, run_fit
 from train.__main__ import main
 from train.calibrate import (
     BINS,
@@ -53,38 +54,17 @@ def test_what_is_too_far_is_told_by_classes_with_twelve_photos_where_there_are_a
 
 
 def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
-    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, out = tmp_path / "run", tmp_path / "checkpoint"
-    common = ["--sketchy", str(sketchy)]
-    settings = "--backbone resnet18 --input-size 32 --classes all --sketch-batch 8 --photo-batch 8"
-    settings += " --validation 0.5 --steps 8 --eval-every 8 --embedding-size 8"
-    cache = ["--cache", str(tmp_path / "cache")]
-    assert main(["fit", *common, "--run", str(run), *cache, *settings.split()]) == 0
-    photos = sketchy / "256x256" / "photo" / "tx_000000000000"
-    assert (
-        main(
-            [
-                "export",
-                "--precision",
-                "fp32",
-                "--run",
-                str(run),
-                "--out",
-                str(out),
-                "--photos",
-                str(photos),
-            ]
-        )
-        == 0
-    )
+    out = tmp_path / "checkpoint"
+    assert export_fp32(run, out, "--photos", sketchy / PHOTOS) == 0
     manifest = Checkpoint.open(out).folder / "manifest.json"
     before = json.loads(manifest.read_text())
     search = SketchSearch.load(out)
     embedding = search.embedding_of(0)
     assert search.guess(embedding) == []
     capsys.readouterr()
-    assert main(["calibrate", "--checkpoint", str(out), *common]) == 0
+    assert main(["calibrate", "--checkpoint", str(out), "--sketchy", str(sketchy)]) == 0
     assert "expected calibration error" in capsys.readouterr().out
     after = json.loads(manifest.read_text())
     written = after.pop("calibration")
@@ -96,7 +76,7 @@ def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
     assert [g.share for g in guesses] == sorted([g.share for g in guesses], reverse=True)
     assert sum(g.share for g in guesses) == pytest.approx(1)
     assert {g.label for g in guesses} == {"bat", "cow", "eel"}
-    posterior = 2 * embedding[8:].astype(float) ** 2
+    posterior = 2 * embedding[16:].astype(float) ** 2
     hot = posterior ** (1 / written["temperature"])
     assert guesses[0].share == pytest.approx((hot / hot.sum()).max(), abs=1e-4)
     nearest = search.nearest(embedding, 1)
@@ -109,10 +89,7 @@ def test_without_prototypes_there_is_nothing_to_calibrate(
     sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, out = tmp_path / "run", tmp_path / "checkpoint"
-    settings = "--backbone resnet18 --input-size 32 --classes all --sketch-batch 8 --photo-batch 8"
-    settings += " --validation 0.5 --steps 1 --eval-every 1 --embedding-size 4 --loss supcon"
-    folders = ["--sketchy", str(sketchy), "--run", str(run), "--cache", str(tmp_path / "cache")]
-    assert main(["fit", *folders, *settings.split()]) == 0
-    assert main(["export", "--precision", "fp32", "--run", str(run), "--out", str(out)]) == 0
+    assert run_fit(sketchy, run, "--loss", "supcon", "--steps", "1") == 0
+    assert export_fp32(run, out) == 0
     assert main(["calibrate", "--checkpoint", str(out), "--sketchy", str(sketchy)]) == 1
     assert "without prototypes" in capsys.readouterr().err

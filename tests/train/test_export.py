@@ -37,14 +37,9 @@ def test_a_backbone_gives_the_maps_that_it_gives_in_pytorch(name: str, tmp_path:
 
 
 def test_an_export_has_weights_of_7_bits_and_says_what_they_cost(
-    sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, out, cache = tmp_path / "run", tmp_path / "out", ["--cache", str(tmp_path / "cache")]
-    settings = "--backbone resnet18 --input-size 32 --classes all --sketch-batch 8 --photo-batch 8"
-    settings += " --validation 0.5 --steps 40 --eval-every 40 --embedding-size 8 --lr 0.002"
-    assert (
-        main(["fit", "--sketchy", str(sketchy), "--run", str(run), *cache, *settings.split()]) == 0
-    )
+    out, cache = tmp_path / "out", ["--cache", str(run / "cache")]
     assert json.loads((run / "sources.json").read_text())["sketchy"] == str(sketchy)
     capsys.readouterr()
     assert main(["export", "--run", str(run), "--out", str(out), *cache]) == 0

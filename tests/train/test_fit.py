@@ -1,9 +1,7 @@
-"""The way from a data folder to a checkpoint, through the command line."""
+"""From a data folder to a checkpoint, through the command line."""
 
-import dataclasses
 import json
 import math
-import os
 import shutil
 from pathlib import Path
 
@@ -12,31 +10,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from model.search.search import SketchSearch
+from tests.train.fitting import PHOTOS, SKETCHES, export_fp32, run_fit
 from train.__main__ import main
-from train.checkpoints import trained_network
-from train.config import FitConfig
-from train.networks.build import build_network
-from train.objective import Batch, loss_terms
-from train.precision import autocast, bf16_is_fast
-from train.runs import load_run, save_best
-
-TINY = [
-    *("--backbone", "resnet18", "--embedding-size", "16", "--input-size", "32"),
-    *("--sketch-batch", "12", "--photo-batch", "9", "--lr", "0.002", "--ema", "0.8"),
-    *("--classes", "all", "--validation", "0.5", "--eval-every", "20"),
-]
-
-
-def run_fit(sketchy: Path, run: Path, *more: str) -> int:
-    folders = ["--sketchy", str(sketchy), "--run", str(run), "--cache", str(run / "cache")]
-    return main(["fit", *folders, *TINY, *more])
-
-
-@pytest.fixture(scope="module")
-def run(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    assert run_fit(sketchy, folder, "--steps", "60") == 0
-    return folder
 
 
 def test_training_learns_to_find_the_class(run: Path) -> None:
@@ -91,61 +66,6 @@ def test_curves_are_there_for_tensorboard(run: Path) -> None:
     assert events.Scalars("train/cosface")[-1].step == 60
 
 
-def test_bf16_is_left_to_devices_that_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    cpu = torch.device("cpu")
-
-    def computed_in(wanted: bool, **able: bool) -> torch.dtype:
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-        with autocast(cpu, amp=wanted):
-            return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
-
-    assert computed_in(True, avx2=True, avx512_bf16=False) is torch.float32
-    assert computed_in(True, avx2=True, avx512_bf16=True) is torch.bfloat16
-    assert computed_in(True, amx_bf16=True) is torch.bfloat16
-    assert computed_in(False, amx_bf16=True) is torch.float32
-
-    # A GPU that can compute in bf16 by emulation alone, as a T4 does.
-    def emulates(including_emulation: bool = True) -> bool:
-        return including_emulation
-
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", emulates)
-    assert not bf16_is_fast(torch.device("cuda"))
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
-    assert bf16_is_fast(torch.device("cuda"))
-
-
-def test_losses_are_computed_in_full_precision_whatever_the_network_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    config = FitConfig(backbone="resnet18", embedding_size=8, amp=True)
-    torch.manual_seed(0)
-    network = build_network(config, 3, pretrained=False)
-    labels = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 1, 2, 1])
-    targets = torch.nn.functional.normalize(torch.randn(8, 8), dim=1)
-    batch = Batch(torch.randn(8, 3, 32, 32), (4, 4, 0), *labels, targets)
-    terms = loss_terms(config, network, batch)
-    assert set(terms) == {"cosface", "supcon", "distil"}
-    assert all(term.dtype == torch.float32 for term in terms.values())
-    precise = loss_terms(dataclasses.replace(config, amp=False), network, batch)
-    assert any(terms[name] != precise[name] for name in terms), "bf16 rounds in the network"
-
-
-def test_a_run_does_not_go_on_without_its_teacher(
-    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    student, teacher = tmp_path / "student", tmp_path / "teacher"
-    shutil.copytree(run, teacher)
-    taught = ["--teacher", str(teacher)]
-    assert run_fit(sketchy, student, "--steps", "2", *taught) == 0
-    assert run_fit(sketchy, student, "--steps", "4", "--resume") == 1
-    assert "the teacher was" in capsys.readouterr().err
-    assert run_fit(sketchy, student, "--steps", "4", "--resume", *taught) == 0
-    os.utime(teacher / "best.pt", (1, 1))  # as another run in its place would have
-    assert run_fit(sketchy, student, "--steps", "6", "--resume", *taught) == 1
-    assert "the teacher was" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -156,13 +76,13 @@ def test_a_run_does_not_go_on_without_its_teacher(
         (["--validation", "0.2"], "holds out 6 photos; P@12 needs 12"),
         (["--validation", "0.96"], "leaves no training sketches of bat, cow, eel"),
         (["--unlabelled-batch", "4"], "--unlabelled-photos and --unlabelled-batch need each other"),
-        (["--mixed-sketches", "1"], "--mixed-sketches is at least 2 here"),
+        (["--mixed-sketches", "1"], "--mixed-sketches must be at least 2 here"),
         (["--mixed-sketches", "2"], "add --teacher RUN"),
         (["--labels", "0"], "there is nothing to learn from"),
         (["--labels", "0", "--distil", "0", "--teacher", "{run}"], "there is nothing to learn"),
         (["--input-size", "1000000"], "--input-size must be at most 1024"),
         (["--seed", "99999999999999999999999"], "--seed must be below 2^63"),
-        (["--margin", "nan"], "--margin is a number"),
+        (["--margin", "nan"], "--margin must be a finite number"),
         (["--classes", "cow,dodo"], "no photos with sketches of dodo"),
         (["--start", "{tmp}"], "is no checkpoint"),
     ],
@@ -207,40 +127,6 @@ def test_a_run_does_not_go_on_with_other_settings(
     assert (run / "split.json").read_text() == before
 
 
-def test_a_teacher_with_another_split_is_refused(
-    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_fit(sketchy, tmp_path / "s", "--teacher", str(run), "--seed", "1") == 1
-    assert "another split" in capsys.readouterr().err
-
-
-def test_a_student_learns_its_teachers_projection(sketchy: Path, run: Path, tmp_path: Path) -> None:
-    teacher = ["--teacher", str(run), "--unlabelled-photos"]
-    photos = str(sketchy / "256x256" / "photo" / "tx_000000000000")
-    student = tmp_path / "student"
-    assert (
-        run_fit(sketchy, student, *teacher, photos, "--unlabelled-batch", "6", "--steps", "20") == 0
-    )
-    prototypes = [
-        torch.load(folder / "best.pt", weights_only=True)["network"]["prototypes"]
-        for folder in (run, student)
-    ]
-    assert torch.equal(*prototypes)
-    assert json.loads((student / "log.jsonl").read_text().splitlines()[-1])["distil"] > 0
-
-
-def test_a_run_that_goes_on_from_a_checkpoint_stays_in_its_space(
-    sketchy: Path, run: Path, tmp_path: Path
-) -> None:
-    start, further = tmp_path / "start", tmp_path / "further"
-    assert main(["export", "--precision", "fp32", "--run", str(run), "--out", str(start)]) == 0
-    split = ["--split", str(run / "split.json")]
-    assert run_fit(sketchy, further, "--start", str(start), *split, "--steps", "10") == 0
-    before, after = trained_network(start), load_run(further).network
-    assert torch.equal(after.prototypes, before.prototypes)
-    assert not torch.equal(after.projection.weight, before.projection.weight)
-
-
 def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(
     sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -254,133 +140,16 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(
     assert "last.pt is not there yet: this run starts anew" in "".join(capsys.readouterr())
     assert torch.load(stopped / "last.pt", weights_only=True)["step"] == 2
     (stopped / "last.pt").unlink()
-    command = [
-        "export",
-        "--precision",
-        "fp32",
-        "--run",
-        str(stopped),
-        "--last",
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    assert main(command) == 1
+    assert export_fp32(stopped, tmp_path / "out", "--last") == 1
     assert "last.pt is missing" in capsys.readouterr().err
-
-
-def test_a_start_and_a_teacher_of_different_spaces_are_refused(
-    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    other, start = tmp_path / "other", tmp_path / "start"
-    split = ["--split", str(run / "split.json")]
-    assert run_fit(sketchy, other, *split, "--steps", "2", "--seed", "5") == 0
-    assert main(["export", "--precision", "fp32", "--run", str(run), "--out", str(start)]) == 0
-    both = ["--start", str(start), *split, "--steps", "2"]
-    assert run_fit(sketchy, tmp_path / "r", *both, "--teacher", str(other)) == 1
-    assert "embeds into another space than the teacher" in capsys.readouterr().err
-    assert run_fit(sketchy, tmp_path / "r", *both, "--teacher", str(run)) == 0
-
-
-def test_a_checkpoint_with_photos_is_exported_again_and_gone_on_from(
-    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, mean = tmp_path / "out", tmp_path / "mean"
-    photos = sketchy / "256x256" / "photo" / "tx_000000000000"
-    command = [
-        "export",
-        "--precision",
-        "fp32",
-        "--run",
-        str(run),
-        "--out",
-        str(out),
-        "--photos",
-        str(photos),
-    ]
-    for _ in range(2):
-        assert main(command) == 0
-        assert len(SketchSearch.load(out).photos) == 30
-    export = [
-        "export",
-        "--precision",
-        "fp32",
-        "--run",
-        str(run),
-        "--mean-with",
-        str(out),
-        "--out",
-        str(mean),
-    ]
-    assert main(export) == 0
-    split = ["--split", str(run / "split.json")]
-    assert run_fit(sketchy, tmp_path / "on", "--start", str(out), *split, "--steps", "2") == 0
-    (out / "split.json").unlink()
-    assert main(command) == 1
-    assert "holds other files than a checkpoint" in capsys.readouterr().err
-    assert len(SketchSearch.load(out).photos) == 30
-
-
-def test_the_mean_of_a_run_and_where_it_started_is_exported(
-    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    begun, start, out = tmp_path / "begun", tmp_path / "start", tmp_path / "out"
-    begun.mkdir()
-    (begun / "split.json").write_bytes((run / "split.json").read_bytes())
-    trained = load_run(run)
-    before = trained.network.projection.weight.detach().clone()
-
-    def export_start(*, prototypes: float) -> None:
-        other = load_run(run)
-        with torch.no_grad():
-            other.network.projection.weight.mul_(3)
-            other.network.prototypes.mul_(prototypes)
-        save_best(dataclasses.replace(other, folder=begun))
-        assert (
-            main(["export", "--precision", "fp32", "--run", str(begun), "--out", str(start)]) == 0
-        )
-
-    export_start(prototypes=1)
-    command = [
-        "export",
-        "--precision",
-        "fp32",
-        "--run",
-        str(run),
-        "--mean-with",
-        str(start),
-        "--out",
-        str(out),
-    ]
-    assert main(command) == 0
-    mean = trained_network(out)
-    assert torch.allclose(mean.projection.weight, 2 * before, rtol=2e-3, atol=1e-5)
-    assert main([*command[:7], str(start), *command[7:]]) == 0  # once more, a third each
-    mean_of_three = trained_network(out).projection.weight
-    assert torch.allclose(mean_of_three, (1 + 3 + 3) / 3 * before, rtol=2e-3, atol=1e-5)
-    for name, value in trained.network.backbone.state_dict().items():
-        assert torch.allclose(mean.backbone.state_dict()[name], value, rtol=2e-3, atol=1e-4), name
-    export_start(prototypes=-1)
-    assert main(command) == 1
-    assert "embeds into another space" in capsys.readouterr().err
 
 
 def test_export_and_evaluate(
     sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "checkpoint"
-    photos = sketchy / "256x256" / "photo" / "tx_000000000000"
-    command = [
-        "export",
-        "--precision",
-        "fp32",
-        "--run",
-        str(run),
-        "--out",
-        str(out),
-        "--photos",
-        str(photos),
-    ]
-    assert main(command) == 0
+    photos = sketchy / PHOTOS
+    assert export_fp32(run, out, "--photos", photos) == 0
     search = SketchSearch.load(out)
     assert len(search.photos) == 30
     assert search.manifest.classes == ["bat", "cow", "eel"]
@@ -388,7 +157,7 @@ def test_export_and_evaluate(
     evaluate = [
         *("evaluate", "--checkpoint", str(out), "--json", str(figures)),
         *("--photos", str(photos), "--split", str(out / "split.json")),
-        *("--sketches", str(sketchy / "256x256" / "sketch" / "tx_000000000000")),
+        *("--sketches", str(sketchy / SKETCHES)),
     ]
     assert main(evaluate) == 0
     written = json.loads(figures.read_text())

@@ -9,16 +9,15 @@ import pytest
 from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
-from tests.train.test_fit import run_fit
+from tests.train.fitting import export_fp32
 from train.__main__ import main
 
 
 @pytest.fixture(scope="module")
-def checkpoint(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("match")
-    assert run_fit(sketchy, folder / "run", "--steps", "40") == 0
-    assert main(["export", "--run", str(folder / "run"), "--out", str(folder / "out")]) == 0
-    return folder / "out"
+def checkpoint(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("match") / "out"
+    assert export_fp32(run, out) == 0
+    return out
 
 
 def green(picture: Image.Image) -> int:
@@ -84,8 +83,8 @@ def test_one_sketch_of_ones_own_has_no_right_class(
         assert green(picture) < 200  # the green of the drawn photos themselves at most
     for wrong, told in (
         (["--sketch", str(tmp_path / "none.png"), "--out", str(out)], "none.png"),
-        (["--out", str(tmp_path / "out.gif")], "should end in .png or .svg"),
-        (["--random", "0", "--out", str(out)], "--random are 1 or more"),
+        (["--out", str(tmp_path / "out.gif")], "must end in .png or .svg"),
+        (["--random", "0", "--out", str(out)], "--random must be 1 or more"),
     ):
         assert main([*command, *wrong]) == 1
         assert told in capsys.readouterr().err

@@ -1,97 +1,31 @@
-"""Photos as people have them: their formats, links, names, sizes and rights."""
+"""Photos as people have them: their formats, names and permissions."""
 
-import io
 import os
 import shutil
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 from pillow_heif import register_heif_opener
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.errors import ImageError
-from model.pictures.decoding import open_image
-from model.search.search import SketchSearch
-from server.routes.photos import shrink
 from server.startup import open_galleries
 from tests.harness.apps import ROOT
-from tests.harness.checkpoints import make_checkpoint
-from tests.harness.pictures import huge_png
-from train.__main__ import main
+from tests.train.own_photos import Index, ordinary_user, photo, save
 from train.data.pictures import list_pictures
 from train.reports.inspection import inspect
 
-register_heif_opener()
+
+@pytest.fixture(autouse=True, scope="module")
+def heif() -> None:
+    """Pillow writes HEIC and HEIF."""
+    register_heif_opener()
 
 
-class Indexed(NamedTuple):
-    """What a run of `index` gave: exit code, what it said, and labels by the photos' paths."""
-
-    code: int
-    said: str
-    photos: dict[str, str]
-    search: SketchSearch | None
-
-
-Index = Callable[..., Indexed]
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    return make_checkpoint(tmp_path_factory.mktemp("encoder") / "checkpoint")
-
-
-@pytest.fixture
-def index(checkpoint: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Index:
-    """Runs `python -m train index` over folders."""
-
-    def run(*folders: Path, **options: Path) -> Indexed:
-        out = tmp_path / "gallery"
-        command = ["index", "--checkpoint", checkpoint.folder, "--out", out, "--photos", *folders]
-        for name, value in options.items():
-            command += [f"--{name}", value]
-        capsys.readouterr()
-        code = main([*map(str, command)])
-        told = capsys.readouterr()
-        search = SketchSearch.load(out) if code == 0 else None
-        photos = {p.path: p.label for p in search.photos} if search else {}
-        return Indexed(code, told.out if code == 0 else told.err, photos, search)
-
-    return run
-
-
-def photo(seed: int, size: tuple[int, int] = (48, 36)) -> Image.Image:
-    """A picture that no other seed gives."""
-    tones = np.random.default_rng(seed).integers(0, 255, (3, 4, 3), np.uint8)
-    return Image.fromarray(tones).resize(size, Image.Resampling.BICUBIC)
-
-
-def save(path: Path, seed: int, kind: str | None = None, **options: Any) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    photo(seed).save(path, kind, **options)
-    return path
-
-
-@contextmanager
-def ordinary_user(*readable: Path) -> Iterator[None]:
-    """Root may read everything, so that rights are tried as somebody else."""
-    me = os.geteuid()
-    for place in readable:
-        for folder in (place, *place.parents[:3]):
-            folder.chmod(folder.stat().st_mode | 0o055)
-    os.seteuid(me or 65534)
-    try:
-        yield
-    finally:
-        os.seteuid(me)
+SYSTEM = [".ipynb_checkpoints", "@eaDir", "__MACOSX", ".git", "#recycle", "lost+found", "Thumbs.db"]
 
 
 def test_every_format_that_pillow_reads_is_indexed(index: Index, tmp_path: Path) -> None:
@@ -159,68 +93,9 @@ def test_a_folder_of_raw_files_alone_says_so(index: Index, tmp_path: Path) -> No
     assert "IMG_1.CR2" in found.said
 
 
-def test_a_photo_linked_into_albums_keeps_its_own_label_and_is_told(
-    index: Index, tmp_path: Path
-) -> None:
-    real = save(tmp_path / "in" / "real" / "hare.jpg", 0)
-    outside = save(tmp_path / "elsewhere" / "owl.jpg", 1)
-    for album in ("album_1", "zoo"):
-        (tmp_path / "in" / album).mkdir()
-        (tmp_path / "in" / album / "hare.jpg").symlink_to("../real/hare.jpg")
-        (tmp_path / "in" / album / "owl.jpg").symlink_to(outside)
-    (tmp_path / "in" / "zoo" / "chain.jpg").symlink_to("../album_1/hare.jpg")
-    os.link(real, tmp_path / "in" / "zoo" / "hard.jpg")
-    found = index(tmp_path / "in")
-    assert found.photos == {str(real): "real", str(outside): "album 1"}
-    lines = found.said.splitlines()
-    assert lines[0] == "left out, the same picture as another (5):"
-    assert {line.strip() for line in lines[1:6]} == {
-        f"{tmp_path}/in/album_1/hare.jpg = {real}",
-        f"{tmp_path}/in/zoo/hare.jpg = {real}",
-        f"{tmp_path}/in/zoo/chain.jpg = {real}",
-        f"{tmp_path}/in/zoo/hard.jpg = {real}",
-        f"{tmp_path}/in/zoo/owl.jpg = {outside}",
-    }
-
-
-def test_links_that_lead_nowhere_are_named(index: Index, tmp_path: Path) -> None:
-    folder = tmp_path / "in"
-    kept = save(folder / "a" / "a.jpg", 0)
-    for name, target in {
-        "gone.jpg": "nowhere.jpg",
-        "gone": "no/where",
-        "self.jpg": "self.jpg",
-        "one.png": "two.png",
-        "two.png": "one.png",
-    }.items():
-        (folder / name).symlink_to(target)
-    found = index(folder)
-    assert list(found.photos) == [str(kept)]
-    assert "left out, links that lead nowhere: correct or delete them (5):" in found.said
-    for line in ("gone -> no/where", "gone.jpg -> nowhere.jpg", "self.jpg -> self.jpg"):
-        assert f"  {folder}/{line}\n" in found.said
-
-
-def test_linked_folders_are_followed_once(index: Index, tmp_path: Path) -> None:
-    folder, other = tmp_path / "in", tmp_path / "other"
-    kept = save(folder / "bear" / "bear.jpg", 0)
-    fox = save(other / "deep" / "fox.jpg", 1)
-    (other / "up").symlink_to(tmp_path)
-    (folder / "elsewhere").symlink_to(other / "deep")
-    (folder / "z_again").symlink_to(other / "deep")
-    (folder / "all_of_it").symlink_to(other)
-    (folder / "bear" / "loop").symlink_to("..")
-    (folder / "grizzly").symlink_to("bear")
-    (folder / "root").symlink_to("/")
-    found = index(folder)
-    assert found.photos == {str(kept): "bear", str(fox): "deep"}
-    assert "left out, links to folders that are read already (6):" in found.said
-    assert f"  {folder}/bear/loop -> {folder}\n" in found.said
-
-
 @pytest.mark.parametrize("place", [".", "a", "a/b/c"])
 def test_a_folder_that_may_not_be_read_or_entered_is_named_and_the_rest_indexed(
-    index: Index, checkpoint: Checkpoint, tmp_path: Path, place: str
+    index: Index, encoder: Checkpoint, tmp_path: Path, place: str
 ) -> None:
     folder = tmp_path / "in"
     owl = save(folder / "owl.jpg", 0)
@@ -234,7 +109,7 @@ def test_a_folder_that_may_not_be_read_or_entered_is_named_and_the_rest_indexed(
     (tmp_path / "gallery").mkdir()
     shutil.chown(tmp_path / "gallery", 65534)
     try:
-        with ordinary_user(tmp_path, folder, checkpoint.folder):
+        with ordinary_user(tmp_path, folder, encoder.folder):
             found = index(folder)
     finally:
         for closed in places.values():
@@ -274,11 +149,11 @@ def test_what_is_neither_file_nor_folder_is_named(index: Index, tmp_path: Path) 
 
 
 def test_names_that_cannot_be_printed_are_named_all_the_same(
-    checkpoint: Checkpoint, tmp_path: Path
+    encoder: Checkpoint, tmp_path: Path
 ) -> None:
     save(tmp_path / "in" / "a.jpg", 0)
     Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/b\xff\x1b\n.txt")).write_text("no")
-    command = [sys.executable, "-m", "train", "index", "--checkpoint", str(checkpoint.folder)]
+    command = [sys.executable, "-m", "train", "index", "--checkpoint", str(encoder.folder)]
     command += ["--photos", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert f"  {tmp_path}/in/b???.txt\n" in ran.stdout
@@ -311,81 +186,6 @@ def test_classes_to_train_on_are_the_same_composed_or_decomposed(tmp_path: Path)
     assert {picture.label for picture in listed} == {unicodedata.normalize("NFC", "Zèbre")}
     assert len(listed) == 4
     assert all(unicodedata.is_normalized("NFC", picture.photo_id) for picture in listed)
-
-
-@pytest.mark.parametrize(
-    ("size", "kind", "options"),
-    [
-        ((9504, 6336), "JPEG", {"quality": 60}),
-        ((9504, 6336), "JPEG", {"quality": 60, "progressive": True}),
-        ((12000, 9000), "JPEG", {"quality": 40}),
-        ((12000, 9000), "PNG", {"compress_level": 1}),
-        ((16320, 12240), "JPEG", {"quality": 30}),
-        ((7100, 7100), "TIFF", {"compression": "tiff_lzw"}),
-        ((7100, 7100), "WEBP", {"quality": 30, "method": 0}),
-        ((7100, 7100), "AVIF", {"quality": 30, "speed": 10}),
-    ],
-    ids=lambda value: value if isinstance(value, str) else None,
-)
-def test_the_owners_large_photos_are_indexed_and_uploads_of_that_size_are_not(
-    index: Index, tmp_path: Path, size: tuple[int, int], kind: str, options: dict[str, Any]
-) -> None:
-    path = tmp_path / "in" / f"large.{kind.lower()}"
-    path.parent.mkdir()
-    photo(1).resize(size).save(path, kind, **options)
-    with pytest.raises(ImageError, match=r"limit is (50 million pixels|30 MB)"):
-        open_image(path)
-    found = index(tmp_path / "in")
-    assert list(found.photos) == [str(path)]
-    assert found.search is not None
-    with Image.open(found.search.thumbnail(0)) as small:
-        expected = np.asarray(photo(1).resize(small.size), int)
-        assert max(small.size) == 320
-        assert np.abs(np.asarray(small.convert("RGB"), int) - expected).mean() < 8
-    shown = Image.open(io.BytesIO(shrink(found.search, 0, 640)))
-    assert max(shown.size) == 640
-
-
-def test_the_owners_large_files_are_indexed_and_uploads_of_that_size_are_not(
-    index: Index, tmp_path: Path
-) -> None:
-    path = save(tmp_path / "in" / "a.jpg", 0)
-    with path.open("ab") as file:  # What follows the end of a JPEG does not matter.
-        file.truncate(89_000_000)
-    with pytest.raises(ImageError, match="89 MB; the limit is 30 MB"):
-        open_image(path)
-    assert list(index(tmp_path / "in").photos) == [str(path)]
-
-
-def test_beyond_the_owners_limits_the_limit_is_named(index: Index, tmp_path: Path) -> None:
-    save(tmp_path / "in" / "a.jpg", 0)
-    (tmp_path / "in" / "p.png").write_bytes(huge_png(16_000))
-    with (tmp_path / "in" / "b.jpg").open("wb") as file:
-        file.truncate(2_100_000_000)
-    found = index(tmp_path / "in")
-    assert "p.png is far too large; the limit is 250 million pixels" in found.said
-    assert "b.jpg has 2100 MB; the limit is 2000 MB" in found.said
-
-
-def test_large_photos_take_little_memory(tmp_path: Path) -> None:
-    Image.new("RGB", (16320, 12240), "teal").save(tmp_path / "a.jpg", quality=30)
-    Image.new("RGB", (12000, 9000), "teal").save(tmp_path / "a.png", compress_level=1)
-    script = (
-        "import resource, sys; from pathlib import Path\n"
-        "from model.pictures.decoding import OWN, open_image\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
-        "before = peak()\n"
-        "print(open_image(Path(sys.argv[1]), limits=OWN).size, peak() - before)"
-    )
-    for name, most in (("a.jpg", 200), ("a.png", 600)):
-        ran = subprocess.run(
-            [sys.executable, "-c", script, tmp_path / name],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert int(ran.stdout.split()[-1]) < most, name
-
-
-SYSTEM = [".ipynb_checkpoints", "@eaDir", "__MACOSX", ".git", "#recycle", "lost+found", "Thumbs.db"]
 
 
 @pytest.mark.parametrize("content", ["empty", "pictures"])
@@ -425,14 +225,14 @@ def test_fit_finds_pictures_as_index_does_and_names_what_it_leaves_out(
 
 
 def test_the_app_names_what_it_leaves_out(
-    checkpoint: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    encoder: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = save(tmp_path / "in" / "fox" / "a.jpg", 0)
     shutil.copy(kept, tmp_path / "in" / "fox" / "b.jpg")
     save(tmp_path / "in" / "fox" / "c.CR2", 2, "TIFF")
     (tmp_path / "in" / "fox" / "d.jpg").write_text("no")
     (tmp_path / "in" / "fox" / "e.jpg").symlink_to("nowhere")
-    open_galleries(checkpoint.folder, tmp_path / "in", tmp_path / "galleries")
+    open_galleries(encoder.folder, tmp_path / "in", tmp_path / "galleries")
     said = capsys.readouterr().err
     for line in (
         f"left out, raw files of cameras: export them as JPEG (1):\n  {tmp_path}/in/fox/c.CR2\n",

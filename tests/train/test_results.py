@@ -12,6 +12,7 @@ from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.search.search import SketchSearch
+from tests.train.fitting import PHOTOS, SKETCHES, export_fp32
 from train.__main__ import main
 from train.networks.encoder import encoder_of
 from train.runs import load_run
@@ -50,10 +51,7 @@ def test_an_evaluation_as_table_json_and_one_html_file(
     runs: tuple[Path, Path], sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = tmp_path / "checkpoint"
-    assert (
-        main(["export", "--precision", "fp32", "--run", str(runs[1]), "--out", str(checkpoint)])
-        == 0
-    )
+    assert export_fp32(runs[1], checkpoint) == 0
     capsys.readouterr()
     files = tmp_path / "figures.json", tmp_path / "report.html"
     command = ["evaluate", "--checkpoint", str(checkpoint), "--sketchy", str(sketchy)]
@@ -69,7 +67,7 @@ def test_an_evaluation_as_table_json_and_one_html_file(
     # With 5 photos of every class, the first 12 as if there were 12 of each are the first 5.
     balanced = figures["balanced_precision_at_12"]
     assert balanced == pytest.approx(figures["precision_at"]["5"])
-    assert f"this one reaches {balanced:.4f} of 1." in said
+    assert f"this ranking would reach {balanced:.4f} of 1." in said
     assert figures["recall_at"]["10"] >= figures["recall_at"]["1"]
     per_class = figures["per_class"]
     mean = np.mean([of["precision_at_12"] for of in per_class.values()])
@@ -93,10 +91,7 @@ def test_the_checkpoints_own_split_is_used_unless_all_pictures_are_asked_for(
     runs: tuple[Path, Path], sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = tmp_path / "checkpoint"
-    assert (
-        main(["export", "--precision", "fp32", "--run", str(runs[1]), "--out", str(checkpoint)])
-        == 0
-    )
+    assert export_fp32(runs[1], checkpoint) == 0
     command = ["evaluate", "--checkpoint", str(checkpoint), "--sketchy", str(sketchy)]
     assert main(command) == 0
     assert "holds out were used" in capsys.readouterr().out
@@ -140,21 +135,10 @@ def test_embeddings_are_drawn(
 def test_points_anywhere_are_searched_by_their_euclidean_distance(
     runs: tuple[Path, Path], sketchy: Path, tmp_path: Path
 ) -> None:
-    photos = sketchy / "256x256" / "photo" / "tx_000000000000"
-    sketch = next((sketchy / "256x256" / "sketch" / "tx_000000000000" / "cow").iterdir())
+    photos = sketchy / PHOTOS
+    sketch = next((sketchy / SKETCHES / "cow").iterdir())
     out = tmp_path / "checkpoint"
-    command = [
-        "export",
-        "--precision",
-        "fp32",
-        "--run",
-        str(runs[0]),
-        "--out",
-        str(out),
-        "--photos",
-        str(photos),
-    ]
-    assert main(command) == 0
+    assert export_fp32(runs[0], out, "--photos", photos) == 0
     search = SketchSearch.load(out)
     rows = search.encoder.embed_photos([Image.open(photo.path) for photo in search.photos])
     query = search.encoder.embed_sketches([Image.open(sketch)])[0]
@@ -169,20 +153,11 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
     runs: tuple[Path, Path], sketchy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone, both = tmp_path / "alone", tmp_path / "both"
-    assert main(["export", "--precision", "fp32", "--run", str(runs[1]), "--out", str(alone)]) == 0
+    assert export_fp32(runs[1], alone) == 0
     other = ["--backbone", "resnet18", "--embedding-size", "16", "--start", str(alone)]
     fit(sketchy, tmp_path / "other", *other)
-    command = [
-        "export",
-        "--precision",
-        "fp32",
-        "--run",
-        str(runs[1]),
-        "--out",
-        str(both),
-        "--photo-encoder",
-    ]
-    assert main([*command, str(tmp_path / "other")]) == 0
+    command = runs[1], both, "--photo-encoder"
+    assert export_fp32(*command, tmp_path / "other") == 0
     encoder, second = SketchSearch.load(both).encoder, load_run(tmp_path / "other").network
     photo = Image.new("RGB", (64, 64), "darkgreen")
     expected = encoder_of(second, 32).embed_photos([photo])
@@ -198,15 +173,15 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
         assert main([*evaluate, *arguments]) == 0
         found[name] = json.loads(figures.read_text())["map"]
     assert found["shared"] == found["alone"] != found["both"]
-    assert main([*command, str(tmp_path / "other"), "--photo-size", "48"]) == 0
+    assert export_fp32(*command, tmp_path / "other", "--photo-size", "48") == 0
     larger = Checkpoint.open(both).encoder().embed_photos([photo])
     expected = encoder_of(second, 48).embed_photos([photo])
     assert np.abs(larger - expected).max() < 2e-3
     capsys.readouterr()
-    assert main([*command, str(tmp_path / "other"), "--photo-size", "7"]) == 1
-    assert "--photo-size is 32 to 1024" in capsys.readouterr().err
+    assert export_fp32(*command, tmp_path / "other", "--photo-size", "7") == 1
+    assert "--photo-size must be 32 to 1024" in capsys.readouterr().err
     fit(sketchy, tmp_path / "stranger", "--backbone", "resnet18", "--embedding-size", "16")
-    assert main([*command, str(tmp_path / "stranger")]) == 1
+    assert export_fp32(*command, tmp_path / "stranger") == 1
     assert "embeds into another space" in capsys.readouterr().err
 
 
@@ -229,10 +204,7 @@ def test_the_last_weights_are_exported_when_they_are_asked_for(
     biases = {}
     for option in ([], ["--last"]):
         out = tmp_path / f"checkpoint{len(option)}"
-        assert (
-            main(["export", "--precision", "fp32", "--run", str(run), "--out", str(out), *option])
-            == 0
-        )
+        assert export_fp32(run, out, *option) == 0
         opened = Checkpoint.open(out)
         biases[opened.manifest.training["steps_done"]] = opened.encoder().head.bias
     torch.testing.assert_close(biases[9], biases[8] + 1, rtol=0, atol=2e-3)

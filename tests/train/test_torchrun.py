@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.train.fitting import export_fp32
 from train.__main__ import main
 
 ROOT = Path(__file__).parents[2]
@@ -112,7 +113,7 @@ def test_torchrun_leaves_all_options_of_fit_to_fit(home: Path) -> None:
     begun = ["fit", "--sketchy", str(home / "sketchy"), "--run", str(home / "one")]
     options = [*TINY.split(), "--steps", "2", "--eval-every", "2", "--cache", str(home / "cache")]
     assert main([*begun, *options]) == 0
-    assert main(["export", "--run", str(home / "one"), "--out", str(home / "start")]) == 0
+    assert export_fp32(home / "one", home / "start") == 0
     more = f"{TINY} --start start --split one/split.json --resume --steps 2 --eval-every 2"
     process = start(f"{COMMANDS[0]} {more}", home)
     said = output(process)
