@@ -87,7 +87,7 @@ class SketchSearch:
 
     @property
     def folder(self) -> Path:
-        """The folder of the files; for a gallery, the version folder that was current on loading."""
+        """The folder of the files; for a gallery, the version folder that was loaded."""
         return self._checkpoint.folder
 
     @property
