@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     lifecycle = Lifecycle()
     fetcher = None
-    if arguments.open_photos and not (arguments.photos or arguments.gallery):
+    if arguments.open_photos:
         fetcher = open_photos_fetcher(arguments.checkpoint, arguments.galleries, arguments.contact)
         fetcher.start()
     app = build_app(
@@ -88,7 +88,17 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     add_gallery_options(parser)
     add_server_options(parser)
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    has_starter = not (arguments.photos or arguments.gallery)
+    if arguments.open_photos and not has_starter:
+        parser.error("--open-photos adds to the starter gallery: leave out --photos and --gallery")
+    arguments.open_photos = has_starter and (arguments.open_photos or wants_open_photos())
+    return arguments
+
+
+def wants_open_photos() -> bool:
+    """Whether `SKETCHZOO_OPEN_PHOTOS` switches open photos on."""
+    return environ.get("SKETCHZOO_OPEN_PHOTOS", "").lower() in ("1", "true", "yes")
 
 
 def add_gallery_options(parser: argparse.ArgumentParser) -> None:
@@ -111,9 +121,9 @@ def add_gallery_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--open-photos",
         action="store_true",
-        default=environ.get("SKETCHZOO_OPEN_PHOTOS", "").lower() in ("1", "true", "yes"),
         help="fetch openly licensed photos of 55 animals while the app runs, which takes about an "
-        "hour, and add them to the starter gallery (default: $SKETCHZOO_OPEN_PHOTOS)",
+        "hour, and add them to the starter gallery; not with --photos or --gallery (default: "
+        "$SKETCHZOO_OPEN_PHOTOS, ignored with these)",
     )
     add(
         "--contact",
@@ -125,7 +135,8 @@ def add_gallery_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--checkpoint",
         default=SHIPPED,
-        help="the trained encoder to use for photos (default: the one that comes with SketchZoo)",
+        help="the trained encoder for --photos or the starter gallery; galleries of --gallery hold "
+        "their own (default: the one that comes with SketchZoo)",
         **folder,
     )
     add(
@@ -137,7 +148,8 @@ def add_gallery_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--engine",
         choices=get_args(EngineName),
-        help="what searches photos (default: exact up to 20000, annoy above)",
+        help="what searches --photos or the starter gallery; galleries of --gallery keep theirs "
+        "(default: exact up to 20000 photos, annoy above)",
     )
 
 
@@ -172,7 +184,8 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
         type=searches_per_second,
         default=RATE,
         metavar="N",
-        help="searches per second for one client; 0 for no limit (default: %(default)s)",
+        help="searches per second for one client; requests for files count little; 0 for no limit "
+        "(default: %(default)s)",
     )
     add(
         "--proxy",

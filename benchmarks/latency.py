@@ -47,7 +47,7 @@ def main() -> int:
     )
     arguments = options.parse_args()
     strokes = max(50, arguments.strokes)
-    search = open_galleries(arguments.checkpoint, None, ROOT / "galleries").search()
+    search = open_galleries(arguments.checkpoint, None, ROOT / "galleries").get_search()
     examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
     drawing = examples[0]["strokes"]
 

@@ -43,7 +43,7 @@ def build_page(search: SketchSearch) -> gr.Blocks:
 def main() -> None:
     """Serves the page until it is stopped."""
     checkpoint = Path(os.environ.get("SKETCHZOO_CHECKPOINT", SHIPPED))
-    search = open_galleries(checkpoint, None, ROOT / "galleries").search()
+    search = open_galleries(checkpoint, None, ROOT / "galleries").get_search()
     build_page(search).launch(allowed_paths=[str(search.folder)], quiet=True)
 
 

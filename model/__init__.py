@@ -1,6 +1,6 @@
 """The encoder and the search: everything that the app loads, and that training exports.
 
-Each room imports only the rooms above it:
+Each package imports only those above it in this list:
 
     pictures     from a file or strokes to the frame that the encoder sees
     encoder      from frames to embeddings; why two pictures are similar

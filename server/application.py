@@ -54,7 +54,8 @@ def build_app(
         galleries: the galleries to serve.
         lifecycle: shared with the server that runs the application.
         mcp: whether the API is also offered over the Model Context Protocol, at `gradio_api/mcp/`.
-        rate: searches per second for one client; 0 for no limit.
+        rate: searches per second for one client; 0 for no limit. Files cost less; see
+            `server.middleware.rate_limit`.
         proxies: the trusted proxies; see `server.middleware.forwarded.ForwardedFor`.
         names: names of the app beside those of this machine, where it serves only this machine;
             None allows every name.

@@ -25,8 +25,9 @@ PLACES = 1024
 class Batcher:
     """Embeds frames of many clients in batches.
 
-    There is one worker, because the encoder spreads a batch over all cores. Batch sizes are powers
-    of two, because the encoder has to prepare itself once for each new size.
+    There is one worker, because the encoder spreads a batch over all cores. The queue hands out
+    powers of two, because the encoder has to prepare itself once for each new size; frames whose
+    callers have gone are then dropped.
 
     Args:
         embed: frames `(n, h, w)` to embeddings `(n, d)`, in one pass.
@@ -59,7 +60,7 @@ class Batcher:
 
     @property
     def trouble(self) -> str:
-        """Why no frame is taken now: `starting`, `stopping` or `busy`; empty where one is."""
+        """Why no frame is accepted now: `starting`, `stopping` or `busy`; empty if they are."""
         if self._queue.is_closed:
             return "stopping"
         if not self._is_warm.is_set():

@@ -45,7 +45,7 @@ class PictureDownloader:
         Raises:
             gr.Error: it is not there, too large or too slow, or too many were asked for.
         """
-        if self._bucket.wait(""):
+        if self._bucket.take(""):
             raise gr.Error("Too many pictures at once. Try again later.", print_exception=False)
         try:
             async with asyncio.timeout(DOWNLOAD_SECONDS):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def set_gradio_environment() -> None:
-    """Switches Gradio's telemetry off and gives this app an upload folder of its own.
+    """Switches Gradio's telemetry off and sets its upload folder to `upload_folder`.
 
     Call it before gradio is imported: `gradio.mcp` reads the folder only then. Variables that are
     set already are kept.

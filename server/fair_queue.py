@@ -12,7 +12,7 @@ from server.metrics import Metrics
 
 
 class BusyError(SketchZooError):
-    """The server has no place for the request, or stops."""
+    """The server has no place for the request, or is stopping."""
 
 
 @dataclass
@@ -79,7 +79,10 @@ class FairQueue:
                 return future
             if self.is_closed or self.is_full:
                 self._metrics.refused.inc()
-                raise BusyError("Too many people are searching. Try again in a moment.")
+                why = (
+                    "The server is stopping" if self.is_closed else "Too many people are searching"
+                )
+                raise BusyError(f"{why}. Try again in a moment.")
             frames = self._clients.setdefault(client, OrderedDict())
             frames[page or future] = QueuedFrame(frame, [future])
             self._count += 1
@@ -93,7 +96,7 @@ class FairQueue:
             most: how many at most.
 
         Returns:
-            A power of two of frames, less those whose callers have gone; none once the queue is
+            The frames: a power of two, minus those whose callers have gone. None once the queue is
             closed and empty.
         """
         with self._changed:

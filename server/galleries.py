@@ -48,7 +48,7 @@ class Galleries:
         """The names, in their order."""
         return list(self._galleries)
 
-    def search(self, name: str | None = None, version: str | None = None) -> SketchSearch:
+    def get_search(self, name: str | None = None, version: str | None = None) -> SketchSearch:
         """The search in a gallery.
 
         Args:
@@ -63,7 +63,7 @@ class Galleries:
             raise GalleryError(
                 f"There is no gallery of this name. There are: {', '.join(self.names)}."
             )
-        return gallery.search(version)
+        return gallery.get_search(version)
 
     def encoders(self) -> set[Encoder]:
         """The encoders of all versions that can still be searched."""
@@ -94,7 +94,7 @@ class ReloadedGallery:
         self._next_check = time.monotonic() + CHECK_SECONDS
         self._reloaded_at = time.monotonic()
 
-    def search(self, version: str | None) -> SketchSearch:
+    def get_search(self, version: str | None) -> SketchSearch:
         """The search in a version; None or empty for the current one.
 
         Raises:
@@ -107,8 +107,8 @@ class ReloadedGallery:
         if previous and version == previous.version:
             return previous
         raise GalleryError(
-            "The gallery has changed since. Take away what is like or unlike a photo, or reload "
-            "the page, and choose the photo again."
+            "The gallery was rebuilt. Remove 'like' and 'unlike' from the search, or reload the "
+            "page; then choose the photo again."
         )
 
     def searches(self) -> list[SketchSearch]:
@@ -160,7 +160,7 @@ class ReloadedGallery:
             encoder = self._encoders[key] = checkpoint.encoder()
         else:
             # Otherwise the version that the encoder came from would be kept for its weights.
-            encoder.make_photos_with(checkpoint.photo_encoder())
+            encoder.set_photo_encoder_loader(checkpoint.photo_encoder())
         return SketchSearch.of(checkpoint, encoder)
 
 

@@ -1,5 +1,6 @@
 """The life of the server: from its start to a clean end."""
 
+import errno
 import gc
 import logging
 import os
@@ -55,7 +56,7 @@ class Server(uvicorn.Server):
             print(f"SketchZoo is ready: http://{host}:{port}", flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Starts to stop on SIGTERM; other signals stop at once."""
+        """Starts to stop on SIGTERM; other signals stop immediately."""
         if sig != signal.SIGTERM:
             super().handle_exit(sig, frame)
         elif not self.lifecycle.stopping:
@@ -106,18 +107,22 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OverflowError as error:
-            raise SketchZooError(f"{port} is no port; they go from 1 to 65535.") from error
+            raise SketchZooError(
+                f"{port} is no port. Ports go from 1 to 65535; 0 chooses a free one."
+            ) from error
         except socket.gaierror as error:
             raise SketchZooError(f"{host} is no address of this machine.") from error
         except OSError as error:
+            is_taken = error.errno == errno.EADDRINUSE
+            remedy = "Stop the program that uses it, or choose" if is_taken else "Choose"
             raise SketchZooError(
-                f"Port {port} on {host} cannot be used: {error.strerror}. Stop the program that "
-                "uses it or choose another with --port (PORT= with make run)."
+                f"Port {port} on {host} cannot be used: {error.strerror}. {remedy} another with "
+                "--port (PORT= with make run) or --host."
             ) from error
 
 
 def exit_now(code: int) -> NoReturn:
-    """Ends the process at once.
+    """Ends the process immediately.
 
     Python would free every module first, which takes seconds while the machine is busy.
     """

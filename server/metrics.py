@@ -53,7 +53,8 @@ class Metrics:
         )
         self.refused = Counter(
             "sketchzoo_refused",
-            "Requests refused because the server was busy or stopping.",
+            "Requests refused because the server was stopping, the queue of drawings was full, or "
+            "too many API calls were in progress.",
             registry=registry,
         )
 

@@ -13,14 +13,13 @@ from model.gallery.open_photos.store import open_photos
 from server.log import log
 
 RETRY_SECONDS = 900.0
-"""Seconds until services that did not answer are asked again."""
+"""Seconds from a failure of the process to its next start."""
 
 COUNT_SECONDS = 1.0
 """Seconds for which a count of photos is kept."""
 
-TROUBLE = (
-    "More photos cannot be fetched now: the services do not answer. They are asked again later."
-)
+TROUBLE = "More photos cannot be fetched now. The app will try again later."
+"""Shown on the board after the process has failed, for whatever reason."""
 
 ROOT = Path(__file__).parent.parent
 

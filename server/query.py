@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from model.errors import SketchZooError
-from model.pictures.strokes import Stroke, StrokeError, parse_strokes
+from model.pictures.strokes import Stroke, parse_strokes
 
 DEFAULT_K = 12
 """Photos in an answer, where a query does not say how many."""
@@ -25,14 +25,19 @@ MAX_K = 48
 MAX_NARROWED = 200
 """Photos or labels in each list of a query at most."""
 
-_PHOTOS = f"Photos are lists of at most {MAX_NARROWED} whole numbers."
-_LABELS = f"A search is narrowed by at most {MAX_NARROWED} labels."
 _MESSAGES = {
     "strokes": "A query needs strokes; the list may be empty.",
     "picture": "The uploaded picture is not known. Upload it again.",
-    "photo": "A photo is a whole number.",
+    "photo": "photo must be a whole number.",
     "k": f"k is a whole number from 1 to {MAX_K}.",
-    **{"like": _PHOTOS, "unlike": _PHOTOS, "only": _LABELS, "without": _LABELS},
+    **{
+        name: f"{name} must be a list of at most {MAX_NARROWED} whole numbers."
+        for name in ("like", "unlike")
+    },
+    **{
+        name: f"{name} must be a list of at most {MAX_NARROWED} labels."
+        for name in ("only", "without")
+    },
     **{name: f"{name} must be a string." for name in ("gallery", "version", "page")},
 }
 """What to answer where a field is wrong."""
@@ -94,7 +99,7 @@ def parse_query(payload: Any) -> Query:
         return Query.model_validate(payload)
     except ValidationError as error:
         place = error.errors(include_url=False, include_input=False)[0]["loc"]
-        message = _MESSAGES[str(place[0])] if place else "A query is a JSON object with strokes."
+        message = _MESSAGES[str(place[0])] if place else "A query must be a JSON object."
         raise SketchZooError(message) from error
 
 
@@ -111,12 +116,12 @@ def parse_json(body: bytes) -> dict[str, Any]:
     """Reads a JSON object.
 
     Raises:
-        StrokeError: the body is not one.
+        SketchZooError: the body is not one.
     """
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError:
         payload = None
     if not isinstance(payload, dict):
-        raise StrokeError("A query is a JSON object with strokes.")
+        raise SketchZooError("The body of the request must be a JSON object.")
     return payload

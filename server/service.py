@@ -28,10 +28,10 @@ from server.uploads import find_upload
 from server.workers import Workers
 
 QUICK_POINTS = 2000
-"""Points of a drawing that is painted at once, in less time than another thread takes to begin."""
+"""Points up to which a drawing is painted without a thread, which would take longer to start."""
 
 QUICK_PHOTOS = 1000
-"""Photos that are searched at once, in less time than another thread takes to begin."""
+"""Photos up to which a gallery is searched without a thread, which would take longer to start."""
 
 
 class SearchService:
@@ -52,7 +52,7 @@ class SearchService:
         self._batchers: dict[Encoder, Batcher] = {}
         self._lock = threading.Lock()
         for name in galleries.names:
-            self._batcher(galleries.search(name).encoder)
+            self._batcher(galleries.get_search(name).encoder)
         metrics.queue_length.set_function(lambda: sum(b.waiting for b in self._all_batchers()))
 
     async def search(self, query: Query) -> dict[str, Any]:
@@ -60,13 +60,14 @@ class SearchService:
 
         Returns:
             The answer for a board, which orjson can write. If a newer drawing of the same page
-            replaces this one, the answer is for the newer one.
+            replaces this one in the queue, its embedding is searched for; the other fields of this
+            query still apply.
 
         Raises:
             SketchZooError: there is nothing to search by, or no such gallery, version or photo.
         """
         version = query.version if query.names_photos else None
-        search = self.galleries.search(query.gallery, version)
+        search = self.galleries.get_search(query.gallery, version)
         if query.photo is not None:
             find = partial(self._search_by_photo, query, search, query.photo)
         else:
@@ -99,7 +100,7 @@ class SearchService:
 
     @property
     def trouble(self) -> str:
-        """Why no drawing is taken now; empty where one is."""
+        """Why no drawing is accepted now; empty if they are. See `Batcher.trouble`."""
         return next((b.trouble for b in self._all_batchers() if b.trouble), "")
 
     def close(self) -> None:
@@ -115,7 +116,7 @@ class SearchService:
         self, query: Query, search: SketchSearch, embedding: Embeddings
     ) -> dict[str, Any]:
         matches = _nearest(query, search, embedding)
-        guesses, is_dissimilar = search.guess(embedding), search.is_unlike(matches)
+        guesses, is_dissimilar = search.guess(embedding), search.is_dissimilar(matches)
         return self._answer(query, search, matches, guesses, is_dissimilar=is_dissimilar)
 
     def _answer(
@@ -190,7 +191,7 @@ def _nearest(query: Query, search: SketchSearch, embedding: Embeddings) -> list[
 
 
 def is_quick(search: SketchSearch) -> bool:
-    """Whether a search in a gallery takes less time than another thread takes to begin."""
+    """Whether a search in a gallery takes less time than starting it in another thread."""
     index = search.manifest.index
     is_database = index is not None and index.engine == "milvus"
     return len(search.photos) <= QUICK_PHOTOS and not is_database

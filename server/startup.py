@@ -62,7 +62,7 @@ def open_galleries(
         )
     galleries = Galleries(folders)
     for name, folder in folders.items():
-        if folder in built and not galleries.search(name).photos:
+        if folder in built and not galleries.get_search(name).photos:
             raise GalleryError(
                 f"{folder} holds no photos. Make a gallery with 'python -m train index'."
             )
@@ -165,7 +165,8 @@ def own_folder(checkpoint: Path, galleries: Path, photos: Path) -> Path:
 def other_checkpoint(checkpoint: Path) -> list[Path]:
     """The checkpoint, if it is not the one that comes with SketchZoo.
 
-    Each checkpoint has a gallery folder of its own: another app may serve that of another one.
+    Each checkpoint gets its own gallery folder, since two apps with different checkpoints may run
+    at once.
     """
     return [] if checkpoint.resolve() == SHIPPED.resolve() else [checkpoint]
 

@@ -59,7 +59,7 @@ class Workers:
         """
         who = client.get()
         if self._tasks[who] >= self._tasks_per_client:
-            raise BusyError("The server is busy. Try again.")
+            raise BusyError("You have too many requests in progress. Wait for one.")
         self._tasks[who] += 1
         share = self._shares.setdefault(who, Semaphore(self._threads_per_client))
         try:

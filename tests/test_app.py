@@ -63,3 +63,13 @@ def test_an_environment_variable_switches_open_photos_on(monkeypatch: pytest.Mon
     assert not app.parse_arguments([]).open_photos
     monkeypatch.setenv("SKETCHZOO_OPEN_PHOTOS", "1")
     assert app.parse_arguments([]).open_photos
+    assert not app.parse_arguments(["--photos", "x"]).open_photos
+
+
+@pytest.mark.parametrize("other", ["--photos", "--gallery"])
+def test_open_photos_are_for_the_starter_gallery_only(
+    other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        app.parse_arguments(["--open-photos", other, "x"])
+    assert "leave out --photos and --gallery" in capsys.readouterr().err

@@ -29,7 +29,7 @@ galleries = open_galleries(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3
 build_app(galleries)
 drawing = Image.new("L", (90, 90), 255)
 ImageDraw.Draw(drawing).ellipse((10, 20, 80, 70), outline=0, width=3)
-found = galleries.search().query(drawing, k=2)
+found = galleries.get_search().query(drawing, k=2)
 """
 )
 

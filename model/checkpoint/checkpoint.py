@@ -5,16 +5,18 @@
     heads.safetensors     heads that turn the backbones' maps into embeddings, fp32
     encoder.safetensors   } weights in fp16 that training continues from;
     photos.safetensors    } the app never reads them
-    manifest.json         describes the folder and holds the SHA-256 of the other files
+    manifest.json         describes the folder
     embeddings.npy        one row per photo, fp32             }
     index.ann             Annoy's index, or                   }
     sketchzoo_<key>.db    Milvus's, if one of them searches   } only if photos
     layout.npy            positions of the photos on the map  } are indexed
     thumbnails/<n>.webp   photo n of the manifest, made small }
+    files.json            which files the photos came from    }
 
-A folder is opened only if all its files fit together. A gallery folder holds several such folders,
-called versions, and one of them is current (see `model.checkpoint.versions`). `train.checkpoints`
-writes checkpoints.
+The manifest holds the SHA-256 of the networks, the weights, the embeddings, Annoy's index and the
+layout. A folder is opened only if those of them that the app loads are unchanged. A gallery folder
+holds several version folders of this form, and one of them is current (see
+`model.checkpoint.versions`). `train.checkpoints` writes checkpoints.
 """
 
 from collections.abc import Callable
@@ -38,11 +40,11 @@ SHIPPED = Path(__file__).parents[2] / "checkpoints" / "sketchzoo"
 
 
 class Checkpoint:
-    """An opened checkpoint folder. Its files have been checked.
+    """An opened checkpoint folder. The files that the app loads have been checked.
 
     Attributes:
-        folder: where its files are; for a gallery, the version that was current. It is not deleted
-            while this object exists.
+        folder: where its files are; for a gallery folder, the version folder that was current. It
+            is not deleted while this object exists.
         manifest: describes the files.
     """
 
@@ -51,7 +53,9 @@ class Checkpoint:
 
     @classmethod
     def open(cls, folder: Path | str) -> "Checkpoint":
-        """Opens a folder: reads its manifest and checks every file that the manifest lists.
+        """Opens a folder: reads its manifest and checks the networks, and the index over photos.
+
+        The weights for further training and the thumbnails are not checked.
 
         Raises:
             CheckpointError: a file or a field is missing or wrong.

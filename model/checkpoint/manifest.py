@@ -39,6 +39,10 @@ from model.files import replacing
 from model.pictures.framing import PREPROCESSING
 
 FORMAT = 2
+"""Raise it when manifests of the present format can no longer be read. A new field with a default
+needs no new format; but versions of SketchZoo that do not know the field refuse such manifests.
+"""
+
 OLDER = 1
 """The previous format. Only PyTorch could run its networks."""
 

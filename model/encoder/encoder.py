@@ -60,16 +60,16 @@ class Encoder:
                 self._load_photo_encoder = None
             return self._photo_encoder or self
 
-    def make_photos_with(self, load_photo_encoder: "Callable[[], Encoder] | None") -> None:
+    def set_photo_encoder_loader(self, load_photo_encoder: "Callable[[], Encoder] | None") -> None:
         """Replaces the function that loads the photo encoder, unless it is already loaded."""
         with self._loading:
             if self._photo_encoder is None:
                 self._load_photo_encoder = load_photo_encoder
 
     def embed_sketches(self, images: Sequence[Image.Image]) -> Embeddings:
-        """Embeddings of drawings of any size, mode or transparency: dark lines on light paper.
+        """Embeddings of drawings of any size, mode or transparency.
 
-        A drawing without ink is embedded as blank paper.
+        Light lines on dark are inverted. A drawing without ink is embedded as blank paper.
 
         Returns:
             `(n, size)` float32.

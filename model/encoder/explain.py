@@ -26,7 +26,8 @@ from model.encoder.runtime import Maps
 from model.pictures.framing import Pixels, frame_photo
 
 MIN_COSINE = 0.05
-"""If the cosine of a direction is lower, all locations share the posterior's part evenly."""
+"""Least cosine between a picture's projection and the prototypes of the classes that both pictures
+seem to show (their weighted sum). Below it, all locations share the posterior's part evenly."""
 
 Heat = NDArray[np.float32]
 

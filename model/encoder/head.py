@@ -32,12 +32,12 @@ class PoseHead:
     weight: float
 
     @property
-    def size(self) -> int:
+    def numbers(self) -> int:
         """Numbers in this part."""
         return len(self.bias) * self.cells**2
 
     def __call__(self, maps: Maps) -> Floats:
-        """`(n, channels, h, w)` to `(n, size)` rows of length 1; cells are in row-major order."""
+        """`(n, channels, h, w)` to `(n, numbers)` rows of length 1; cells go row by row."""
         return unit(self.points(maps))
 
     def points(self, maps: Maps) -> Floats:
@@ -73,7 +73,7 @@ class Head:
     @property
     def size(self) -> int:
         """Numbers in an embedding."""
-        return len(self.bias) + len(self.prototypes) + (self.pose.size if self.pose else 0)
+        return len(self.bias) + len(self.prototypes) + (self.pose.numbers if self.pose else 0)
 
     def embed(self, maps: Maps, mirrored: Maps | None = None) -> Embeddings:
         """Embeddings of pictures.

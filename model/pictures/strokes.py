@@ -100,13 +100,15 @@ def parse_strokes(payload: Any) -> list[Stroke]:
 
 
 def check_scale(payload: Any) -> None:
-    """Refuses values that `parse_strokes` would clip: a program may have sent pixels.
+    """Refuses values that `parse_strokes` has clipped: a program may have sent pixels.
+
+    Args:
+        payload: strokes that `parse_strokes` accepts.
 
     Raises:
         StrokeError: a coordinate is more than one page outside of the page, a width is above 0.2,
             or a pressure is above 2.
     """
-    parse_strokes(payload)
     for stroke in payload:
         points = np.array([tuple(point)[:2] for point in stroke["points"]], np.float64)
         far = points[(points < _MIN_COORDINATE) | (points > _MAX_COORDINATE)]

@@ -16,7 +16,7 @@ from model.checkpoint.records import Metric
 from model.encoder.head import Embeddings
 from model.errors import CheckpointError, GalleryError
 from model.search.exact import FULL_SCAN_FROM, Exact, read_embeddings
-from model.search.protocol import NEAREST, Distances, Effort, Numbers
+from model.search.protocol import NEAREST, Distances, Effort, Numbers, rebuild_hint
 from model.search.recall import SEED, choose_search_k, sample_queries
 
 EXACT_UP_TO = 20_000
@@ -30,7 +30,7 @@ class Annoy:
     """Annoy's trees, with exact search for queries that would have to visit too many nodes.
 
     Args:
-        folder: the gallery folder.
+        folder: the version folder.
         exact: exact search over the same photos.
         search_k: nodes to visit for 12 photos.
 
@@ -46,9 +46,7 @@ class Annoy:
         try:
             self._index.load(str(folder / INDEX))
         except OSError as error:
-            raise CheckpointError(
-                f"{folder / INDEX} is damaged. Delete {folder} and start again to build it anew."
-            ) from error
+            raise CheckpointError(f"{folder / INDEX} is damaged. {rebuild_hint(folder)}") from error
 
     def search(
         self, vector: Embeddings, k: int, labels: NDArray[np.int32] | None = None
@@ -89,7 +87,7 @@ def trees_for(count: int) -> int:
 
 
 def build_annoy(folder: Path, metric: Metric) -> Effort:
-    """Builds the trees over the embeddings of a gallery folder; see `engines.build_index`."""
+    """Builds the trees over the embeddings of a version folder; see `engines.build_index`."""
     matrix = read_embeddings(folder)
     check_annoy()
     index = AnnoyIndex(matrix.shape[1], metric)

@@ -4,8 +4,11 @@
     annoy    trees of random splits: up to a few million photos (`annoy_trees`)
     milvus   a database, in a file or on a cluster: beyond one machine (`milvus`)
 
-With every engine, a gallery folder holds `embeddings.npy`, `(n, d)` in float32. The number of a
+With every engine, a version folder holds `embeddings.npy`, `(n, d)` in float32. The number of a
 photo is its row in this matrix. The number of a label comes from `labels.number_labels`.
+
+Another engine also needs its name in `EngineName` and its files in `IndexInfo.files`, both in
+`model.checkpoint.records`.
 """
 
 from pathlib import Path
@@ -18,7 +21,7 @@ from model.checkpoint.records import EngineName, Metric
 from model.errors import CheckpointError
 from model.search.annoy_trees import EXACT_UP_TO, Annoy, build_annoy
 from model.search.exact import Exact
-from model.search.protocol import Effort, Engine
+from model.search.protocol import Effort, Engine, rebuild_hint
 
 
 def choose_engine(count: int) -> EngineName:
@@ -29,10 +32,10 @@ def choose_engine(count: int) -> EngineName:
 def build_index(
     folder: Path, engine: EngineName, labels: NDArray[np.int32], metric: Metric
 ) -> Effort:
-    """Builds the index of a gallery folder that already holds `embeddings.npy`.
+    """Builds the index of a version folder that already holds `embeddings.npy`.
 
     Args:
-        folder: the gallery folder.
+        folder: the version folder.
         engine: which engine will search.
         labels: label numbers of the photos, `(n,)`, from `number_labels`.
         metric: distance between embeddings.
@@ -68,10 +71,10 @@ def open_engine(
 
 
 def open_index(folder: Path, manifest: Manifest, labels: NDArray[np.int32]) -> Engine:
-    """Opens the index of a gallery folder.
+    """Opens the index of a version folder.
 
     Args:
-        folder: the gallery folder.
+        folder: the version folder.
         manifest: its manifest, which has an index.
         labels: label numbers of the photos, `(n,)`, from `number_labels`.
 
@@ -85,7 +88,6 @@ def open_index(folder: Path, manifest: Manifest, labels: NDArray[np.int32]) -> E
     if (count := engine.count()) != info.photos:
         engine.close()
         raise CheckpointError(
-            f"{folder} has an index over {count} photos, not {info.photos}. Delete the "
-            "folder and start again to build it anew."
+            f"{folder} has an index over {count} photos, not {info.photos}. {rebuild_hint(folder)}"
         )
     return engine

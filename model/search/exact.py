@@ -10,7 +10,7 @@ from model.checkpoint.records import Metric
 from model.encoder.head import Embeddings
 from model.errors import CheckpointError
 from model.search.labels import PhotosByLabel
-from model.search.protocol import Distances, Numbers
+from model.search.protocol import Distances, Numbers, rebuild_hint
 from model.search.recall import EXTRA
 
 FULL_SCAN_FROM = 0.1
@@ -24,7 +24,7 @@ class Exact:
     """Compares the query with every embedding, or with those that have the right labels.
 
     Args:
-        folder: the gallery folder.
+        folder: the version folder.
         labels: label numbers of the photos, `(n,)`, from `number_labels`.
         metric: distance between embeddings.
 
@@ -79,7 +79,7 @@ class Exact:
 
 
 def read_embeddings(folder: Path) -> Embeddings:
-    """The embeddings of a gallery folder, `(n, d)`.
+    """The embeddings of a version folder, `(n, d)`.
 
     Large files are memory-mapped. Small ones are read, so that later changes to them do no harm.
 
@@ -91,11 +91,7 @@ def read_embeddings(folder: Path) -> Embeddings:
         is_large = path.stat().st_size > MAPPED_FROM
         matrix = np.load(path, mmap_mode="r" if is_large else None, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise CheckpointError(
-            f"{path} is missing or damaged. Delete {folder} and start again to build it anew."
-        ) from error
+        raise CheckpointError(f"{path} is missing or damaged. {rebuild_hint(folder)}") from error
     if matrix.ndim != 2 or matrix.dtype != np.float32:
-        raise CheckpointError(
-            f"{path} is not a matrix of float32. Delete {folder} and start again to build it anew."
-        )
+        raise CheckpointError(f"{path} is not a matrix of float32. {rebuild_hint(folder)}")
     return np.asarray(matrix)

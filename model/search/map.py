@@ -9,7 +9,7 @@ from model.checkpoint.files import LAYOUT
 from model.checkpoint.records import Metric
 from model.encoder.head import Embeddings
 from model.errors import CheckpointError
-from model.search.protocol import NEAREST
+from model.search.protocol import NEAREST, rebuild_hint
 
 Positions = NDArray[np.float32]
 """Positions on the map, `(n, 2)`: x to the right and y downwards, each from 0 to 1."""
@@ -137,7 +137,7 @@ def _fit(positions: Positions) -> Positions:
 
 
 def read_positions(folder: Path) -> Positions:
-    """The positions of a gallery folder's photos.
+    """The positions of the photos of a version folder, `(n, 2)`.
 
     Raises:
         CheckpointError: the file is missing or damaged.
@@ -146,7 +146,5 @@ def read_positions(folder: Path) -> Positions:
     try:
         positions: Positions = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is not a map of photos. Delete {folder} and start again to build it anew."
-        ) from error
+        raise CheckpointError(f"{path} is not a map of photos. {rebuild_hint(folder)}") from error
     return positions

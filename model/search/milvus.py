@@ -1,6 +1,6 @@
 """Search with Milvus (https://milvus.io), a database that many machines can share.
 
-By default, `milvus-lite` keeps the database in the gallery folder, and one process at a time can
+By default, `milvus-lite` keeps the database in the version folder, and one process at a time can
 open it. If `MILVUS_URI` holds the address of a cluster, and `MILVUS_TOKEN` its token if it needs
 one, that cluster is used instead.
 
@@ -26,7 +26,7 @@ from model.encoder.head import Embeddings
 from model.errors import CheckpointError, GalleryError
 from model.search.exact import read_embeddings
 from model.search.labels import PhotosByLabel
-from model.search.protocol import NEAREST, Distances, Effort, Numbers
+from model.search.protocol import NEAREST, Distances, Effort, Numbers, rebuild_hint
 from model.search.recall import choose_search_k, sample_queries
 
 try:
@@ -68,10 +68,10 @@ def collection_name(digest: str, labels: NDArray[np.int32]) -> str:
 
 
 def build_milvus(folder: Path, labels: NDArray[np.int32]) -> Effort:
-    """Fills a collection with the embeddings of a gallery folder, unless it is already filled.
+    """Fills a collection with the embeddings of a version folder, unless it is already filled.
 
     Args:
-        folder: the gallery folder.
+        folder: the version folder.
         labels: label numbers of the photos, `(n,)`, from `number_labels`.
 
     Raises:
@@ -107,8 +107,7 @@ class Milvus:
         except MilvusException as error:
             self.close()
             raise CheckpointError(
-                f"Milvus cannot open the index of {folder}: {error.message} Delete the folder and "
-                "start again to build it anew."
+                f"Milvus cannot open the index of {folder}: {error.message} {rebuild_hint(folder)}"
             ) from error
 
     def search(
@@ -155,7 +154,7 @@ class Database:
     """A connection to Milvus and the collection for these photos, which may not exist yet.
 
     Args:
-        folder: the gallery folder.
+        folder: the version folder.
         labels: label numbers of the photos, `(n,)`.
 
     Raises:
@@ -184,7 +183,7 @@ class Database:
                 ) from error
             raise CheckpointError(
                 f"{self._file} cannot be opened. If another process has opened it, use a cluster "
-                f"({URI}); otherwise delete {folder} and start again to build it anew."
+                f"({URI}). Otherwise the file is damaged. {rebuild_hint(folder)}"
             ) from error
         self.close = weakref.finalize(self, _disconnect, self._client, self._file)
         """Closes the connection, and stops the embedded database after its last connection.

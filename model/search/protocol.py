@@ -1,6 +1,7 @@
 """The interface of every search engine."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -50,3 +51,11 @@ class Effort:
     trees: int
     search_k: int
     recall: float
+
+
+def rebuild_hint(folder: Path) -> str:
+    """What to do about a damaged version folder, as the end of an error message."""
+    return (
+        f"Delete {folder}. Then make the gallery again with 'python -m train index', or start the "
+        "app again if it made the gallery."
+    )

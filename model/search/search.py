@@ -87,7 +87,7 @@ class SketchSearch:
 
     @property
     def folder(self) -> Path:
-        """The folder of the files: the version of a gallery that was current at loading."""
+        """The folder of the files; for a gallery, the version folder that was loaded."""
         return self._checkpoint.folder
 
     @property
@@ -132,7 +132,7 @@ class SketchSearch:
         """The `k` photos nearest to a drawing, nearest first; all photos if there are fewer.
 
         Args:
-            image: a drawing of any size, mode or transparency, dark lines on light paper.
+            image: a drawing of any size, mode or transparency. Light lines on dark are inverted.
             k: how many photos, at least 1.
 
         Raises:
@@ -209,7 +209,7 @@ class SketchSearch:
         best = np.argsort(-shares, kind="stable")[:count]
         return [Guess(names[i], float(shares[i]), self.animals[names[i]]) for i in best]
 
-    def is_unlike(self, matches: Sequence[Match]) -> bool:
+    def is_dissimilar(self, matches: Sequence[Match]) -> bool:
         """Whether even the nearest photo does not resemble the drawing; False if not calibrated."""
         calibration = self.manifest.calibration
         if calibration is None or not matches:

@@ -1,1 +1,5 @@
-"""ASGI middleware, one file each; `server.application` lists them in their order."""
+"""ASGI middleware, one file each.
+
+`server.application` lists those around all routes in their order, and `server.routes.page` those
+around Gradio alone.
+"""

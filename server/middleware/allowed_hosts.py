@@ -31,13 +31,14 @@ PROXY_HEADERS = (
 class AllowedHosts:
     """ASGI middleware that refuses the names of other sites (DNS rebinding).
 
-    A page of another site could point its name to this machine, and would then count as the app's
-    own page. Its browser asks for that name and this app's port. Nobody else can have an IP
-    address, `localhost` or a name without a dot.
+    Another site can point its own name to this machine. In the browser of a visitor, its pages then
+    count as the app's own. That browser sends the site's name and this app's port as `Host`. IP
+    addresses, `localhost` and names without a dot cannot be names of another site, so they are
+    always allowed.
 
     Args:
         app: the application to protect.
-        names: further names of the app.
+        names: further names that are allowed.
     """
 
     def __init__(self, app: ASGIApp, names: Collection[str] = ()) -> None:
@@ -54,8 +55,8 @@ class AllowedHosts:
             "address.",
         )
         text = (
-            "SketchZoo serves only the machine it runs on, and was asked for by another name. "
-            "Whoever runs it behind a proxy has to start it with --proxy."
+            "SketchZoo serves only the machine that it runs on, but this request is for another "
+            "name. Behind a proxy, start SketchZoo with --proxy."
         )
         await JSONResponse({"error": text}, 403)(scope, receive, send)
 
@@ -70,7 +71,7 @@ class AllowedHosts:
             return True
         if port:
             return int(port) != (scope.get("server") or ("", 0))[1]
-        # A browser that asks this port would name it, so this is a proxy that leaves it out.
+        # A browser would send this app's port, so a proxy that leaves it out has sent the request.
         return scope.get("http_version") == "1.0" or any(name in headers for name in PROXY_HEADERS)
 
 

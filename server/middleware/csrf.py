@@ -14,7 +14,8 @@ class CsrfProtection:
 
     A page of another site could make its visitors' browsers search and upload here. Browsers say
     where a request comes from: in `Sec-Fetch-Site`, or in `Origin` if they are older or do not use
-    TLS. Programs send neither and may ask. The page in a Space's frame asks its own origin.
+    TLS. Programs send neither header, and are allowed. On a Space, the app's page is in a frame.
+    Its requests go to its own origin, so they are allowed, too.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -22,7 +23,7 @@ class CsrfProtection:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         only_reads = scope["type"] != "http" or scope["method"] in ("GET", "HEAD")
-        if only_reads or is_same_site(headers := Headers(scope=scope)):
+        if only_reads or is_same_origin(headers := Headers(scope=scope)):
             await self.app(scope, receive, send)
             return
         origin, host = (printable(headers.get(name, "")) for name in ("origin", "host"))
@@ -39,7 +40,7 @@ class CsrfProtection:
         await JSONResponse({"error": text}, 403)(scope, receive, send)
 
 
-def is_same_site(headers: Headers) -> bool:
+def is_same_origin(headers: Headers) -> bool:
     """Whether a request comes from this app's own page, or from no page at all.
 
     A proxy may have changed `Host`. Therefore the board sends `X-Requested-With`, and a proxy may

@@ -1,4 +1,4 @@
-"""Gradio's page: with relative addresses, and with the hashes of its inline scripts."""
+"""Gradio's page: makes its addresses relative, and allows its inline scripts by their hashes."""
 
 import base64
 import hashlib
@@ -18,8 +18,8 @@ _INLINE_SCRIPT = re.compile(
 class GradioPage:
     """ASGI middleware that rewrites HTML pages, which it holds back until they are whole.
 
-    The page then asks the address that the browser has it from, whatever a proxy says; and of
-    inline scripts, only those run that the server has sent. Pages must not be compressed yet.
+    The page then uses addresses relative to its own, so they are right behind any proxy. Of inline
+    scripts, browsers run only those that the server has sent. Pages must not be compressed yet.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -12,13 +12,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from server.middleware.forwarded import client
 
 RATE = 60.0
-"""Requests per second for one client. A person who draws makes up to 30."""
+"""Tokens per second for one client. A person who draws makes up to 30 searches per second."""
 
 BURST_SECONDS = 5.0
-"""A client may save up this many seconds' worth of requests."""
+"""A client may save up the tokens of this many seconds."""
 
 FILE_COST = 0.02
-"""Tokens for a request for a file. A search costs 1."""
+"""Tokens for a GET or HEAD request other than `photos/N`. All other requests cost 1."""
 
 MAX_CLIENTS = 10_000
 """Clients to remember. The client not seen for longest is forgotten first."""
@@ -29,7 +29,7 @@ class RateLimit:
 
     Args:
         app: the application to protect.
-        rate: searches per second for each client in the long run.
+        rate: tokens per second for each client in the long run.
     """
 
     def __init__(self, app: ASGIApp, rate: float = RATE) -> None:
@@ -38,7 +38,7 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            seconds = self.buckets.wait(client.get(), _cost(scope))
+            seconds = self.buckets.take(client.get(), _cost(scope))
             if seconds:
                 text = "Too many requests from your address. Wait a moment and try again."
                 headers = {"Retry-After": str(math.ceil(seconds))}
@@ -69,7 +69,7 @@ class TokenBuckets:
     clock: Callable[[], float] = time.monotonic
     _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
 
-    def wait(self, client: str, cost: float = 1.0) -> float:
+    def take(self, client: str, cost: float = 1.0) -> float:
         """Takes `cost` tokens and returns 0, or takes none and returns the seconds to wait."""
         now = self.clock()
         tokens, last_seen = self._buckets.pop(client, (self.burst, now))

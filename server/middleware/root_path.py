@@ -1,14 +1,14 @@
-"""Root path: the app below a path that the proxy does not take away."""
+"""Root path: serves the app below a path prefix that the proxy keeps."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class RootPath:
-    """ASGI middleware that removes the path which the app is served at from each request.
+    """ASGI middleware that removes a prefix from the path of each request.
 
     Args:
         app: the application to wrap.
-        prefix: like `/zoo`.
+        prefix: the path at which the app is served, like `/zoo`.
     """
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:

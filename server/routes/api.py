@@ -59,11 +59,12 @@ class SearchApi:
             gallery: Name of the gallery to search; the first one if it is left out.
 
         Returns:
-            Photos, nearest first: rank, id, label, similarity, credit, licence, thumbnail. The id
-            stays when the gallery is indexed again; the number that comes with it does not.
+            Photos, nearest first: rank, id, number, label, animal (its class, empty if uncertain),
+            similarity, distance, credit, licence, page (of the photo), thumbnail. The id stays when
+            the gallery is indexed again; the number does not.
         """
         with errors_for_programs():
-            search = self.service.galleries.search(gallery)
+            search = self.service.galleries.get_search(gallery)
             payload = {
                 "strokes": strokes,
                 "k": k,
@@ -85,7 +86,7 @@ class SearchApi:
         """Finds the photos of animals nearest to a sketch in an image file.
 
         Args:
-            file: A picture of a sketch: PNG, JPEG, WebP, GIF, BMP or TIFF.
+            file: A picture of a sketch: PNG, JPEG, WebP, HEIF, GIF, BMP, TIFF or AVIF.
             k: How many photos to find, 1 to 48.
             gallery: Name of the gallery to search; the first one if it is empty.
 
@@ -96,7 +97,7 @@ class SearchApi:
         with errors_for_programs():
             if not file:
                 raise SketchZooError("Send an image file of a sketch.")
-            search = service.galleries.search(gallery)
+            search = service.galleries.get_search(gallery)
             count, size = parse_count(k), search.encoder.input_size
             frame = await service.workers.run(read_sketch, Path(file), size)
             embedding = await service.embed(frame, search)
@@ -119,8 +120,9 @@ def read_program_query(payload: dict[str, Any]) -> Query:
     Raises:
         SketchZooError: a field has the wrong form or is too large.
     """
+    query = parse_query(payload)
     check_scale(payload["strokes"])
-    return parse_query(payload)
+    return query
 
 
 def read_sketch(file: Path, size: int) -> Pixels:

@@ -44,7 +44,7 @@ def explain_match(galleries: Galleries, body: bytes) -> dict[str, Any]:
         SketchZooError: nothing is drawn, or there is no such photo any more.
     """
     query = parse_query(parse_json(body))
-    search = galleries.search(query.gallery, query.version)
+    search = galleries.get_search(query.gallery, query.version)
     ink = ink_of(query)
     photo = open_image(Path(search.photo(query.photo).path), limits=OWN)
     frame = frame_ink(ink, search.encoder.input_size)

@@ -42,7 +42,7 @@ async def describe_gallery(
     A browser may have kept a name that is no longer known. Then the first gallery is described.
     """
     name = galleries.name_of(parse_json(await request.body()).get("gallery"))
-    labels = galleries.search(name).labels.most_common(MAX_LABELS)
+    labels = galleries.get_search(name).labels.most_common(MAX_LABELS)
     return json_response(
         {
             "galleries": galleries.names,

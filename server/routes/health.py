@@ -26,7 +26,7 @@ def health_routes(
 async def healthz(service: SearchService, request: Request) -> Response:
     """Liveness probe: the checkpoint and the number of photos."""
     galleries = service.galleries
-    searches = [galleries.search(name) for name in galleries.names]
+    searches = [galleries.get_search(name) for name in galleries.names]
     photos = sum(len(search.photos) for search in searches)
     return json_response({"checkpoint": searches[0].manifest.name, "photos": photos})
 

@@ -68,7 +68,7 @@ def find_search(galleries: Galleries, request: Request) -> SketchSearch:
     """
     asked = request.query_params
     try:
-        return galleries.search(asked.get("gallery"), asked.get("v"))
+        return galleries.get_search(asked.get("gallery"), asked.get("v"))
     except GalleryError as error:
         raise HTTPException(404, str(error)) from error
 

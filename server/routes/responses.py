@@ -22,5 +22,9 @@ async def busy_response(request: Request, error: Exception) -> Response:
 
 
 async def error_response(request: Request, error: Exception) -> Response:
-    """Answers a `SketchZooError`, whose message the board shows."""
+    """Answers a `SketchZooError` with status 200 and its message as `error`.
+
+    The board shows the message in place of photos. Other statuses tell it that the server, or a
+    proxy before it, rejects the request.
+    """
     return json_response({"error": str(error)})

@@ -11,7 +11,7 @@ from server.routes.responses import json_response
 from server.service import SearchService
 
 QUICK_BODY = 32_768
-"""Bytes of a body that is parsed at once. Parsing a larger one would delay other requests."""
+"""Bytes up to which a body is parsed without a thread. Larger ones would delay other requests."""
 
 
 def search_routes(service: SearchService) -> list[BaseRoute]:

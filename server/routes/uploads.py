@@ -35,18 +35,18 @@ def upload_routes(service: SearchService) -> list[BaseRoute]:
 async def read(service: SearchService, request: Request) -> Response:
     """Answers which file to show for an upload."""
     payload = parse_json(await request.body())
-    size = service.galleries.search().encoder.input_size
+    size = service.galleries.get_search().encoder.input_size
     return json_response(await service.workers.run(read_upload, payload, size))
 
 
 def read_upload(payload: dict[str, Any], size: int) -> dict[str, Any]:
     """Checks an upload and cleans it where needed.
 
-    A cleaned picture is made of the photo of a drawing (with white paper), of light lines on a
-    transparent ground, and of what a browser cannot show, which it tells as `unseen`.
+    Three kinds of uploads get a cleaned picture: photos of a drawing (their paper becomes white),
+    light lines on a transparent ground, and pictures that the browser cannot show.
 
     Args:
-        payload: `path` of the upload, and `unseen`.
+        payload: `path` of the upload, and `unseen`: whether the browser cannot show it.
         size: side of the encoder's frames in pixels.
 
     Returns:

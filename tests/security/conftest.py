@@ -48,7 +48,7 @@ def uploads(place: Path, own_uploads: None, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="session")
 def search(galleries: Galleries) -> SketchSearch:
-    return galleries.search()
+    return galleries.get_search()
 
 
 @pytest.fixture(scope="session")

@@ -152,38 +152,38 @@ def test_a_low_rate_still_allows_a_first_search() -> None:
     now = 0.0
     limit = RateLimit(lambda *_: None, rate=0.1)  # type: ignore[arg-type]
     limit.buckets.clock = lambda: now
-    assert [limit.buckets.wait("a"), limit.buckets.wait("a")] == [0, pytest.approx(10)]
+    assert [limit.buckets.take("a"), limit.buckets.take("a")] == [0, pytest.approx(10)]
     now = 10.0
-    assert limit.buckets.wait("a") == 0
+    assert limit.buckets.take("a") == 0
 
 
 def test_a_bucket_fills_again_at_its_rate() -> None:
     now = 0.0
     buckets = TokenBuckets(rate=4, burst=8, clock=lambda: now)
-    assert [buckets.wait("a") for _ in range(9)] == [0] * 8 + [0.25]
-    assert buckets.wait("b") == 0
+    assert [buckets.take("a") for _ in range(9)] == [0] * 8 + [0.25]
+    assert buckets.take("b") == 0
     now = 0.5
-    assert [buckets.wait("a") for _ in range(3)] == [0, 0, 0.25]
+    assert [buckets.take("a") for _ in range(3)] == [0, 0, 0.25]
     now = 100
-    assert [buckets.wait("a") for _ in range(9)].count(0) == 8
+    assert [buckets.take("a") for _ in range(9)].count(0) == 8
 
 
 def test_a_person_who_draws_thirty_times_a_second_never_waits() -> None:
     now = 0.0
     buckets = TokenBuckets(rate=60, burst=300, clock=lambda: now)
-    assert not any(buckets.wait("a", 0.02) for _ in range(150))
+    assert not any(buckets.take("a", 0.02) for _ in range(150))
     for _ in range(30 * 60):
         now += 1 / 30
-        assert buckets.wait("a") == 0
-        assert not any(buckets.wait("a", 0.02) for _ in range(12))
+        assert buckets.take("a") == 0
+        assert not any(buckets.take("a", 0.02) for _ in range(12))
 
 
 def test_memory_does_not_grow_with_the_number_of_addresses() -> None:
     buckets = TokenBuckets(rate=1, burst=2, max_clients=1000, clock=lambda: 0)
-    buckets.wait("first")
+    buckets.take("first")
     for number in range(100_000):
-        buckets.wait(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+        buckets.take(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
         if number % 500 == 0:
-            buckets.wait("first")
+            buckets.take("first")
     assert len(buckets) == 1000
-    assert buckets.wait("first") > 0
+    assert buckets.take("first") > 0

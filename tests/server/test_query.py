@@ -65,8 +65,8 @@ def test_a_query_is_an_object(payload: object) -> None:
     [
         ({"k": 0}, "k is a whole number from 1 to 48."),
         ({"gallery": 7}, "gallery must be a string."),
-        ({"like": [1, "2"]}, "Photos are lists of at most 200 whole numbers."),
-        ({"only": [7]}, "A search is narrowed by at most 200 labels."),
+        ({"like": [1, "2"]}, "like must be a list of at most 200 whole numbers."),
+        ({"only": [7]}, "only must be a list of at most 200 labels."),
         ({"picture": 7}, "The uploaded picture is not known. Upload it again."),
     ],
 )

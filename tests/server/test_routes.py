@@ -88,7 +88,7 @@ def test_the_map_of_a_large_gallery_is_a_sample_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     galleries = open_galleries(tiny_checkpoint.folder, photo_folder, tmp_path / "galleries")
-    search = galleries.search()
+    search = galleries.get_search()
     told = json.loads(map_route.describe_map("photos", search))
     whole = {tuple(photo[:2]): photo[4] for photo in told["photos"]}
     monkeypatch.setattr(map_route, "MAX_DOTS", 4)

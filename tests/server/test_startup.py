@@ -22,8 +22,8 @@ def test_a_second_start_keeps_the_index(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     given = tiny_checkpoint.folder, photo_folder, tmp_path / "galleries"
-    first = open_galleries(*given).search()
-    assert open_galleries(*given).search().folder == first.folder
+    first = open_galleries(*given).get_search()
+    assert open_galleries(*given).get_search().folder == first.folder
 
 
 def test_each_checkpoint_has_its_own_gallery(
@@ -31,7 +31,7 @@ def test_each_checkpoint_has_its_own_gallery(
 ) -> None:
     other = make_checkpoint(tmp_path / "other", seed=1)
     first, second = (
-        open_galleries(checkpoint.folder, photo_folder, tmp_path / "galleries").search()
+        open_galleries(checkpoint.folder, photo_folder, tmp_path / "galleries").get_search()
         for checkpoint in (tiny_checkpoint, other)
     )
     assert first.folder.parent != second.folder.parent
@@ -62,11 +62,11 @@ def test_a_damaged_index_is_rebuilt(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
     given = tiny_checkpoint.folder, photo_folder, tmp_path / "galleries"
-    index = open_galleries(*given).search().folder / "embeddings.npy"
+    index = open_galleries(*given).get_search().folder / "embeddings.npy"
     data = index.read_bytes()
     index.unlink()
     index.write_bytes(data[:100])
-    again = open_galleries(*given).search().folder / "embeddings.npy"
+    again = open_galleries(*given).get_search().folder / "embeddings.npy"
     assert again.read_bytes() == data
 
 
@@ -81,7 +81,7 @@ def test_without_starter_photos_the_app_starts_and_says_how_to_add_some(
 
     monkeypatch.setattr(startup, "starter_photos", not_installed)
     galleries = open_galleries(tiny_checkpoint.folder, None, tmp_path / "galleries")
-    assert galleries.search().photos == []
+    assert galleries.get_search().photos == []
     assert "--photos DIR" in capsys.readouterr().err
     with TestClient(build_app(galleries)) as client:
         assert client.get("/healthz").json()["photos"] == 0

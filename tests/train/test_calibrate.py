@@ -80,9 +80,9 @@ def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
     hot = posterior ** (1 / written["temperature"])
     assert guesses[0].share == pytest.approx((hot / hot.sum()).max(), abs=1e-4)
     nearest = search.nearest(embedding, 1)
-    assert not search.is_unlike(nearest)
+    assert not search.is_dissimilar(nearest)
     far = search.nearest(-embedding, 1)
-    assert search.is_unlike(far)
+    assert search.is_dissimilar(far)
 
 
 def test_without_prototypes_there_is_nothing_to_calibrate(

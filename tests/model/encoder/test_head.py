@@ -25,7 +25,7 @@ def test_a_pose_is_the_cells_one_after_the_other_at_length_1() -> None:
     head = PoseHead(np.array([[2.0]], np.float32), np.array([1.0], np.float32), 2, 0.5)
     found = head(np.array([[[[0, 1], [2, 3]]]], np.float32))
     np.testing.assert_allclose(found[0], np.array([1, 3, 5, 7]) / np.sqrt(84), atol=1e-6)
-    assert head.size == 4
+    assert head.numbers == 4
 
 
 def test_the_dot_product_is_the_weighted_mean_of_both_cosines() -> None:

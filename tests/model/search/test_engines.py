@@ -112,7 +112,7 @@ def test_a_damaged_index_is_refused_by_name(
     data = path.read_bytes()
     path.unlink()
     path.write_bytes(data[: int(len(data) * kept)])
-    with pytest.raises(CheckpointError, match=f"{tmp_path.name}.*start again to build it anew"):
+    with pytest.raises(CheckpointError, match=f"{tmp_path.name}.*make the gallery again"):
         opened(tmp_path, made.manifest)
 
 
