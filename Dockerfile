@@ -31,7 +31,7 @@ COPY --chown=zoo:zoo server server
 USER 1000
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860
 # The gallery is indexed now, so that every start is a warm one.
-RUN python -c "import app; app.open_galleries(app.SHIPPED, None, app.ROOT / 'galleries')"
+RUN python -c "from server import startup as s; s.open_galleries(s.SHIPPED, None, s.ROOT / 'galleries')"
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['GRADIO_SERVER_PORT'] + '/healthz', timeout=4)"]

@@ -1,4 +1,4 @@
-"""What the benchmarks share: their options, and the pictures that a checkpoint has never seen."""
+"""What the benchmarks share: the command line, and held-out pictures."""
 
 import argparse
 import sys
@@ -13,21 +13,27 @@ from train.data.pictures import Picture, Split, list_pictures, sketchy_folders
 from train.runs import SPLIT
 
 
-def parser(
+def new_parser(
     name: str, about: str | None, *, sketchy: bool = False, checkpoint: bool = False
 ) -> argparse.ArgumentParser:
-    """A command line with `--json`, and `--sketchy` and `--checkpoint` where they are wanted."""
-    made = argparse.ArgumentParser(
+    """A parser with `--json`, and with `--sketchy` and `--checkpoint` on request."""
+    parser = argparse.ArgumentParser(
         prog=f"python -m benchmarks.{name}",
         description=about,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     if sketchy:
-        made.add_argument("--sketchy", type=Path, required=True, help="unpacked Sketchy Database")
+        parser.add_argument("--sketchy", type=Path, required=True, help="unpacked Sketchy Database")
     if checkpoint:
-        made.add_argument("--checkpoint", type=Path, default=SHIPPED, metavar="DIR")
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    return made
+        parser.add_argument(
+            "--checkpoint",
+            type=Path,
+            default=SHIPPED,
+            metavar="DIR",
+            help="checkpoint to measure (default: the shipped one)",
+        )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    return parser
 
 
 def run(
@@ -35,7 +41,7 @@ def run(
     measure: Callable[[argparse.Namespace], Any],
     show: Callable[[Any], None],
 ) -> int:
-    """Measures, prints and writes; returns the exit code."""
+    """Measures, prints the figures and writes them; returns the exit code."""
 
     def act() -> int:
         figures = measure(arguments)
@@ -44,11 +50,11 @@ def run(
             write_json(arguments.json, figures)
         return 0
 
-    return told(act)
+    return exit_code(act)
 
 
-def told(act: Callable[[], int]) -> int:
-    """The exit code of a program, whose errors are told in a line."""
+def exit_code(act: Callable[[], int]) -> int:
+    """Runs a program. Prints a known error as one line, and returns 2 then."""
     try:
         return act()
     except SketchZooError as error:
@@ -59,13 +65,12 @@ def told(act: Callable[[], int]) -> int:
 def held_out(
     arguments: argparse.Namespace, more_photos: list[Path] | None = None
 ) -> tuple[list[Picture], list[Picture]]:
-    """Photos and sketches of known classes that the checkpoint's split holds out."""
+    """Photos and sketches that the checkpoint was not trained on, of its known classes."""
     known = set(Checkpoint.open(arguments.checkpoint).manifest.classes)
     split = Split.load(arguments.checkpoint / SPLIT)
     photo_folder, sketch_folder = sketchy_folders(arguments.sketchy)
-    photos = [
-        p for f in (photo_folder, *(more_photos or [])) for p in list_pictures(f, sketches=False)
-    ]
+    folders = [photo_folder, *(more_photos or [])]
+    photos = [p for folder in folders for p in list_pictures(folder, sketches=False)]
     sketches = list_pictures(sketch_folder, sketches=True)
     kept = ([p for p in split.validation(of) if p.label in known] for of in (photos, sketches))
     return next(kept), next(kept)

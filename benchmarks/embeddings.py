@@ -1,4 +1,4 @@
-"""As many embeddings as are wanted, like those of the encoder, for benchmarks of search."""
+"""Synthetic embeddings, as many as needed, for benchmarks of search."""
 
 import json
 from collections.abc import Sequence
@@ -7,33 +7,33 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from benchmarks.running import ROOT
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.records import Photo
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.files import replacing
 from model.gallery.starter import starter_photos
 from model.pictures.decoding import open_image
 from model.pictures.strokes import parse_strokes, render_strokes
+from tests.harness.apps import ROOT
 
 BLOCK = 50_000
-"""Embeddings that are made at a time, from a seed of their own."""
+"""Number of embeddings that are made at a time. Each block has its own seed."""
 
 QUERIES = -1
-"""Number of the block that queries are taken from."""
+"""Number of the block that holds the queries."""
 
 
-class Crowd:
-    """Noisy embeddings around those of the starter gallery's photos.
+class SyntheticEmbeddings:
+    """Noisy copies of the embeddings of the starter gallery's photos.
 
-    Centres are the photos, and optionally the example sketches too. Noise is normal, in each
-    dimension with the standard deviation that photos of one animal have around their mean,
-    pooled over the animals of which there are several photos; the sum is put back on the sphere.
+    The centres are the photos, and on request the example sketches too. The noise is normal. In
+    each dimension it has the standard deviation of photos of one animal around their mean, pooled
+    over all animals with several photos. The sum is normalised to length 1.
 
     Attributes:
         photos: the starter gallery.
-        centres: `(c, d)`, first those of the photos, in their order.
-        spread: `(d,)`.
+        centres: `(c, d)`, first the photos in their order, then the sketches.
+        spread: `(d,)`, the standard deviation of the noise.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, sketches: bool = True) -> None:
@@ -50,7 +50,7 @@ class Crowd:
         self.centres = embedded
 
     def block(self, number: int) -> tuple[Embeddings, list[int]]:
-        """The embeddings from `number * BLOCK` on, and the centre of each."""
+        """`BLOCK` embeddings, `(BLOCK, d)`, and the index of the centre of each."""
         random = np.random.default_rng((12, number + 1))
         chosen = random.integers(0, len(self.centres), BLOCK)
         noise = random.standard_normal((BLOCK, len(self.spread)), np.float32)
@@ -58,11 +58,11 @@ class Crowd:
         return points / np.linalg.norm(points, axis=1, keepdims=True), chosen.tolist()
 
     def queries(self, count: int) -> Embeddings:
-        """Held-out ones, of the same kind."""
+        """Embeddings of the same kind that no other block holds, `(count, d)`."""
         return self.block(QUERIES)[0][:count]
 
     def write(self, path: Path, count: int) -> list[int]:
-        """Writes the first `count` embeddings as a matrix; returns the centre of each."""
+        """Writes the first `count` embeddings as a matrix; returns the index of each centre."""
         shape = (count, self.centres.shape[1])
         centres: list[int] = []
         with (
@@ -81,7 +81,7 @@ class Crowd:
 
 
 def spread_within(embeddings: Embeddings, photos: Sequence[Photo]) -> Embeddings:
-    """Standard deviation in each dimension around the mean of a label, pooled, `(d,)`."""
+    """Pooled standard deviation in each dimension around the mean of a label, `(d,)`."""
     labels = np.array([photo.label for photo in photos])
     squares, freedom = np.zeros(embeddings.shape[1], np.float32), 0
     for label in np.unique(labels):

@@ -1,10 +1,10 @@
-"""Whether the heat overlay tells the truth: what it calls warm is what makes a photo match.
+"""Whether the heatmap is right: whether its warm parts are what makes a photo match.
 
     python -m benchmarks.explanations --sketchy DIR [--checkpoint DIR] [--pairs 200] [--json FILE]
 
-For pairs of a held-out sketch and a photo of the same class, a fifth of the photo is painted over
-with its mean colour: the warmest parts, random ones, and the coldest. Prints by how much the
-similarity falls each time, and how far the contributions of all parts are from adding up to it.
+Takes pairs of a held-out sketch and a held-out photo of the same class. Paints a fifth of the photo
+in its mean colour: the warmest parts, random parts, or the coldest parts. Prints how much the
+similarity falls each time, and by how much the sum of all parts differs from the similarity.
 """
 
 import argparse
@@ -15,21 +15,25 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks.command import held_out, parser, run
+from benchmarks.command import held_out, new_parser, run
 from model.checkpoint.checkpoint import Checkpoint
 from model.encoder.explain import explain
-from model.pictures.decoding import flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
 from model.pictures.framing import frame_sketch
 from train.data.pictures import Picture
 from train.errors import DataError
 
 MASKED = 0.2
+"""Share of the photo that is painted over."""
+
 SIDE = 256
+"""Side of the photos in pixels."""
 
 
 def main() -> int:
-    options = parser("explanations", __doc__, sketchy=True, checkpoint=True)
-    options.add_argument("--pairs", type=int, default=200)
+    options = new_parser("explanations", __doc__, sketchy=True, checkpoint=True)
+    options.add_argument("--pairs", type=int, default=200, help="number of pairs (default: 200)")
     return run(options.parse_args(), measure, show)
 
 
@@ -39,7 +43,7 @@ def show(figures: dict[str, float | int]) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float | int]:
-    """Mean falls of the similarity, and the largest error of a sum."""
+    """Mean falls of the similarity, and the largest error of the sum of all parts."""
     encoder = Checkpoint.open(arguments.checkpoint).encoder()
     falls: list[list[float]] = []
     worst = 0.0
@@ -72,7 +76,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, float | int]:
 
 
 def pairs(arguments: argparse.Namespace) -> list[tuple[Picture, Picture]]:
-    """Random held-out sketches, each with a random held-out photo of its class."""
+    """Random held-out sketches, each with a random held-out photo of its class.
+
+    Raises:
+        DataError: there are fewer pairs than asked for.
+    """
     held_photos, sketches = held_out(arguments)
     photos: dict[str, list[Picture]] = {}
     for photo in held_photos:
@@ -85,14 +93,14 @@ def pairs(arguments: argparse.Namespace) -> list[tuple[Picture, Picture]]:
         if sketch.label in photos
     ]
     if len(found) < arguments.pairs:
-        raise DataError(f"There are only {len(found)} pairs. Ask for fewer with --pairs.")
+        raise DataError(f"There are only {len(found)} pairs. Choose a smaller number with --pairs.")
     return found[: arguments.pairs]
 
 
 def painted_over(
     picture: Image.Image, cells: NDArray[np.int64], shape: tuple[int, ...]
 ) -> Image.Image:
-    """The picture with cells of a grid of this shape in its mean colour."""
+    """The picture with these cells of a grid painted in its mean colour."""
     tones = np.asarray(picture).copy()
     rows, columns = (np.arange(SIDE) * side // SIDE for side in shape)
     grid = rows[:, None] * shape[1] + columns

@@ -1,10 +1,10 @@
-"""How long a person waits: from the bare encoder to the repainted gallery, in one run.
+"""How long people wait for photos: times from the bare encoder to the repainted photos.
 
     python -m benchmarks.latency [--checkpoint DIR] [--strokes 60] [--json FILE]
 
-Times are medians and 95th percentiles in milliseconds. Each stands beside its ratio to the bare
-forward pass of the encoder on one image, measured in the same run, since that is what any
-machine can compare. Nothing else should be running.
+Prints medians and 95th percentiles in milliseconds, and the ratio of each median to the bare
+forward pass of the encoder on one image, measured in the same run. Compare these ratios between
+machines. Nothing else should be running.
 """
 
 import json
@@ -22,25 +22,29 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-from app import ROOT, open_galleries
-from benchmarks.command import parser, told
-from benchmarks.running import chromium, running_app
-from model import SketchSearch
+from benchmarks.command import exit_code, new_parser
 from model.files import write_json
 from model.pictures.framing import Pixels, frame_sketch
 from model.pictures.strokes import parse_strokes, render_strokes
+from model.search.search import SketchSearch
+from server.startup import open_galleries
+from tests.harness.apps import ROOT, running_app
+from tests.harness.browser import chromium
 
 Times = list[float]
 
-FEWER = 20
-"""Strokes on Gradio's sketchpad, each of which takes seconds."""
+SKETCHPAD_STROKES = 20
+"""Strokes on Gradio's sketchpad. Each of them takes seconds."""
 
 LOADED = " && [...document.querySelectorAll('img[src]')].every(i => i.complete && i.naturalWidth)"
+"""JavaScript: whether all images are there."""
 
 
 def main() -> int:
-    options = parser("latency", __doc__, checkpoint=True)
-    options.add_argument("--strokes", type=int, default=60, help="strokes to time (at least 50)")
+    options = new_parser("latency", __doc__, checkpoint=True)
+    options.add_argument(
+        "--strokes", type=int, default=60, help="number of strokes, at least 50 (default: 60)"
+    )
     arguments = options.parse_args()
     strokes = max(50, arguments.strokes)
     search = open_galleries(arguments.checkpoint, None, ROOT / "galleries").search()
@@ -56,7 +60,7 @@ def main() -> int:
             load = time_load(browser, address)
     os.environ["SKETCHZOO_CHECKPOINT"] = str(arguments.checkpoint)
     with running_app("-m", "benchmarks.sketchpad_app") as address, chromium() as browser:
-        sketchpad = time_strokes(browser.new_page(), address, FEWER, gradio_pad)
+        sketchpad = time_strokes(browser.new_page(), address, SKETCHPAD_STROKES, gradio_pad)
         sketchpad_load = time_load(browser, address)
 
     rows = {
@@ -87,7 +91,7 @@ def main() -> int:
         "sketchpad_load": sketchpad_load,
     }
     print(f"gr.Sketchpad takes {figures['sketchpad_ratio']:.1f} x as long as our pad")
-    print(f"refreshes of the gallery while a stroke of 3 s is drawn: {refreshes}")
+    print(f"answers shown during a stroke of 3 s: {refreshes}")
     print(f"\n{'first load':34}{'ours':>10}{'gr.Sketchpad':>14}")
     for name, value in load.items():
         print(f"{name:34}{value:10.0f}{sketchpad_load[name]:14.0f}")
@@ -101,7 +105,7 @@ def percentile_95(times: Times) -> float:
 
 
 def time_search(search: SketchSearch, drawing: list[dict[str, Any]]) -> tuple[Times, Times, Times]:
-    """The bare backbone, the whole query, and the network in PyTorch if it is there, in turns."""
+    """Milliseconds of the bare backbone, the whole query, and PyTorch if installed, in turns."""
     image = render_strokes(parse_strokes(drawing))
     encoder = search.encoder
     frame = frame_sketch(image, encoder.input_size)[None]
@@ -120,7 +124,7 @@ def time_search(search: SketchSearch, drawing: list[dict[str, Any]]) -> tuple[Ti
 
 
 def torch_forward(checkpoint: Path, frame: Pixels) -> Callable[[], object] | None:
-    """The same network in PyTorch, fp32 with folded batch norms; None without PyTorch."""
+    """The forward pass of the same network in PyTorch (fp32, folded batch norms), if installed."""
     if find_spec("torch") is None:
         return None
     import torch
@@ -147,7 +151,7 @@ def _milliseconds(call: Callable[[], object]) -> float:
 
 
 def time_http(address: str, drawing: list[dict[str, Any]]) -> Times:
-    """A search from a program on the same machine, through the call that the page makes."""
+    """Milliseconds of the search request that the page sends, from this machine."""
     body = json.dumps({"strokes": drawing, "picture": None, "page": "benchmark"}).encode()
 
     def ask() -> None:
@@ -166,7 +170,7 @@ def time_http(address: str, drawing: list[dict[str, Any]]) -> Times:
 
 
 def own_pad(page: Page) -> tuple[str, str]:
-    """Readies our page; the selector of its canvas, and when a repaint is complete (JS)."""
+    """Waits for our page; the selector of its canvas, and a JS test for a complete repaint."""
     page.wait_for_selector('[data-part="examples"] button')
     return '[data-part="pad"]', (
         "() => document.querySelector('[data-part=results]').ariaBusy === 'false'" + LOADED
@@ -174,7 +178,7 @@ def own_pad(page: Page) -> tuple[str, str]:
 
 
 def gradio_pad(page: Page) -> tuple[str, str]:
-    """The same for Gradio's sketchpad, whose pen has to be chosen first."""
+    """The same for Gradio's sketchpad, where the brush has to be chosen first."""
     page.wait_for_selector("canvas")
     page.wait_for_timeout(2000)
     page.get_by_role("button", name="Brush").click()
@@ -186,7 +190,7 @@ def gradio_pad(page: Page) -> tuple[str, str]:
 def time_strokes(
     page: Page, address: str, strokes: int, ready: Callable[[Page], tuple[str, str]]
 ) -> Times:
-    """Draws strokes with the mouse; times from pointer-up to the frame after the repaint."""
+    """Draws strokes with the mouse; milliseconds from pointer-up to the frame after the repaint."""
     page.set_viewport_size({"width": 1280, "height": 1000})
     page.goto(address)
     canvas, complete = ready(page)
@@ -235,7 +239,7 @@ def time_strokes(
 
 
 def count_refreshes(page: Page, address: str, seconds: float = 3) -> int:
-    """Answers that the gallery shows while one stroke is drawn for `seconds`."""
+    """Number of answers that the page shows during one stroke of this many seconds."""
     page.set_viewport_size({"width": 1280, "height": 1000})
     page.goto(address)
     own_pad(page)
@@ -265,7 +269,7 @@ def count_refreshes(page: Page, address: str, seconds: float = 3) -> int:
 
 
 def time_load(browser: Browser, address: str, loads: int = 5) -> dict[str, float]:
-    """Medians over first visits, with an empty cache: what is fetched, and when it is seen."""
+    """Medians of first visits with an empty cache: when the page is seen, and what is fetched."""
     visits = []
     for _ in range(loads):
         context = browser.new_context(viewport={"width": 1280, "height": 1000})
@@ -291,4 +295,4 @@ def time_load(browser: Browser, address: str, loads: int = 5) -> dict[str, float
 
 
 if __name__ == "__main__":
-    sys.exit(told(main))
+    sys.exit(exit_code(main))

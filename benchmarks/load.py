@@ -1,22 +1,22 @@
-"""How a crowd is served: many people who draw at the real server, all at once.
+"""How the server copes with many people who draw at the same time.
 
     python -m benchmarks.load [--people 1 8 32 128] [--seconds 120] [--json FILE]
 
-A person draws the example sketches one after the other, 60 points a second, which are about four
-strokes, over one connection. Like the board, a person has one search under way at a time, and asks
-for the newest state of the drawing when it is back. The server runs in a process of its own on the
-same machine. For each number of people the table tells
+Each simulated person draws the example sketches over one connection, at 60 points (about four
+strokes) a second. Like the board, a person sends one search at a time, and then searches for the
+newest state of the drawing. The server runs in its own process on the same machine. The table has
+one row for each number of people:
 
-    queries/s      answers a second, of all people together
-    median, 95th, 99th percentile of the milliseconds from a question to the end of its answer
-    errors         answers that were none: refused, failed, without photos, or a lost connection
+    queries/s      answers a second for all people together
+    median, 95th, 99th    percentiles of the milliseconds from a question to the end of its answer
+    errors         questions that were refused, failed, found no photos, or lost the connection
     lost           people whose last drawing was never answered
-    MB             memory of the server when the time began and when it was over
-    of encoder     queries/s over what the bare encoder does in batches of 32, on frames that are
-                   ready in memory, measured just before and just after
-    CPU ms         processor time of a query: the server's, and that of the people drawing
+    MB             memory of the server at the start and at the end
+    of encoder     queries/s divided by the frames/s of the bare encoder in batches of 32, measured
+                   just before and just after on frames in memory
+    CPU ms         processor time of one query: of the server, and of the simulated people
 
-Nothing else should be running. `--json` writes the rows.
+Nothing else should be running.
 """
 
 import asyncio
@@ -37,33 +37,46 @@ import numpy as np
 import uvloop
 from tqdm import tqdm
 
-from app import ROOT
-from benchmarks.command import parser, told
-from benchmarks.running import running_app
+from benchmarks.command import exit_code, new_parser
 from model.checkpoint.checkpoint import Checkpoint
 from model.encoder.encoder import Encoder
 from model.files import write_json
 from model.pictures.framing import Pixels, frame_sketch
 from model.pictures.strokes import parse_strokes, render_strokes
+from tests.harness.apps import ROOT, running_app
 
 POINTS_PER_S = 60
-EVERY = 3
+POINTS_PER_STATE = 3
 """Points between two states of a drawing that are sent."""
 
 WARM_UP = 3.0
-PATIENCE = 30.0
+"""Seconds before the measurement."""
+
+TIMEOUT = 30.0
 """Seconds after which an answer counts as lost."""
 
 Drawing = list[bytes]
 
 
 def main() -> int:
-    options = parser("load", __doc__, checkpoint=True)
-    options.add_argument("--people", type=int, nargs="+", default=[1, 8, 32, 128], metavar="N")
-    options.add_argument("--seconds", type=float, default=120, help="for each number of people")
+    options = new_parser("load", __doc__, checkpoint=True)
+    options.add_argument(
+        "--people",
+        type=int,
+        nargs="+",
+        default=[1, 8, 32, 128],
+        metavar="N",
+        help="numbers of people (default: 1 8 32 128)",
+    )
+    options.add_argument(
+        "--seconds",
+        type=float,
+        default=120,
+        help="duration for each number of people (default: 120)",
+    )
     arguments = options.parse_args()
     if min(arguments.people) < 1 or arguments.seconds <= 0:
-        options.error("there is at least one person, who draws for some time")
+        options.error("--people and --seconds must be above 0")
     examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
     drawings = [states(example["strokes"]) for example in examples]
     encoder = Checkpoint.open(arguments.checkpoint).encoder()
@@ -107,7 +120,7 @@ def show(rows: list[dict[str, Any]], bare: list[float]) -> None:
 
 
 def frames_per_s(encoder: Encoder, batch: Pixels, seconds: float = 3) -> float:
-    """What the encoder does in batches when nothing else is to be done."""
+    """Frames a second of the bare encoder in batches."""
     encoder.embed_frames(batch)
     began, done = time.perf_counter(), 0
     while time.perf_counter() < began + seconds:
@@ -117,11 +130,13 @@ def frames_per_s(encoder: Encoder, batch: Pixels, seconds: float = 3) -> float:
 
 
 def states(strokes: list[dict[str, Any]]) -> Drawing:
-    """A drawing as it grows: what the board sends after each few points, without the page's id."""
+    """A drawing as it grows: what the board sends every few points, without the page's id."""
     grown: Drawing = []
     done: list[dict[str, Any]] = []
     for stroke in strokes:
-        for count in range(EVERY, len(stroke["points"]) + EVERY, EVERY):
+        for count in range(
+            POINTS_PER_STATE, len(stroke["points"]) + POINTS_PER_STATE, POINTS_PER_STATE
+        ):
             begun = {**stroke, "points": stroke["points"][:count]}
             query = {"strokes": [*done, begun], "picture": None, "k": 12}
             grown.append(json.dumps(query, separators=(",", ":")).encode()[1:])
@@ -131,7 +146,7 @@ def states(strokes: list[dict[str, Any]]) -> Drawing:
 
 @dataclass
 class Crowd:
-    """People who draw at a server for some seconds."""
+    """People who draw for some seconds on one server."""
 
     address: str
     drawings: list[Drawing]
@@ -144,7 +159,7 @@ class Crowd:
     end: float = 0
 
     async def draw(self, people: int) -> dict[str, Any]:
-        """Lets so many people draw; the figures of the table."""
+        """Lets this many people draw; returns a row of the table."""
         self.begin = time.monotonic() + WARM_UP
         self.end = self.begin + self.seconds
         drawn = [asyncio.create_task(self.person(number)) for number in range(people)]
@@ -174,7 +189,7 @@ class Crowd:
         }
 
     async def person(self, number: int) -> None:
-        """Draws until the time is over; then the last state has to be answered."""
+        """Draws until the time is over, and then waits for the answer to the last state."""
         connection = Connection(self.address, f"person{number}")
         for due, body in growth(self.drawings, random.Random(number)):
             now = time.monotonic()
@@ -184,7 +199,7 @@ class Crowd:
                 await asyncio.sleep(due - now)
             if not await self.ask(connection, body) and time.monotonic() < self.end:
                 await asyncio.sleep(1)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         answered = await self.ask(connection, body)
         while not answered and time.monotonic() < deadline:
             await asyncio.sleep(1)
@@ -193,10 +208,10 @@ class Crowd:
         connection.close()
 
     async def ask(self, connection: "Connection", body: bytes) -> bool:
-        """Whether the drawing was answered with photos."""
+        """Searches; returns whether photos were found."""
         began = time.monotonic()
         try:
-            status, answer = await asyncio.wait_for(connection.ask(body), PATIENCE)
+            status, answer = await asyncio.wait_for(connection.ask(body), TIMEOUT)
         except (OSError, EOFError, TimeoutError):
             status, answer = 0, b""
             connection.close()
@@ -209,8 +224,8 @@ class Crowd:
 
 
 def growth(drawings: list[Drawing], chance: random.Random) -> Iterator[tuple[float, bytes]]:
-    """States of drawings as a person draws them: always the newest, and when it is there."""
-    pace = POINTS_PER_S / EVERY
+    """The newest state of a drawing, each time one is asked for, and the time it is due."""
+    pace = POINTS_PER_S / POINTS_PER_STATE
     while True:
         drawing = chance.choice(drawings)
         began, shown = time.monotonic() - chance.random() / pace, -1
@@ -221,7 +236,7 @@ def growth(drawings: list[Drawing], chance: random.Random) -> Iterator[tuple[flo
 
 
 class Connection:
-    """As much HTTP as a person needs, since a whole client would take the server's time."""
+    """A minimal HTTP client. A full one would take processor time from the server."""
 
     def __init__(self, address: str, page: str) -> None:
         place = urlsplit(address)
@@ -251,7 +266,7 @@ class Connection:
 
 
 def server_state(address: str) -> dict[str, float]:
-    """The server's figures without labels, from `/metrics`."""
+    """The server's metrics without labels, from `/metrics`."""
     with urllib.request.urlopen(f"{address}/metrics") as answer:
         lines = answer.read().decode().splitlines()
     pairs = [line.split(" ") for line in lines if line[:1] != "#" and "{" not in line]
@@ -259,10 +274,10 @@ def server_state(address: str) -> dict[str, float]:
 
 
 def own_cpu() -> float:
-    """Seconds of processor time that this process has used."""
+    """Seconds of processor time that this process has used so far."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":
-    sys.exit(told(main))
+    sys.exit(exit_code(main))

@@ -1,15 +1,15 @@
-"""A gallery of any size that the app can serve, to see how it does with a million photos.
+"""Writes a gallery of any size, and measures how the app serves it.
 
     python -m benchmarks.million --galleries DIR [--photos 1000000] [--engine annoy] [--json FILE]
     python app.py --galleries DIR [--engine annoy]
 
-The first command writes DIR/starter, which the second one then serves. Its photos are the starter
-gallery's, repeated, and each has a noisy embedding of its own (see `benchmarks.scale`), so that
-search, map and thumbnails have as much to do as with so many photos. It takes about 4 GB a million.
+The first command writes DIR/starter; the second one serves it. The gallery repeats the photos of
+the starter gallery, each with its own noisy embedding (see `benchmarks.embeddings`). Search, map
+and thumbnails have as much to do as with real photos. A million photos take about 4 GB.
 
-With --json, the app is then started on it and on the real starter gallery, and the figures of both
-are written: seconds until it is ready, megabytes it holds, and the median time of a search through
-`/search` by Gradio's client, of one by the call that the board makes, and of the map's data.
+With --json, the app is started on this gallery and on the real starter gallery. FILE then has, for
+both: seconds until the app is ready, megabytes of memory, and the median milliseconds of a search
+by Gradio's client, of a search as the board sends it, and of the map's data.
 """
 
 import json
@@ -26,33 +26,40 @@ import psutil
 from gradio_client import Client, handle_file
 from tqdm import tqdm
 
-from benchmarks.command import parser
-from benchmarks.embeddings import Crowd
+from benchmarks.command import exit_code, new_parser
+from benchmarks.embeddings import SyntheticEmbeddings
 from benchmarks.latency import time_http
-from benchmarks.running import ROOT, running_app
 from model.checkpoint import versions
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.checkpoint.files import EMBEDDINGS, THUMBNAILS
 from model.checkpoint.records import EngineName
-from model.errors import SketchZooError
 from model.files import write_json
 from model.gallery.current import photos_key
 from model.gallery.progress import thumbnail_of
 from model.gallery.write import complete_version
-from model.pictures.decoding import flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
 from model.pictures.strokes import parse_strokes, render_strokes
+from tests.harness.apps import ROOT, running_app
 
 SEARCHES = 50
+"""Searches by Gradio's client."""
 
 
 def main() -> int:
-    """Parses the command line, writes the gallery unless it is there, and measures."""
-    options = parser("million", __doc__)
-    options.add_argument("--galleries", type=Path, required=True, metavar="DIR")
+    """Parses the command line, writes the gallery if it is missing, and measures."""
+    options = new_parser("million", __doc__)
     options.add_argument(
-        "--photos", type=int, default=1_000_000, help="how many (default: 1000000)"
+        "--galleries", type=Path, required=True, metavar="DIR", help="folder of the gallery"
     )
-    options.add_argument("--engine", choices=get_args(EngineName), help="by the number of photos")
+    options.add_argument(
+        "--photos", type=int, default=1_000_000, help="number of photos (default: 1000000)"
+    )
+    options.add_argument(
+        "--engine",
+        choices=get_args(EngineName),
+        help="search engine (default: by the number of photos)",
+    )
     arguments = options.parse_args()
     folder = arguments.galleries / "starter"
     if not (folder / versions.CURRENT).exists():
@@ -69,28 +76,30 @@ def main() -> int:
 def write_gallery(
     checkpoint: Checkpoint, folder: Path, count: int, engine: EngineName | None
 ) -> None:
-    """Writes a gallery whose photos are the starter gallery's, `count` in all."""
-    crowd = Crowd(checkpoint, sketches=False)
+    """Writes a gallery that repeats the starter gallery's photos, `count` in all."""
+    synthetic = SyntheticEmbeddings(checkpoint, sketches=False)
     with versions.building(folder):
         version = Path(tempfile.mkdtemp(prefix=versions.PREFIX, dir=folder))
         (version / THUMBNAILS).mkdir()
-        centres = crowd.write(version / EMBEDDINGS, count)
+        centres = synthetic.write(version / EMBEDDINGS, count)
         firsts: dict[int, Path] = {}
         for number, centre in enumerate(tqdm(centres, "linking thumbnails", unit_scale=True)):
             path = version / THUMBNAILS / f"{number}.webp"
             if centre in firsts:
                 os.link(firsts[centre], path)
             else:
-                path.write_bytes(thumbnail_of(flatten(open_image(Path(crowd.photos[centre].path)))))
+                path.write_bytes(
+                    thumbnail_of(flatten(open_image(Path(synthetic.photos[centre].path))))
+                )
                 firsts[centre] = path
-        photos = [crowd.photos[centre] for centre in centres]
+        photos = [synthetic.photos[centre] for centre in centres]
         print("laying out the map, then building the index", flush=True)
-        # The key is that of the starter gallery's photos, for which the app looks.
-        complete_version(checkpoint, version, photos, photos_key(crowd.photos), engine)
+        # The app looks for the key of the starter gallery's photos.
+        complete_version(checkpoint, version, photos, photos_key(synthetic.photos), engine)
 
 
 def serve(galleries: Path, options: list[str]) -> dict[str, Any]:
-    """Starts the app on a folder of galleries and measures it."""
+    """Starts the app on a folder of galleries; its figures."""
     examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
     drawing = examples[0]["strokes"]
     start = time.perf_counter()
@@ -127,8 +136,4 @@ def serve(galleries: Path, options: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except SketchZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_code(main))

@@ -1,8 +1,8 @@
-"""Other libraries that find nearest neighbours, each with its own idea of an index file.
+"""Other libraries for nearest neighbours, behind one protocol.
 
-All compare by Euclidean distance, which on the unit sphere is the angular one. `effort` is what
-each calls how much of its index a search looks at. Graphs have 16 neighbours (M) and keep 100
-candidates while they are built.
+All use Euclidean distance, which orders points on the unit sphere like the angle. `effort` is how
+much of its index a search looks at; each library has its own name for it. Graphs have 16 neighbours
+a node (M), and 100 candidates during the build.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 
 M, CANDIDATES = 16, 100
 
@@ -19,19 +19,20 @@ class Peer(Protocol):
     """An index of another library."""
 
     least: int
+    """The smallest effort that is tried."""
 
     def build(self, matrix: Embeddings, path: Path) -> None:
-        """Makes the index of `(n, d)` and writes it."""
+        """Builds the index of a matrix `(n, d)` and writes it."""
 
     def load(self, path: Path, size: int) -> None:
-        """Reads the index over embeddings of this size."""
+        """Reads the index of embeddings of this size."""
 
     def search(self, query: Embeddings, k: int, effort: int) -> list[int]:
-        """Numbers of the nearest."""
+        """The numbers of the `k` nearest rows."""
 
 
 class Faiss:
-    """Inverted lists of k-means cells, at most 4 sqrt(n); effort is cells that are looked at."""
+    """Inverted lists of at most 4 sqrt(n) k-means cells; effort is the number of cells searched."""
 
     least = 1
 
@@ -131,7 +132,7 @@ class Voyager:
     def build(self, matrix: Embeddings, path: Path) -> None:
         space = self.voyager.Space.Euclidean
         self.index = self.voyager.Index(space, matrix.shape[1], M, CANDIDATES)
-        self.index.add_items(np.array(matrix))  # It takes none that are read-only.
+        self.index.add_items(np.array(matrix))  # It does not accept read-only arrays.
         self.index.save(str(path))
 
     def load(self, path: Path, size: int) -> None:

@@ -1,10 +1,10 @@
-"""How much worse a checkpoint finds photos when a drawing is not as the training's drawings.
+"""How well a checkpoint copes with drawings that differ from those it was trained on.
 
     python -m benchmarks.robustness --sketchy DIR [--photos DIR ...] [--checkpoint DIR]
                                     [--sketches 1000] [--json FILE] [--sheet FILE]
 
-Changes held-out sketches in the ways people draw, and prints P@12 of each change and its ratio to
-the sketches as they are, on the photos that the checkpoint's split holds out.
+Changes held-out sketches in the ways in which people's drawings differ. For each change it prints
+P@12 on the held-out photos of the checkpoint's split, and the ratio to the unchanged sketches.
 """
 
 import argparse
@@ -17,9 +17,10 @@ import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 from tqdm import tqdm
 
-from benchmarks.command import held_out, parser, run
+from benchmarks.command import held_out, new_parser, run
 from model.checkpoint.checkpoint import Checkpoint
 from model.pictures.decoding import open_image
+from tests.harness.pictures import pencil_on_paper
 from train.evaluate import labels_of
 from train.metrics import FIRST, rank_photos
 
@@ -27,7 +28,7 @@ Change = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 WHITE = 255
 LINE = 128
-"""Grey below which a pixel of the clean sketch is ink."""
+"""A pixel of the clean sketch is ink if its grey value is below this."""
 
 
 def as_drawn(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -35,7 +36,7 @@ def as_drawn(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
 
 
 def small_in_a_corner(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
-    """Shrunk to 40 % and moved to one of the corners."""
+    """Shrinks the sketch to 40 % and moves it to a corner."""
     page = Image.new("L", sketch.size, WHITE)
     small = sketch.resize([round(side * 0.4) for side in sketch.size], Image.Resampling.LANCZOS)
     right, low = random.integers(2, size=2)
@@ -45,30 +46,16 @@ def small_in_a_corner(sketch: Image.Image, random: np.random.Generator) -> Image
 
 
 def thick(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
-    """Lines three times as wide: grown by their own width on both sides."""
+    """Makes lines three times as wide: they grow by their own width on both sides."""
     grow = round(line_width(sketch))
     return sketch.filter(ImageFilter.MinFilter(2 * grow + 1))
 
 
 def thin(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
-    """Lines half as wide, on a page of four times the side, where halves of a pixel exist."""
+    """Makes lines half as wide, on a page of four times the side, to allow half pixels."""
     large = sketch.resize([side * 4 for side in sketch.size], Image.Resampling.BICUBIC)
     shrink = max(1, round(line_width(large) / 4))
     return large.filter(ImageFilter.MaxFilter(2 * shrink + 1))
-
-
-def pencil_on_paper(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A phone's photo: grey pencil on off-white paper, grain, blur, and a shadow across it."""
-    width, height = sketch.size
-    paper, pencil = np.array([238.0, 233.0, 220.0]), np.array([112.0, 112.0, 116.0])
-    soft = np.asarray(sketch.filter(ImageFilter.GaussianBlur(0.6)), np.float64)[..., None] / WHITE
-    angle = random.uniform(0, 2 * np.pi)
-    across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
-    along = across * np.cos(angle) + down * np.sin(angle)
-    light = 1 - 0.45 / (1 + np.exp(-6 * (along - random.uniform(-0.4, 0.4))))
-    page = (pencil + (paper - pencil) * soft) * light[..., None]
-    page += random.normal(0, 5, page.shape)
-    return Image.fromarray(page.clip(0, WHITE).astype(np.uint8))
 
 
 def white_on_black(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
@@ -80,7 +67,7 @@ def mirrored(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
 
 
 def upper_half(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
-    """Only the upper half of what the ink covers."""
+    """Keeps only the upper half of the drawing."""
     rows = np.flatnonzero((np.asarray(sketch) < LINE).any(axis=1))
     if not len(rows):
         return sketch
@@ -91,7 +78,7 @@ def upper_half(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
 
 
 def shaky(sketch: Image.Image, random: np.random.Generator) -> Image.Image:
-    """As with a mouse: every part of a line up to 4 of 256 pixels off, 12 pixels apart."""
+    """Shifts lines as a mouse does: by up to 4 of 256 pixels, differently every 12 pixels."""
     width, height = sketch.size
     coarse = random.uniform(-4, 4, (2, height // 12, width // 12)) * width / 256
     off = [
@@ -120,24 +107,28 @@ CHANGES: tuple[Change, ...] = (
 
 
 def line_width(sketch: Image.Image) -> float:
-    """Width of the lines in pixels: area over half of the outline's length."""
+    """Width of the lines in pixels: their area divided by half the length of their outline."""
     ink = np.asarray(sketch) < LINE
     outline = int((ink[1:] != ink[:-1]).sum()) + int((ink[:, 1:] != ink[:, :-1]).sum())
     return 8 / np.pi * int(ink.sum()) / max(outline, 1)
 
 
 def main() -> int:
-    options = parser("robustness", __doc__, sketchy=True, checkpoint=True)
-    options.add_argument("--photos", type=Path, nargs="*", default=[], help="more photos to rank")
+    options = new_parser("robustness", __doc__, sketchy=True, checkpoint=True)
     options.add_argument(
-        "--sketches", type=int, default=1000, help="held-out sketches to draw with"
+        "--photos", type=Path, nargs="*", default=[], help="folders of more photos to rank"
     )
-    options.add_argument("--sheet", type=Path, metavar="FILE", help="a picture of the changes")
+    options.add_argument(
+        "--sketches", type=int, default=1000, help="number of held-out sketches (default: 1000)"
+    )
+    options.add_argument(
+        "--sheet", type=Path, metavar="FILE", help="write a picture of all changes to FILE"
+    )
     return run(options.parse_args(), measure, show)
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    print("| drawing | P@12 | of the clean figure |\n| --- | --- | --- |")
+    print("| drawing | P@12 | ratio to unchanged |\n| --- | --- | --- |")
     for row in rows:
         print(f"| {row['drawing']} | {row['precision_at_12']:.3f} | {row['ratio']:.0%} |")
 

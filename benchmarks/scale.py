@@ -1,21 +1,21 @@
-"""How search grows with the gallery: recall, time, memory, and what building takes.
+"""How search scales with the gallery: recall, time, memory, and the cost of building an index.
 
     python -m benchmarks.scale [--sizes 5000 100000 1000000] [--engines exact annoy ...]
                                [--minutes 60] [--work DIR] [--json FILE]
 
-Embeddings are those of the shipped checkpoint for the starter gallery's photos and the example
-sketches, with noise as large as the spread within an animal; queries are held-out ones of the
-same kind. Recall@12 is against exact search. `exact`, `annoy` and `milvus` are what the app uses,
-with what it chooses; faiss (IVF), hnswlib, usearch and voyager (HNSW) are peers, whose effort is
-chosen by the same rule, so that 0.99 of the nearest are found. Building includes that choice.
+The embeddings are noisy copies of the shipped checkpoint's embeddings of the starter gallery and
+the example sketches (see `benchmarks.embeddings`). The queries are of the same kind. Recall@12 is
+measured against exact search. `exact`, `annoy` and `milvus` are the app's engines with the app's
+settings. faiss (IVF), hnswlib, usearch and voyager (HNSW) are other libraries. The same rule sets
+the effort of each search: 0.99 of the nearest are found. Building includes this choice.
 
-Each engine is built and then searched in processes of their own. `megabytes` is by how much the
-second one grows, pages of mapped files among them, once it has opened the index and answered;
-`build_peak_megabytes` is the most that the first one holds.
+Each engine is built in one process and searched in another. `megabytes` is how much the second one
+has grown after it has opened the index and answered, pages of mapped files included.
+`build_peak_megabytes` is the peak of the first one.
 
-A row is written as soon as it is measured, and rows that are in FILE already are not measured
-again, so that a long run can be stopped and taken up. What takes longer than `--minutes` to build
-is stopped, and its row says so. DIR keeps embeddings and indexes: 2 to 4 GB an engine a million.
+Each row is written as soon as it is measured, and rows that FILE already holds are not measured
+again, so a long run can be stopped and continued. A build that takes longer than `--minutes` is
+stopped, and its row says so. DIR keeps embeddings and indexes: 2 to 4 GB a million for each engine.
 """
 
 import json
@@ -31,51 +31,71 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
-from benchmarks.command import parser
-from benchmarks.embeddings import Crowd
+from benchmarks.command import exit_code, new_parser
+from benchmarks.embeddings import SyntheticEmbeddings
 from benchmarks.peers import PEERS
-from benchmarks.running import ROOT
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.checkpoint.files import EMBEDDINGS
 from model.checkpoint.records import EngineName
-from model.encoder.encoder import Embeddings
-from model.errors import SketchZooError
+from model.encoder.head import Embeddings
 from model.files import write_json
 from model.search.engines import build_index, open_engine
 from model.search.exact import read_embeddings
 from model.search.protocol import NEAREST
 from model.search.recall import choose_search_k, nearest_rows, recall, sample_queries
+from tests.harness.apps import ROOT
 
 OURS: tuple[EngineName, ...] = get_args(EngineName)
 QUERIES = 500
-LEAST_QUERIES = 50
+MIN_QUERIES = 50
 SECONDS = 60.0
-"""After which no further query is asked, once there were `LEAST_QUERIES`."""
+"""After this time no further query is asked, once there were `MIN_QUERIES`."""
 
 Find = Callable[[Embeddings], list[int]]
 
 
 def main() -> int:
     """Parses the command line, measures what is missing, and prints the table."""
-    options = parser("scale", __doc__)
+    options = new_parser("scale", __doc__)
     every = [*OURS, *PEERS]
-    options.add_argument("--sizes", type=int, nargs="+", default=[5_000, 100_000, 1_000_000])
-    options.add_argument("--engines", nargs="+", default=every, choices=every, metavar="ENGINE")
-    options.add_argument("--minutes", type=float, default=60, help="that building may take")
-    options.add_argument("--work", type=Path, default=ROOT / "cache" / "scale", metavar="DIR")
+    options.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=[5_000, 100_000, 1_000_000],
+        help="numbers of photos (default: 5000 100000 1000000)",
+    )
+    options.add_argument(
+        "--engines",
+        nargs="+",
+        default=every,
+        choices=every,
+        metavar="ENGINE",
+        help=f"engines to measure (default: all; {', '.join(every)})",
+    )
+    options.add_argument(
+        "--minutes", type=float, default=60, help="limit for building an index (default: 60)"
+    )
+    options.add_argument(
+        "--work",
+        type=Path,
+        default=ROOT / "cache" / "scale",
+        metavar="DIR",
+        help="folder of embeddings and indexes (default: cache/scale)",
+    )
     arguments = options.parse_args()
     rows: list[dict[str, Any]] = []
     if arguments.json and arguments.json.exists():
         rows = json.loads(arguments.json.read_text(encoding="utf-8"))
-    crowd: Crowd | None = None
+    synthetic: SyntheticEmbeddings | None = None
     wanted = [(n, engine) for n in arguments.sizes for engine in arguments.engines]
     for n, engine in tqdm(wanted, "rows"):
         if any((row["n"], row["engine"]) == (n, engine) for row in rows):
             continue
         folder = arguments.work / str(n)
         if not (folder / "nearest.npy").exists():
-            crowd = crowd or Crowd(Checkpoint.open(SHIPPED))
-            prepare(crowd, folder, n)
+            synthetic = synthetic or SyntheticEmbeddings(Checkpoint.open(SHIPPED))
+            prepare(synthetic, folder, n)
         row = {"engine": engine, "n": n, **measure(engine, folder, arguments.minutes * 60)}
         rows.append(row)
         tqdm.write(json.dumps(row))
@@ -85,20 +105,20 @@ def main() -> int:
     return 0
 
 
-def prepare(crowd: Crowd, folder: Path, n: int) -> None:
-    """Writes embeddings, the label of each, queries, and what exact search finds for these."""
+def prepare(synthetic: SyntheticEmbeddings, folder: Path, n: int) -> None:
+    """Writes embeddings, their labels, queries, and the exact results of the queries."""
     folder.mkdir(parents=True, exist_ok=True)
-    centres = crowd.write(folder / EMBEDDINGS, n)
-    labels = np.unique([p.label for p in crowd.photos], return_inverse=True)[1]
-    others = np.arange(len(crowd.centres) - len(labels)) + labels.max() + 1
+    centres = synthetic.write(folder / EMBEDDINGS, n)
+    labels = np.unique([p.label for p in synthetic.photos], return_inverse=True)[1]
+    others = np.arange(len(synthetic.centres) - len(labels)) + labels.max() + 1
     np.save(folder / "labels.npy", np.concatenate([labels, others])[centres].astype(np.int32))
-    queries = crowd.queries(QUERIES)
+    queries = synthetic.queries(QUERIES)
     np.save(folder / "queries.npy", queries)
     np.save(folder / "nearest.npy", nearest_rows(read_embeddings(folder), queries)[0])
 
 
 def measure(engine: str, folder: Path, seconds: float) -> dict[str, Any]:
-    """Builds and searches in two processes; the figures of a row."""
+    """Builds an index and searches it, in two processes; the figures of a row."""
     figures: dict[str, Any] = dict.fromkeys(
         ("recall_at_12", "median_ms", "p95_ms", "megabytes", "build_s")
     )
@@ -115,7 +135,7 @@ def measure(engine: str, folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def _in_child(call: Callable[[str, Path], None], engine: str, folder: Path, seconds: float) -> str:
-    """Runs a function in a fresh process; says what went wrong."""
+    """Runs a function in a new process; returns what went wrong, or an empty text."""
     child = multiprocessing.get_context("spawn").Process(target=call, args=(engine, folder))
     child.start()
     child.join(seconds)
@@ -127,7 +147,7 @@ def _in_child(call: Callable[[str, Path], None], engine: str, folder: Path, seco
 
 
 def build(engine: str, folder: Path) -> None:
-    """Makes an index and chooses the effort of its searches."""
+    """Builds an index and chooses the effort of its searches."""
     start = time.perf_counter()
     if engine in OURS:
         built = build_index(folder, _ours(engine), np.load(folder / "labels.npy"), "angular")
@@ -150,14 +170,14 @@ def build(engine: str, folder: Path) -> None:
 
 
 def _peak_megabytes() -> int:
-    """The most that this process has held (Linux)."""
+    """Peak memory of this process (Linux)."""
     status = Path("/proc/self/status").read_text("utf-8")
     held = re.search(r"VmHWM:\s*(\d+) kB", status)
     return int(held[1]) // 1000 if held else 0
 
 
 def search(engine: str, folder: Path) -> None:
-    """Opens an index and asks one query after the other."""
+    """Opens an index and runs one query after the other."""
     queries, nearest = np.load(folder / "queries.npy"), np.load(folder / "nearest.npy")
     effort = json.loads((folder / f"{engine}.json").read_text("utf-8"))["effort"]
     find, growth = _open(engine, folder, effort)
@@ -167,7 +187,7 @@ def search(engine: str, folder: Path) -> None:
     times: list[float] = []
     start = time.perf_counter()
     for query in tqdm(queries, f"searching {engine}", leave=False):
-        if len(found) >= LEAST_QUERIES and time.perf_counter() - start > SECONDS:
+        if len(found) >= MIN_QUERIES and time.perf_counter() - start > SECONDS:
             break
         asked = time.perf_counter()
         found.append(find(query))
@@ -183,7 +203,7 @@ def search(engine: str, folder: Path) -> None:
 
 
 def _open(engine: str, folder: Path, effort: int) -> tuple[Find, Callable[[], float]]:
-    """How to find the nearest, and by how many megabytes the process has grown since."""
+    """A search function, and a function that tells how many megabytes the process has grown."""
     if engine in OURS:
         if engine == "milvus":
             import model.search.milvus  # noqa: F401
@@ -210,7 +230,7 @@ def _ours(engine: str) -> EngineName:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    """Prints a table, each engine's rows together."""
+    """Prints a table, the rows of each engine together."""
     print("| engine | photos | recall@12 | median | 95th percentile | memory | build |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     names = [*OURS, *PEERS]
@@ -226,8 +246,4 @@ def show(rows: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except SketchZooError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(exit_code(main))

@@ -1,12 +1,11 @@
-"""How soon the right animal comes in the gallery that people see first.
+"""How early the right animal comes in the starter gallery.
 
     python -m benchmarks.starter --sketchy DIR [--checkpoint DIR] [--sketches 20] [--json FILE]
                                  [--sheet FILE]
 
-For every class of the Sketchy Database that the starter gallery shows, prints the median rank of
-the first photo of it for held-out sketches, and for which share of them it is the very first, or
-among the first 12.
-A sheet shows twenty sketches, each with its 12 photos, for people to look at.
+Searches with held-out sketches of every class of the Sketchy Database that the starter gallery
+shows. Prints the median rank of the first right photo, and how often that rank is 1, or at most 12.
+The sheet shows twenty sketches, each with its 12 photos.
 """
 
 import argparse
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.command import held_out, parser, run
+from benchmarks.command import held_out, new_parser, run
 from model.checkpoint.checkpoint import Checkpoint
 from model.gallery.build import build_gallery
 from model.gallery.starter import starter_photos
@@ -72,21 +71,26 @@ SHOWN = {
     "wading_bird": "crowned_crane great_blue_heron heron pink_flamingo spoonbill",
     "zebra": "zebra",
 }
-"""Labels of the starter gallery by class."""
+"""The labels of the starter gallery that are right for each class, separated by spaces."""
 
 SHEET = 20
+"""Rows of the sheet."""
+
 SIDE = 96
+"""Side of a picture on the sheet, in pixels."""
 
 
 def main() -> int:
-    options = parser("starter", __doc__, sketchy=True, checkpoint=True)
-    options.add_argument("--sketches", type=int, default=20, help="of each class")
-    options.add_argument("--sheet", type=Path, metavar="FILE", help="draw a sheet there")
+    options = new_parser("starter", __doc__, sketchy=True, checkpoint=True)
+    options.add_argument(
+        "--sketches", type=int, default=20, help="sketches of each class (default: 20)"
+    )
+    options.add_argument("--sheet", type=Path, metavar="FILE", help="write the sheet to FILE")
     return run(options.parse_args(), measure, show)
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    print("| class | photos | median rank of the first | is the first | among the first 12 |")
+    print("| class | photos | median rank of the first right photo | rank 1 | rank 12 or better |")
     print("| --- | --- | --- | --- | --- |")
     for row in rows:
         print(
@@ -94,13 +98,13 @@ def show(rows: list[dict[str, Any]]) -> None:
             f"| {row['first']:.0%} | {row['among_first']:.0%} |"
         )
     mean = np.mean([row["first"] for row in rows])
-    print(f"\nthe first photo is of the right animal for {mean:.0%} of sketches, mean of classes")
+    print(f"\nthe first photo is right for {mean:.0%} of sketches, mean of all classes")
     typical = sum(row["median_rank"] <= FIRST for row in rows)
-    print(f"{typical} of {len(rows)} classes: the right animal is typically among the first 12")
+    print(f"the median rank is at most 12 in {typical} of {len(rows)} classes")
 
 
 def measure(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Ranks of the first photo of the right animal, by class."""
+    """The ranks of the first right photo, by class."""
     _, unseen = held_out(arguments)
     random = np.random.default_rng(0)
     rows, sheet = [], []
@@ -138,7 +142,7 @@ def first_rank(search: SketchSearch, sketch: Picture, right: set[str]) -> int:
 
 
 def draw_sheet(search: SketchSearch, sketches: list[Picture]) -> Image.Image:
-    """A row for each sketch: itself, and its 12 photos."""
+    """One row for each sketch, followed by its 12 photos."""
     page = Image.new("RGB", (SIDE * (FIRST + 1), SIDE * len(sketches)), "white")
     for row, sketch in enumerate(sketches):
         drawn = open_image(sketch.path)

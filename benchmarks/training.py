@@ -1,12 +1,12 @@
-"""How much of a training step is the training: throughput with the input pipeline and without.
+"""What the input pipeline costs: training throughput with it and without it.
 
     python -m benchmarks.training [--device cuda] [--compile] [--sketchy DIR] [--json FILE]
 
-Trains on pictures, and, in turns in the same process, on one batch that stays in memory. The ratio
-is what any machine can compare. Frames are random bytes, unless --sketchy names pictures: then it
-also says what decoding costs, which the cache saves at every step but the first. On a GPU it counts
-how often a step waits for the GPU, and tells its memory and where the time goes. On a CPU it
-compares `train.networks.convolutions` with PyTorch's own. Nothing else should be running.
+Trains in turns on pictures and on one batch that stays in memory. Compare the ratio of both between
+machines. Without --sketchy, the frames are random bytes. With it, the cost of decoding is measured,
+too; the cache saves it at every step but the first. On a GPU, the benchmark counts how often a step
+waits for the GPU, and reports memory and the slowest operations. On a CPU, it compares
+`train.networks.convolutions` with PyTorch's own convolutions. Nothing else should be running.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.command import parser, told
+from benchmarks.command import exit_code, new_parser
 from model.files import write_json
 from train.config import FitConfig
 from train.data.dataset import CACHE_SCALE, Dataset, LabelledFrames, load_dataset
@@ -37,7 +37,7 @@ from train.trainer import Trainer
 
 
 class Case(NamedTuple):
-    """What is trained: side in pixels, and sketches and photos in a batch."""
+    """What is trained: the backbone, the side in pixels, and sketches and photos in a batch."""
 
     backbone: Backbone
     pixels: int
@@ -59,20 +59,20 @@ CASES = {
 }
 
 BLOCK = {"cpu": 1, "cuda": 20}
-"""Steps between two readings of the clock. A GPU is waited for at each."""
+"""Steps between two readings of the clock. Each reading waits for the GPU."""
 
 WARM_UP = 2
-"""Blocks that do not count."""
+"""Blocks before the measurement."""
 
 SHOWN = 10
-"""Operations in the profile."""
+"""Number of operations in the profile."""
 
 Step = Callable[[], object]
 
 
 @dataclass
 class Figures:
-    """What a case shows; times in milliseconds a step."""
+    """The figures of a case. `profile` has milliseconds a step."""
 
     backbone: str
     pixels: int
@@ -89,17 +89,21 @@ class Figures:
 
 
 def main() -> int:
-    options = parser("training", __doc__)
-    options.add_argument("--sketchy", type=Path, help="train on the unpacked Sketchy Database")
-    options.add_argument("--classes", default="mini", help="classes of it")
-    options.add_argument("--device", choices=CASES, default="cpu")
-    options.add_argument("--compile", action="store_true", help="as 'fit --compile' does")
-    options.add_argument("--blocks", type=int, default=12, help="timed blocks of steps of a kind")
+    options = new_parser("training", __doc__)
+    options.add_argument("--sketchy", type=Path, help="folder of the unpacked Sketchy Database")
+    options.add_argument("--classes", default="mini", help="classes to train on (default: mini)")
+    options.add_argument("--device", choices=CASES, default="cpu", help="(default: cpu)")
+    options.add_argument(
+        "--compile", action="store_true", help="compile the network, as 'fit --compile' does"
+    )
+    options.add_argument(
+        "--blocks", type=int, default=12, help="timed blocks of steps (default: 12)"
+    )
     options.add_argument(
         "--case",
         action="append",
         metavar="BACKBONE,PIXELS,SKETCHES,PHOTOS",
-        help="measure this case instead of the usual ones; may be repeated",
+        help="measure this case instead of the default ones; may be repeated",
     )
     arguments = options.parse_args()
     cases = CASES[arguments.device]
@@ -117,7 +121,7 @@ def main() -> int:
 
 
 def show(row: Figures) -> None:
-    """Prints a case as soon as it is measured: the machine may be lent for minutes."""
+    """Prints a case as soon as it is measured, so that a stopped run is not lost."""
     print(
         f"{row.backbone} {row.pixels} px, {row.images} images a step: {row.images_per_s:.0f} "
         f"images/s, in memory {row.in_memory_images_per_s:.0f}, ratio {row.ratio:.3f}"
@@ -131,7 +135,7 @@ def show(row: Figures) -> None:
 
 
 def measure(case: Case, arguments: argparse.Namespace, cache: Path) -> Figures:
-    """Images a second with and without the input pipeline, in turns."""
+    """Measures a case with and without the input pipeline, in turns."""
     config = FitConfig(
         backbone=case.backbone,
         input_size=case.pixels,
@@ -200,7 +204,7 @@ def in_turns(kinds: dict[str, Step], trainer: Trainer, blocks: int) -> dict[str,
 
 
 def waits(step: Step) -> float:
-    """How often a step waits for the GPU; names the places."""
+    """How often a step waits for the GPU; prints the lines of code that wait."""
     places = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -215,7 +219,7 @@ def waits(step: Step) -> float:
 
 
 def where_time_goes(step: Step, device: torch.device) -> list[tuple[str, float]]:
-    """The operations that take most of a step, in milliseconds, after their sum and the step."""
+    """Milliseconds of a whole step, of all operations, and of the slowest operations."""
     gpu = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if gpu else [])]
     steps = 5 if gpu else 2
@@ -231,7 +235,7 @@ def where_time_goes(step: Step, device: torch.device) -> list[tuple[str, float]]
     whole = 1000 * (time.perf_counter() - began) / steps
     spent: dict[str, float] = {}
     for event in profiled.events() or []:
-        # Operations carry the time of the kernels that they launch, which are events, too.
+        # An operation includes its kernels, so events of kernels are not counted again.
         if event.device_type.name == "CPU":
             taken = event.self_device_time_total if gpu else event.self_cpu_time_total
             spent[event.name] = spent.get(event.name, 0) + taken / 1000 / steps
@@ -279,4 +283,4 @@ def decoding(domain: LabelledFrames, pixels: int, *, sketches: bool) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(told(main))
+    sys.exit(exit_code(main))

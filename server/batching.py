@@ -1,53 +1,39 @@
 """One forward pass for the drawings of many people.
 
-Drawings wait in a queue with a bounded number of places. A worker takes up to a batch of them,
-one of each client in turn, so that nobody who asks often makes the others wait. Meanwhile further
-drawings gather, which become the next batch; nothing waits for company.
+A worker thread takes a batch of frames from a queue and embeds it. Meanwhile further frames queue
+up, and become the next batch. The worker never waits for a batch to fill.
 """
 
-import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from model.encoder.encoder import Embeddings, Encoder
-from model.errors import SketchZooError
+from model.encoder.encoder import Encoder
+from model.encoder.head import Embeddings
 from model.pictures.framing import Pixels
+from server.fair_queue import FairQueue, QueuedFrame, largest_power_of_two
+from server.log import log
 from server.metrics import Metrics
 
 PLACES = 1024
-"""Drawings that may wait at once."""
-
-log = logging.getLogger("sketchzoo")
-
-
-class BusyError(SketchZooError):
-    """All places of the queue are taken, or the server is stopping."""
-
-
-@dataclass
-class _Waiting:
-    frame: Pixels
-    futures: list[Future[Embeddings]] = field(default_factory=list)
+"""Frames that may wait at once."""
 
 
 class Batcher:
     """Embeds frames of many clients in batches.
 
-    One worker does, since the encoder spreads a batch over the cores. Sizes of batches are powers
-    of two, since the encoder has to prepare itself once for each new size.
+    There is one worker, because the encoder spreads a batch over all cores. Batch sizes are powers
+    of two, because the encoder has to prepare itself once for each new size.
 
     Args:
         embed: frames `(n, h, w)` to embeddings `(n, d)`, in one pass.
         input_size: side of the frames in pixels.
         metrics: told of every batch.
-        batch: frames in a pass, at most.
-        places: drawings that may wait at once.
+        batch: frames in a pass at most.
+        places: frames that may wait at once.
     """
 
     def __init__(
@@ -59,129 +45,67 @@ class Batcher:
         batch: int = Encoder.BATCH,
         places: int = PLACES,
     ) -> None:
-        self._embed, self._metrics = embed, metrics
-        self._batch, self._places = batch, places
-        self._queues: OrderedDict[str, OrderedDict[object, _Waiting]] = OrderedDict()
-        self._count = 0
-        self._closed = False
-        self._changed = threading.Condition()
-        self._warm = threading.Event()
-        self._thread = threading.Thread(
-            target=self._work, args=(input_size,), name="encoder", daemon=True
-        )
+        self._embed, self._input_size = embed, input_size
+        self._metrics, self._batch = metrics, batch
+        self._queue = FairQueue(places, metrics)
+        self._is_warm = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
         self._thread.start()
 
     @property
     def waiting(self) -> int:
-        """Drawings in the queue."""
-        return self._count
+        """Frames in the queue."""
+        return len(self._queue)
 
     @property
     def trouble(self) -> str:
-        """Why no drawing is taken now: starting, stopping or busy; empty where one is."""
-        if self._closed:
+        """Why no frame is taken now: `starting`, `stopping` or `busy`; empty where one is."""
+        if self._queue.is_closed:
             return "stopping"
-        if not self._warm.is_set():
+        if not self._is_warm.is_set():
             return "starting"
-        return "busy" if self._count >= self._places else ""
+        return "busy" if self._queue.is_full else ""
 
     def submit(self, frame: Pixels, client: str, page: str = "") -> Future[Embeddings]:
-        """Queues a frame from `frame_sketch` or `frame_ink`.
-
-        Args:
-            frame: `(h, w)`.
-            client: whose it is; clients take turns.
-            page: of this client, which it is drawn on. A frame of the page that still waits is not
-                embedded any more; who waits for it gets the embedding of the new one. Empty:
-                every frame counts.
-
-        Returns:
-            The embedding to come, `(d,)`.
-
-        Raises:
-            BusyError: all places are taken, or the server stops.
-        """
-        future: Future[Embeddings] = Future()
-        with self._changed:
-            known = self._queues.get(client)
-            waiting = known.get(page) if known and page else None
-            if waiting:
-                waiting.frame = frame
-                waiting.futures.append(future)
-                self._metrics.superseded.inc()
-                return future
-            if self._closed or self._count >= self._places:
-                self._metrics.refused.inc()
-                raise BusyError("Too many people are searching. Try again in a moment.")
-            queue = self._queues.setdefault(client, OrderedDict())
-            queue[page or future] = _Waiting(frame, [future])
-            self._count += 1
-            self._changed.notify()
-        return future
+        """Queues a frame from `frame_sketch` or `frame_ink`; see `FairQueue.put`."""
+        return self._queue.put(frame, client, page)
 
     def close(self, *, wait: bool = True) -> None:
         """Takes no more frames, embeds those that are queued, and ends the worker.
 
         Args:
-            wait: until it has ended.
+            wait: whether to return only once the worker has ended.
         """
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        self._queue.close()
         if wait:
             self._thread.join()
 
-    def _work(self, input_size: int) -> None:
-        self._warm_up(input_size)
-        while taken := self._take():
-            began = time.perf_counter()
-            try:
-                embeddings = self._embed(np.stack([waiting.frame for waiting in taken]))
-            except Exception as error:
-                for future in (future for waiting in taken for future in waiting.futures):
-                    future.set_exception(error)
-            else:
-                for waiting, embedding in zip(taken, embeddings, strict=True):
-                    for future in waiting.futures:
-                        future.set_result(embedding)
-            self._metrics.batch_size.observe(len(taken))
-            self._metrics.encoding_seconds.observe(time.perf_counter() - began)
+    def _work(self) -> None:
+        self._warm_up()
+        while batch := self._queue.take(self._batch):
+            self._embed_batch(batch)
 
-    def _warm_up(self, input_size: int) -> None:
-        """Has the encoder prepare itself for each size of a batch, the largest first."""
-        size = _power_of_two(self._batch)
+    def _warm_up(self) -> None:
+        """Lets the encoder prepare itself for each batch size, the largest first."""
+        size, side = largest_power_of_two(self._batch), self._input_size
         try:
-            while size and not self._closed:
-                self._embed(np.full((size, input_size, input_size), 255, np.uint8))
+            while size and not self._queue.is_closed:
+                self._embed(np.full((size, side, side), 255, np.uint8))
                 size //= 2
-        except Exception:  # Each search will fail, and say so, where a dead worker would be silent.
+        except Exception:  # Each search will fail and say so; a dead worker would be silent.
             log.exception("the encoder does not work")
-        self._warm.set()
+        self._is_warm.set()
 
-    def _take(self) -> list[_Waiting]:
-        """The next batch, one frame of each client in turn; none once the batcher is closed."""
-        with self._changed:
-            while True:
-                self._changed.wait_for(lambda: self._count or self._closed)
-                if not self._count:
-                    return []
-                size = _power_of_two(min(self._count, self._batch))
-                taken = [self._next() for _ in range(size)]
-                taken = [waiting for waiting in taken if waiting.futures]
-                if taken:
-                    return taken
-
-    def _next(self) -> _Waiting:
-        client, queue = self._queues.popitem(last=False)
-        _, waiting = queue.popitem(last=False)
-        if queue:
-            self._queues[client] = queue
-        self._count -= 1
-        # Whoever has gone needs no embedding.
-        waiting.futures = [f for f in waiting.futures if f.set_running_or_notify_cancel()]
-        return waiting
-
-
-def _power_of_two(most: int) -> int:
-    """The largest one that is no more than this."""
-    return 1 << (most.bit_length() - 1)
+    def _embed_batch(self, batch: list[QueuedFrame]) -> None:
+        began = time.perf_counter()
+        try:
+            embeddings = self._embed(np.stack([queued.frame for queued in batch]))
+        except Exception as error:
+            for future in (future for queued in batch for future in queued.futures):
+                future.set_exception(error)
+        else:
+            for queued, embedding in zip(batch, embeddings, strict=True):
+                for future in queued.futures:
+                    future.set_result(embedding)
+        self._metrics.batch_size.observe(len(batch))
+        self._metrics.encoding_seconds.observe(time.perf_counter() - began)

@@ -1,6 +1,5 @@
-"""The galleries that the app serves, each opened anew when it was rebuilt."""
+"""The galleries that the app serves. Rebuilt galleries are reloaded automatically."""
 
-import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -14,45 +13,47 @@ from model.checkpoint.checkpoint import Checkpoint
 from model.encoder.encoder import Encoder
 from model.errors import CheckpointError, GalleryError
 from model.search.search import SketchSearch
+from server.log import log
 
-LOOK_EVERY = 1.0
-"""Seconds between looks at a gallery's folder."""
+CHECK_SECONDS = 1.0
+"""Seconds between two checks whether a gallery was rebuilt."""
 
-RETRY_AFTER = 30.0
-"""Seconds until a new version that could not be opened, though it is undamaged, is tried again."""
+RETRY_SECONDS = 30.0
+"""Seconds until an undamaged version that could not be opened is tried again."""
 
-KEEP_LAST = 60.0
-"""Seconds that the last version stays, for pages that still show its photos."""
+KEEP_PREVIOUS_SECONDS = 60.0
+"""Seconds that the previous version stays open, for pages that still show its photos."""
 
-log = logging.getLogger("sketchzoo")
+Encoders = WeakValueDictionary[str, Encoder]
+"""Encoders that are in use, by their manifest. Galleries of one checkpoint share one."""
 
 
 class Galleries:
     """Galleries by name. Several threads may use one.
 
     Args:
-        folders: of each gallery, or a checkpoint without photos, by name; the first one is searched
-            where none is named.
+        folders: the folder of each gallery, or of a checkpoint without photos, by name. The first
+            one is searched where a query names none.
 
     Raises:
         CheckpointError: one of them is damaged.
     """
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
-        encoders: WeakValueDictionary[str, Encoder] = WeakValueDictionary()
-        self._galleries = {name: _Gallery(folder, encoders) for name, folder in folders.items()}
+        encoders = Encoders()
+        self._galleries = {name: ReloadedGallery(path, encoders) for name, path in folders.items()}
 
     @property
     def names(self) -> list[str]:
-        """The names, the first one first."""
+        """The names, in their order."""
         return list(self._galleries)
 
     def search(self, name: str | None = None, version: str | None = None) -> SketchSearch:
-        """The search in a gallery, as it is now.
+        """The search in a gallery.
 
         Args:
             name: of the gallery; None or empty for the first.
-            version: that numbers of photos are of; None or empty for the current one.
+            version: that numbers of photos belong to; None or empty for the current one.
 
         Raises:
             GalleryError: there is no such gallery, or that version is gone.
@@ -65,50 +66,64 @@ class Galleries:
         return gallery.search(version)
 
     def encoders(self) -> set[Encoder]:
-        """Those that drawings are embedded with now, or for a version that is still searched."""
+        """The encoders of all versions that can still be searched."""
         return {search.encoder for each in self._galleries.values() for search in each.searches()}
 
     def name_of(self, asked: object) -> str:
-        """The name that was asked for, if a gallery has it, else that of the first."""
+        """The name of the gallery that was asked for, or of the first if there is no such one."""
         return asked if isinstance(asked, str) and asked in self._galleries else self.names[0]
 
 
-class _Gallery:
-    """One gallery, and the version of it that was open before."""
+class ReloadedGallery:
+    """One gallery in its current version, and for a while in its previous one.
 
-    def __init__(self, folder: Path, encoders: "WeakValueDictionary[str, Encoder]") -> None:
+    Args:
+        folder: of the gallery.
+        encoders: those that other galleries use; a new one is added.
+
+    Raises:
+        CheckpointError: the gallery is damaged.
+    """
+
+    def __init__(self, folder: Path, encoders: Encoders) -> None:
         self._folder, self._encoders = folder, encoders
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # Held while the gallery is checked or reloaded.
         self._stamp = versions.stamp(folder)
-        self._now = self._load()
-        self._last: SketchSearch | None = None
-        self._looked = self._replaced = time.monotonic()
+        self._current = self._load()
+        self._previous: SketchSearch | None = None
+        self._next_check = time.monotonic() + CHECK_SECONDS
+        self._reloaded_at = time.monotonic()
 
     def search(self, version: str | None) -> SketchSearch:
-        self._look()
-        now, last = self._now, self._last
-        if not version or version == now.version:
-            return now
-        if last and version == last.version:
-            return last
+        """The search in a version; None or empty for the current one.
+
+        Raises:
+            GalleryError: that version is gone.
+        """
+        self._check()
+        current, previous = self._current, self._previous
+        if not version or version == current.version:
+            return current
+        if previous and version == previous.version:
+            return previous
         raise GalleryError(
             "The gallery has changed since. Take away what is like or unlike a photo, or reload "
             "the page, and choose the photo again."
         )
 
     def searches(self) -> list[SketchSearch]:
-        """The search in the gallery as it is, and in its last version as long as that is kept."""
-        last = self._last
-        return [self._now, last] if last else [self._now]
+        """The searches in all versions that are open."""
+        previous = self._previous
+        return [self._current, previous] if previous else [self._current]
 
-    def _look(self) -> None:
-        """Starts opening the gallery anew, at most once a second, when it was rebuilt."""
+    def _check(self) -> None:
+        """Starts to reload the gallery if it was rebuilt; checks at most once a second."""
         now = time.monotonic()
-        if now - self._looked < LOOK_EVERY or not self._lock.acquire(blocking=False):
+        if now < self._next_check or not self._lock.acquire(blocking=False):
             return
-        self._looked = now
-        if self._last and now - self._replaced > KEEP_LAST:
-            self._last = None
+        self._next_check = now + CHECK_SECONDS
+        if self._previous and now - self._reloaded_at > KEEP_PREVIOUS_SECONDS:
+            self._previous = None
         stamp = versions.stamp(self._folder)
         if stamp in (None, self._stamp):
             self._lock.release()
@@ -116,19 +131,19 @@ class _Gallery:
         threading.Thread(target=self._reload, args=(stamp,), daemon=True).start()
 
     def _reload(self, stamp: tuple[int, int] | None) -> None:
-        """Takes over the gallery as it is now; a damaged one is refused, and the old one stays."""
+        """Opens the new version; if that fails, the old one stays."""
         try:
             loaded = self._load()
             self._stamp = stamp
-            self._last = self._now  # First, or the former version would be gone for a moment.
-            self._now = loaded
-            self._replaced = time.monotonic()
+            self._previous = self._current  # First, or it would be gone for a moment.
+            self._current = loaded
+            self._reloaded_at = time.monotonic()
             log.warning("%s was rebuilt: %d photos", self._folder, len(loaded.photos))
         except Exception as error:  # Whatever is wrong with the new one, the old one can serve.
             if isinstance(error, CheckpointError):
-                self._stamp = stamp  # Only another version can be better.
+                self._stamp = stamp  # It is damaged: only another version can be better.
             else:
-                self._looked = time.monotonic() + RETRY_AFTER
+                self._next_check = time.monotonic() + RETRY_SECONDS
             log.warning(
                 "%s is served as it was, since the new one cannot be opened: %s",
                 self._folder,
@@ -144,13 +159,13 @@ class _Gallery:
         if encoder is None:
             encoder = self._encoders[key] = checkpoint.encoder()
         else:
-            # Or the version that the encoder came from would be kept for its weights.
+            # Otherwise the version that the encoder came from would be kept for its weights.
             encoder.make_photos_with(checkpoint.photo_encoder())
         return SketchSearch.of(checkpoint, encoder)
 
 
-def address(path: str, name: str, search: SketchSearch) -> str:
-    """The address of something of a gallery, which never changes what it stands for."""
+def versioned_url(path: str, name: str, search: SketchSearch) -> str:
+    """The URL of something in a gallery. Versioned URLs are immutable."""
     return path + _query(name, search.version)
 
 

@@ -1,14 +1,14 @@
-"""What `/metrics` tells, in the text format of Prometheus."""
+"""The metrics that `/metrics` shows, in the text format of Prometheus."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-SIZES = (1, 2, 4, 8, 16, 24, 32)
+SECOND_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 16, 24, 32)
 
 
 class Metrics:
-    """Counters of one app. Memory and open files come with them where the system tells."""
+    """The metrics of one app, with memory and open files where the system has them."""
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -20,43 +20,43 @@ class Metrics:
         )
         self.seconds = Histogram(
             "sketchzoo_request_seconds",
-            "Time from a request to the end of its answer.",
+            "Time from a request to the end of its response.",
             ["route"],
-            buckets=SECONDS,
+            buckets=SECOND_BUCKETS,
             registry=registry,
         )
         self.errors = Counter(
-            "sketchzoo_errors", "Requests that failed by a fault of the server.", registry=registry
+            "sketchzoo_errors", "Requests that failed because of a server error.", registry=registry
         )
         self.in_flight = Gauge(
-            "sketchzoo_requests_in_flight", "Requests being answered.", registry=registry
+            "sketchzoo_requests_in_flight", "Requests in progress.", registry=registry
         )
         self.queue_length = Gauge(
-            "sketchzoo_queue_length", "Drawings that wait to be embedded.", registry=registry
+            "sketchzoo_queue_length", "Drawings waiting to be embedded.", registry=registry
         )
         self.batch_size = Histogram(
             "sketchzoo_batch_size",
-            "Drawings embedded in one pass.",
-            buckets=SIZES,
+            "Drawings embedded in one forward pass.",
+            buckets=BATCH_SIZE_BUCKETS,
             registry=registry,
         )
         self.encoding_seconds = Histogram(
             "sketchzoo_encoding_seconds",
-            "Time of one pass of the encoder.",
-            buckets=SECONDS,
+            "Time of one forward pass of the encoder.",
+            buckets=SECOND_BUCKETS,
             registry=registry,
         )
         self.superseded = Counter(
             "sketchzoo_superseded",
-            "Drawings that were not embedded since a newer one of the same page came.",
+            "Drawings replaced by a newer one of the same page before they were embedded.",
             registry=registry,
         )
         self.refused = Counter(
             "sketchzoo_refused",
-            "Searches refused since the server was busy or stopping.",
+            "Requests refused because the server was busy or stopping.",
             registry=registry,
         )
 
     def text(self) -> bytes:
-        """All of them as Prometheus reads them."""
+        """All metrics, as Prometheus reads them."""
         return generate_latest(self.registry)

@@ -1,104 +1,122 @@
-"""What the board asks for, checked."""
+"""What a search asks for: the payload of a browser or a program, validated."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+import orjson
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    ValidationError,
+)
 
 from model.errors import SketchZooError
 from model.pictures.strokes import Stroke, StrokeError, parse_strokes
 
+DEFAULT_K = 12
+"""Photos in an answer, where a query does not say how many."""
+
 MAX_K = 48
+"""Photos in an answer at most."""
+
 MAX_NARROWED = 200
+"""Photos or labels in each list of a query at most."""
+
+_PHOTOS = f"Photos are lists of at most {MAX_NARROWED} whole numbers."
+_LABELS = f"A search is narrowed by at most {MAX_NARROWED} labels."
+_MESSAGES = {
+    "strokes": "A query needs strokes; the list may be empty.",
+    "picture": "The uploaded picture is not known. Upload it again.",
+    "photo": "A photo is a whole number.",
+    "k": f"k is a whole number from 1 to {MAX_K}.",
+    **{"like": _PHOTOS, "unlike": _PHOTOS, "only": _LABELS, "without": _LABELS},
+    **{name: f"{name} must be a string." for name in ("gallery", "version", "page")},
+}
+"""What to answer where a field is wrong."""
 
 
-@dataclass(frozen=True)
-class Query:
+def _as_int(value: object) -> object:
+    """JavaScript and Gradio may send 12 as 12.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Photos = Annotated[list[int], Field(max_length=MAX_NARROWED)]
+Labels = Annotated[frozenset[str], Strict(False), Field(max_length=MAX_NARROWED)]
+Count = Annotated[int, BeforeValidator(_as_int), Field(ge=1, le=MAX_K)]
+
+
+class Query(BaseModel):
     """A drawing or a photo to search by, and how the search is narrowed.
 
     Attributes:
-        strokes: what was drawn, on `picture` where there is one.
-        picture: the path of an upload.
-        photo: number of a photo of the gallery to search by instead of a drawing.
-        k: how many photos are wanted.
+        strokes: what was drawn, on `picture` if there is one.
+        picture: path of an upload.
+        photo: number of a photo of the gallery to search by, instead of a drawing.
+        k: how many photos to find.
         like, unlike: numbers of photos that the query is moved towards and away from.
         only, without: labels to search among, and to leave out.
         gallery: its name; None for the first.
-        version: of the gallery that the numbers are of; None for the current one.
+        version: of the gallery that the numbers belong to; None for the current one.
+        page: tells the pages of one client apart; only the newest drawing of a page is embedded.
+            Empty: every drawing is.
     """
 
-    strokes: list[Stroke]
-    picture: str | None
-    photo: int | None
-    k: int
-    like: list[int]
-    unlike: list[int]
-    only: frozenset[str]
-    without: frozenset[str]
-    gallery: str | None
-    version: str | None
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    strokes: Annotated[list[Stroke], PlainValidator(parse_strokes)]
+    picture: str | None = None
+    photo: int | None = None
+    k: Count = DEFAULT_K
+    like: Photos = []
+    unlike: Photos = []
+    only: Labels = frozenset()
+    without: Labels = frozenset()
+    gallery: str | None = None
+    version: str | None = None
+    page: str | None = None
 
     @property
     def names_photos(self) -> bool:
-        """Whether photos are named by their numbers."""
+        """Whether the query holds numbers of photos, which belong to one version of a gallery."""
         return bool(self.photo is not None or self.like or self.unlike)
 
 
 def parse_query(payload: Any) -> Query:
-    """Checks and converts what a browser has sent; everything but the strokes may be left out.
+    """Validates a query; all fields but the strokes may be missing.
 
     Raises:
-        SketchZooError: it has another form, or is too large.
+        SketchZooError: a field has the wrong form or is too large.
     """
+    try:
+        return Query.model_validate(payload)
+    except ValidationError as error:
+        place = error.errors(include_url=False, include_input=False)[0]["loc"]
+        message = _MESSAGES[str(place[0])] if place else "A query is a JSON object with strokes."
+        raise SketchZooError(message) from error
+
+
+def parse_count(k: float | None) -> int:
+    """Validates the number of photos to find.
+
+    Raises:
+        SketchZooError: it is not a whole number from 1 to `MAX_K`.
+    """
+    return parse_query({"strokes": [], "k": k}).k
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Raises:
+        StrokeError: the body is not one.
+    """
+    try:
+        payload = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        payload = None
     if not isinstance(payload, dict):
-        raise StrokeError("A query holds strokes, and the path of an upload or none.")
-    picture, photo = payload.get("picture"), payload.get("photo")
-    if not isinstance(picture, str | None):
-        raise StrokeError("The uploaded picture is not known. Upload it again.")
-    return Query(
-        strokes=parse_strokes(payload.get("strokes")),
-        picture=picture,
-        photo=None if photo is None else _numbers([photo])[0],
-        k=parse_count(payload.get("k", 12)),
-        like=_numbers(payload.get("like", [])),
-        unlike=_numbers(payload.get("unlike", [])),
-        only=_labels(payload.get("only", [])),
-        without=_labels(payload.get("without", [])),
-        gallery=_name(payload.get("gallery")),
-        version=_name(payload.get("version")),
-    )
-
-
-def parse_count(k: Any) -> int:
-    """The number of photos that are wanted.
-
-    Raises:
-        SketchZooError: it is no whole number from 1 to `MAX_K`.
-    """
-    if not isinstance(k, int | float) or not 1 <= k <= MAX_K or k != int(k):
-        raise SketchZooError(f"k is a whole number from 1 to {MAX_K}.")
-    return int(k)
-
-
-def _numbers(value: Any) -> list[int]:
-    if not _is_list_of(value, int):
-        raise SketchZooError(f"Photos are named by at most {MAX_NARROWED} numbers.")
-    return list(value)
-
-
-def _name(value: Any) -> str | None:
-    if not isinstance(value, str | None):
-        raise SketchZooError("A gallery is named by its name, and its version as it was answered.")
-    return value
-
-
-def _labels(value: Any) -> frozenset[str]:
-    if not _is_list_of(value, str):
-        raise SketchZooError(f"A search is narrowed by at most {MAX_NARROWED} labels.")
-    return frozenset(value)
-
-
-def _is_list_of(value: Any, kind: type) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) <= MAX_NARROWED
-        and all(type(item) is kind for item in value)
-    )
+        raise StrokeError("A query is a JSON object with strokes.")
+    return payload

@@ -1,4 +1,4 @@
-"""Threads for what takes long, so that nobody's pictures keep all the others waiting."""
+"""Worker threads for slow tasks, shared fairly among clients."""
 
 from asyncio import Semaphore
 from collections import Counter
@@ -8,58 +8,66 @@ from typing import ParamSpec, TypeVar
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
-from server.batching import BusyError
-from server.limits import client
+from server.fair_queue import BusyError
+from server.middleware.forwarded import client
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-AT_ONCE = 4
-"""Pictures that are decoded, and matches that are explained, at a time."""
+THREADS = 4
+"""Tasks that run at a time: pictures to decode, matches to explain."""
 
-SHARE = 2
-"""Of these threads, how many one client may have."""
+THREADS_PER_CLIENT = 2
+"""Tasks of one client that run at a time."""
 
-PLACES = 16
+TASKS_PER_CLIENT = 16
 """Tasks of one client that may run or wait."""
 
 
 class Workers:
-    """Runs functions in a few threads of their own, of which one client gets a share.
+    """Runs functions in a few threads, of which one client gets a share.
 
     The threads that answer everything else stay free, however much one client asks for.
 
     Args:
-        at_once: functions that run at a time.
-        share: of these, those of one client.
-        places: of one client that may run or wait.
+        threads: functions that run at a time.
+        threads_per_client: of these, how many for one client.
+        tasks_per_client: functions of one client that may run or wait.
     """
 
-    def __init__(self, at_once: int = AT_ONCE, share: int = SHARE, places: int = PLACES) -> None:
-        self._at_once, self._share, self._places = CapacityLimiter(at_once), share, places
-        self._turns: dict[str, Semaphore] = {}
+    def __init__(
+        self,
+        threads: int = THREADS,
+        threads_per_client: int = THREADS_PER_CLIENT,
+        tasks_per_client: int = TASKS_PER_CLIENT,
+    ) -> None:
+        self._limiter = CapacityLimiter(threads)
+        self._threads_per_client, self._tasks_per_client = threads_per_client, tasks_per_client
+        self._shares: dict[str, Semaphore] = {}
         self._tasks: Counter[str] = Counter()
 
     async def run(
         self,
-        act: Callable[Parameters, Result],
+        function: Callable[Parameters, Result],
         *arguments: Parameters.args,
         **options: Parameters.kwargs,
     ) -> Result:
-        """Waits for what a function returns, for the client whose request is being answered.
+        """Runs a function for the client of the current request, and returns its result.
 
         Raises:
-            BusyError: the client has as many tasks under way as it may have.
+            BusyError: the client has as many tasks in progress as it may have.
         """
         who = client.get()
-        if self._tasks[who] >= self._places:
+        if self._tasks[who] >= self._tasks_per_client:
             raise BusyError("The server is busy. Try again.")
         self._tasks[who] += 1
-        turn = self._turns.setdefault(who, Semaphore(self._share))
+        share = self._shares.setdefault(who, Semaphore(self._threads_per_client))
         try:
-            async with turn:
-                return await run_sync(lambda: act(*arguments, **options), limiter=self._at_once)
+            async with share:
+                return await run_sync(
+                    lambda: function(*arguments, **options), limiter=self._limiter
+                )
         finally:
             self._tasks[who] -= 1
             if not self._tasks[who]:
-                del self._tasks[who], self._turns[who]
+                del self._tasks[who], self._shares[who]

@@ -1,4 +1,4 @@
-"""The app does without PyTorch, and tells nobody of what it does."""
+"""The app runs without PyTorch and sends no telemetry."""
 
 import json
 import subprocess
@@ -21,11 +21,12 @@ sys.addaudithook(watch)
 SERVE = (
     WATCHED
     + """
-import app
+from server.application import build_app
+from server.startup import open_galleries
 from pathlib import Path
 from PIL import Image, ImageDraw
-galleries = app.open_galleries(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
-app.build_app(galleries)
+galleries = open_galleries(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+build_app(galleries)
 drawing = Image.new("L", (90, 90), 255)
 ImageDraw.Draw(drawing).ellipse((10, 20, 80, 70), outline=0, width=3)
 found = galleries.search().query(drawing, k=2)

@@ -1,4 +1,4 @@
-"""The search as an assistant calls it, over the Model Context Protocol."""
+"""The search over the Model Context Protocol."""
 
 import ast
 import asyncio
@@ -10,7 +10,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent, Tool
 
-from benchmarks.running import running_app
+from tests.harness.apps import running_app
 
 
 async def ask(
@@ -26,13 +26,13 @@ async def ask(
         return tools, [await session.call_tool("search_strokes", call) for call in calls]
 
 
-def test_an_assistant_finds_the_tools_and_gets_the_answer_of_the_api(
+def test_tools_answer_as_the_api_does(
     examples: dict[str, list[dict[str, Any]]],
 ) -> None:
     whole = {"strokes": examples["giraffe"], "k": 3}
     narrowed = {**whole, "only": ["frog"]}
     with running_app("app.py", "--mcp") as address:
-        # A browser that is open for other tests has this thread's event loop.
+        # A browser of other tests may have an event loop in this thread.
         with ThreadPoolExecutor(1) as thread:
             calls: list[dict[str, Any]] = [whole, narrowed, {"strokes": []}]
             tools, answers = thread.submit(asyncio.run, ask(address, calls)).result()

@@ -1,4 +1,4 @@
-"""Takes the pictures of the board in docs/screens.
+"""Takes screenshots of the board for the documentation.
 
 python -m tools.screens [--out docs/screens] [names ...]
 """
@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from benchmarks.robustness import pencil_on_paper
-from benchmarks.running import chromium, running_app
-from tests.drawings import fish
+from tests.harness.apps import running_app
+from tests.harness.browser import chromium
+from tests.harness.pictures import fish, pencil_on_paper
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -58,7 +58,7 @@ def why(page: Page) -> None:
     results(page, "giraffe")
     page.locator('[data-part="results"] button').first.click()
     page.get_by_role("button", name="Why this photo?").click()
-    page.wait_for_selector(".closer.warm")
+    page.wait_for_selector(".dialog.explained")
     page.wait_for_timeout(900)
 
 
@@ -133,8 +133,16 @@ SCREENS: dict[str, tuple[Step, dict[str, int], str]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.screens", description=__doc__)
-    parser.add_argument("names", nargs="*", default=list(SCREENS), help="which (default: all)")
-    parser.add_argument("--out", type=Path, default=Path("docs/screens"))
+    parser.add_argument(
+        "names", nargs="*", default=list(SCREENS), help="names of screenshots (default: all)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("docs/screens"),
+        metavar="DIR",
+        help="(default: docs/screens)",
+    )
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     with running_app("app.py") as address, chromium() as browser:

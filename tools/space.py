@@ -1,11 +1,12 @@
-"""Builds and runs the app as Hugging Face Spaces would, and says whether it would do there.
+"""Builds and runs the app as Hugging Face Spaces does, and checks that it works there.
 
-python tools/space.py            a fresh copy, a fresh environment, behind a proxy and a prefix
-python tools/space.py --keep DIR the same in DIR, whose environment is used again the next time
+python tools/space.py             in a new copy with a new environment
+python tools/space.py --keep DIR  in DIR, whose environment is used again the next time
 
-The files that git tracks are copied. A Space installs requirements.txt, so requirements-serve.txt
-takes its place: it does without PyTorch. `python app.py` is started twice with the variables of a
-Space: once to index the gallery, once to be measured. DIR is then what to push to a Space.
+Copies the files that git tracks. A Space installs requirements.txt; requirements-serve.txt, which
+has no PyTorch, takes its place. Starts `python app.py` twice with the variables of a Space: first
+to index the gallery, then behind a proxy with a prefix to measure it. Afterwards, DIR is ready to
+be pushed to a Space.
 """
 
 import argparse
@@ -31,39 +32,41 @@ ROOT = Path(__file__).parent.parent
 PREFIX = "/spaces/zoo"
 HOST = "someone-sketchzoo.hf.space"
 START_SECONDS, MEMORY_MB = 30.0, 2000.0
-"""Limits for a start with the gallery indexed, and for the memory after a search."""
+"""Limits for the start with an indexed gallery, and for the peak memory with a search."""
 
 
-class Failure(Exception):
-    """What would not do in a Space."""
+class SpaceError(Exception):
+    """The app would not work in a Space."""
 
 
 def front_matter(readme: str) -> dict[str, str]:
-    """The settings of a Space at the top of its README."""
+    """The settings of a Space: the front matter of its README."""
     found = re.match(r"---\n(.*?)\n---\n", readme, re.DOTALL)
     if found is None:
-        raise Failure("README.md does not begin with the settings of a Space.")
+        raise SpaceError("README.md does not begin with the settings of a Space.")
     pairs = (line.split(":", 1) for line in found[1].splitlines())
     return {key.strip(): value.strip().strip('"') for key, value in pairs}
 
 
 def check_settings(folder: Path) -> None:
-    """Raises Failure where the settings do not fit the files."""
+    """Raises SpaceError if the settings do not fit the files."""
     settings = front_matter((folder / "README.md").read_text(encoding="utf-8"))
     pinned = (folder / "requirements.txt").read_text(encoding="utf-8").splitlines()
     if settings.get("sdk") != "gradio" or f"gradio=={settings.get('sdk_version')}" not in pinned:
-        raise Failure("sdk_version in README.md is not the gradio of requirements.txt.")
+        raise SpaceError(
+            "sdk_version in README.md is not the version of gradio in requirements.txt."
+        )
     if not (folder / settings.get("app_file", "")).is_file():
-        raise Failure("app_file in README.md is not there.")
+        raise SpaceError("The app_file of README.md does not exist.")
     loose = [line for line in pinned if line and not re.fullmatch(r"[\w.-]+==[\w.]+", line)]
     if loose:
-        raise Failure(f"requirements.txt does not pin {', '.join(loose)}.")
+        raise SpaceError(f"requirements.txt does not pin {', '.join(loose)}.")
     if not (folder / "packages.txt").read_text(encoding="utf-8").split():
-        raise Failure("packages.txt names no package.")
+        raise SpaceError("packages.txt is empty.")
 
 
 def copy_tracked(folder: Path) -> None:
-    """Copies what git tracks, as it is in the working tree, with the requirements of a Space."""
+    """Copies tracked files from the working tree, with the requirements of a Space."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
     for name in listed.stdout.decode().rstrip("\0").split("\0"):
         if (ROOT / name).is_file():
@@ -82,7 +85,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(python: Path, folder: Path, port: int) -> Iterator[tuple[int, float]]:
-    """Runs app.py as a Space does; yields its process id, and the seconds until it answers."""
+    """Runs app.py as a Space does; yields its process id and the seconds until it answers."""
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("GRADIO_")},
         "GRADIO_SERVER_NAME": "0.0.0.0",
@@ -96,9 +99,9 @@ def running(python: Path, folder: Path, port: int) -> Iterator[tuple[int, float]
     try:
         while True:
             if process.poll() is not None:
-                raise Failure(f"app.py has ended with {process.returncode}.")
+                raise SpaceError(f"app.py has stopped with exit code {process.returncode}.")
             if time.monotonic() - began > 600:
-                raise Failure("app.py does not answer within 10 minutes.")
+                raise SpaceError("app.py does not answer within 10 minutes.")
             try:
                 if ask(port, "GET", "/healthz")[0] == 200:
                     break
@@ -114,7 +117,7 @@ def running(python: Path, folder: Path, port: int) -> Iterator[tuple[int, float]
 
 
 def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-    """The status and the body of one answer."""
+    """Sends a request; returns status and body of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     data = None if body is None else json.dumps(body)
     headers = {"Host": HOST, "Content-Type": "application/json"}
@@ -128,20 +131,21 @@ def ask(port: int, method: str, path: str, body: Any = None) -> tuple[int, bytes
 
 @contextmanager
 def proxy(port: int) -> Iterator[int]:
-    """A proxy as in front of a Space: it takes the prefix away and says whom it asks for."""
+    """A proxy as in front of a Space: it removes the prefix and forwards the visitor's address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             inner = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            told = {
+            headers = {
                 "Content-Type": self.headers.get("Content-Type", ""),
                 "X-Forwarded-For": "203.0.113.7",
                 "X-Forwarded-Host": HOST,
                 "X-Forwarded-Proto": "https",
                 "Origin": f"https://{HOST}",
             }
-            inner.request(self.command, self.path.removeprefix(PREFIX) or "/", body, told)
+            path = self.path.removeprefix(PREFIX) or "/"
+            inner.request(self.command, path, body, headers)
             answer = inner.getresponse()
             data = answer.read()
             self.send_response(answer.status)
@@ -165,45 +169,46 @@ def proxy(port: int) -> Iterator[int]:
 
 
 def check_app(port: int) -> int:
-    """Asks the app through a proxy what a visitor would; returns the number of photos.
+    """Sends the requests of a visitor through a proxy; returns the number of photos.
 
     Raises:
-        Failure: an answer is not what it should be.
+        SpaceError: an answer is wrong.
     """
     with proxy(port) as outer:
         status, health = ask(outer, "GET", f"{PREFIX}/healthz")
         if status != 200:
-            raise Failure(f"/healthz answers {status}.")
+            raise SpaceError(f"/healthz answers {status}.")
         status, page = ask(outer, "GET", f"{PREFIX}/")
         if status != 200 or f"https://{HOST}{PREFIX}".encode() not in page:
-            raise Failure("The page does not know the address that it is served at.")
+            raise SpaceError("The page does not know its own address.")
         for asset in ("sketchzoo/js/board.js", "theme.css", "map.json"):
             if ask(outer, "GET", f"{PREFIX}/{asset}")[0] != 200:
-                raise Failure(f"{asset} cannot be had behind the prefix.")
+                raise SpaceError(f"{asset} cannot be fetched behind the prefix.")
         examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
         call = f"{PREFIX}/gradio_api/call/search_strokes"
         query = [examples[0]["strokes"], 12, None, None, None, None, None, None]
         status, event = ask(outer, "POST", call, {"data": query})
         if status != 200:
-            raise Failure(f"A search answers {status}: {event.decode()[:200]}")
+            raise SpaceError(f"A search answers {status}: {event.decode()[:200]}")
         _, found = ask(outer, "GET", f"{call}/{json.loads(event)['event_id']}")
         if found.count(b'"rank"') != 12:
-            raise Failure(f"A search does not find 12 photos: {found.decode()[:200]}")
+            raise SpaceError(f"A search does not find 12 photos: {found.decode()[:200]}")
     photos: int = json.loads(health)["photos"]
     return photos
 
 
 def peak_megabytes(process: int) -> float:
-    """The most memory that a process has had, as Linux counts it."""
+    """Peak memory of a process (Linux)."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
 
 
 def try_space(folder: Path) -> None:
-    """Does it all in a folder, and prints what was measured.
+    """Does all steps in a folder, and prints what was measured.
 
     Raises:
-        Failure, subprocess.CalledProcessError: it would not do in a Space.
+        SpaceError: the app would not work in a Space.
+        subprocess.CalledProcessError: a command has failed.
     """
     copy_tracked(folder)
     check_settings(folder)
@@ -211,15 +216,8 @@ def try_space(folder: Path) -> None:
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True)
     began = time.monotonic()
-    install: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "-q",
-    ]
-    subprocess.run([*install, "-r", folder / "requirements.txt"], check=True)
+    pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    subprocess.run([*pip, "-r", folder / "requirements.txt"], check=True)
     print(f"installed in {time.monotonic() - began:.0f} s", flush=True)
     with running(python, folder, free_port()) as (_, seconds):
         print(f"first start, with indexing: {seconds:.1f} s", flush=True)
@@ -229,17 +227,17 @@ def try_space(folder: Path) -> None:
         memory = peak_megabytes(process)
     print(f"warm start: {seconds:.1f} s; {photos} photos; at most {memory:.0f} MB", flush=True)
     if seconds > START_SECONDS:
-        raise Failure(f"A warm start takes over {START_SECONDS:.0f} s.")
+        raise SpaceError(f"A warm start takes more than {START_SECONDS:.0f} s.")
     if memory > MEMORY_MB:
-        raise Failure(f"The app takes over {MEMORY_MB:.0f} MB.")
+        raise SpaceError(f"The app takes more than {MEMORY_MB:.0f} MB.")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Tries it; returns the exit code."""
+    """Runs all steps; returns the exit code."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="work in DIR and leave it there")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="work in DIR and keep it")
     keep = parser.parse_args(argv).keep
     try:
         if keep is not None:
@@ -248,10 +246,10 @@ def main(argv: list[str] | None = None) -> int:
         else:
             with tempfile.TemporaryDirectory(prefix="sketchzoo-space-") as folder:
                 try_space(Path(folder))
-    except (Failure, subprocess.CalledProcessError) as error:
+    except (SpaceError, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print("It would do in a Space.")
+    print("The app works in a Space.")
     return 0
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.errors import ImageError
 from model.pictures.decoding import OWN, open_image
 from train.data.pictures import Picture, Split, list_pictures

@@ -26,7 +26,9 @@ from train.data.sources import DataFolders
 from train.errors import DataError
 from train.networks.encoder import encoder_of
 from train.networks.pair import ONE, PAIR, pair_of
+from train.networks.siamese import is_pose
 from train.runs import SPLIT, Run, is_checkpoint, load_run, mean_weights
+from train.start import animal_encoder
 from train.teacher import same_prototypes
 
 MAX_LOSS = 0.005
@@ -54,6 +56,8 @@ class Export:
             network only, which is not decisive if there is a `photo_encoder`.
         mean_with: checkpoints to take the mean with, usually the one that the run started from
             (Wortsman et al. 2022, "Model soups").
+        photo_mean_with: the same for the photo encoder: runs, or checkpoints, whose network for
+            photos is taken.
         precision: `fp32` keeps the weights as they are; the files are four times as large.
         data: where the run's pictures are, if the run does not say or they have moved.
         cache: folder of frames.
@@ -68,6 +72,7 @@ class Export:
     pose_encoder: Path | None = None
     last: bool = False
     mean_with: Sequence[Path] = ()
+    photo_mean_with: Sequence[Path] = ()
     precision: Precision = "int8"
     data: DataFolders | None = None
     cache: Path = Path("cache")
@@ -111,26 +116,34 @@ def _load_shared(wanted: Export) -> Run:
     """The network of sketches, and of photos unless there is another."""
     trained = load_run(wanted.run, last=wanted.last)
     for count, folder in enumerate(wanted.mean_with, 1):
-        trained = _mean_with(trained, folder, 1 / (count + 1))
+        trained = _mean_with(trained, load_run(folder), 1 / (count + 1))
     return trained
 
 
-def _mean_with(trained: Run, folder: Path, share: float) -> Run:
-    """A run whose weights are the mean with those of a checkpoint, of which they get `share`."""
-    other = load_run(folder).network
-    weights, others = trained.network.state_dict(), other.state_dict()
-    own, given = (
+def _mean_with(trained: Run, given: Run, share: float) -> Run:
+    """A run whose weights are the mean with those of another, which get the share `share`.
+
+    The pose's layer stays: poses of other runs are not comparable.
+    """
+    other = given.network
+    weights, others = (
+        {name: value for name, value in network.state_dict().items() if not is_pose(name)}
+        for network in (trained.network, other)
+    )
+    own, its = (
         (network.standardise, network.normalise, {k: v.shape for k, v in state.items()})
         for network, state in ((trained.network, weights), (other, others))
     )
-    if own != given or not same_prototypes(trained.network, other):
+    if own != its or not same_prototypes(trained.network, other):
         raise DataError(
-            f"{folder} holds another encoder than {trained.folder}, or embeds into another "
-            "space. --mean-with takes checkpoints like the one that the run started from."
+            f"{given.folder} holds another encoder than {trained.folder}, or embeds into another "
+            "space. --mean-with and --photo-mean-with take encoders like the one that the run "
+            "started from."
         )
-    _check_split(trained.folder, folder)
+    _check_split(trained.folder, given.folder)
     network = deepcopy(trained.network)
-    network.load_state_dict(mean_weights(others, weights, 1 - share))
+    mean = mean_weights(others, weights, 1 - share)
+    network.load_state_dict({**network.state_dict(), **mean})
     return replace(trained, network=network, metrics=None)
 
 
@@ -142,6 +155,10 @@ def _load_photo_run(wanted: Export) -> Run | None:
     elif is_checkpoint(wanted.run):
         own = load_run(wanted.run, photos=True)
         photo_run = own if own.weights != load_run(wanted.run).weights else None
+    for count, folder in enumerate(wanted.photo_mean_with, 1):
+        if photo_run is None:
+            raise DataError("--photo-mean-with needs a --photo-encoder.")
+        photo_run = _mean_with(photo_run, animal_encoder(folder), 1 / (count + 1))
     if wanted.pose_encoder:
         return _with_pose(photo_run, load_run(wanted.pose_encoder, photos=True))
     return photo_run

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 
 FIRST = 12
 """Photos that the app shows."""

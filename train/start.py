@@ -10,12 +10,9 @@ from train.data.dataset import Dataset
 from train.errors import DataError
 from train.networks.build import build_network
 from train.networks.pair import ONE, PAIR, first_of
-from train.networks.siamese import SiameseNetwork
+from train.networks.siamese import SiameseNetwork, is_pose
 from train.runs import BEST, SPLIT, Run, is_checkpoint, load_run
 from train.teacher import Teachers, check_split, same_prototypes
-
-POSE = "pose."
-"""What names of a pose's weights start with."""
 
 
 def start_network(
@@ -50,11 +47,7 @@ def start_network(
 
 
 def _load_start(folder: Path, config: FitConfig) -> Run:
-    """The run to start with.
-
-    If a checkpoint has another backbone for sketches, it is the network for photos; of a pair of
-    networks, the one that embeds the animal.
-    """
+    """The run to start with; if a checkpoint has another backbone for sketches, that for photos."""
     if not is_checkpoint(folder) and not (folder / BEST).exists():
         raise DataError(
             f"{folder} is no checkpoint, nor an evaluated run. Name a folder that 'python -m train "
@@ -63,6 +56,15 @@ def _load_start(folder: Path, config: FitConfig) -> Run:
     run = load_run(folder)
     if run.config.backbone == config.backbone or not is_checkpoint(folder):
         return run
+    return animal_encoder(folder)
+
+
+def animal_encoder(folder: Path) -> Run:
+    """The network for photos of a run or a checkpoint; of a pair, the one that embeds the animal.
+
+    Raises:
+        DataError, CheckpointError: as `load_run`.
+    """
     run = load_run(folder, photos=True)
     if run.config.backbone != PAIR:
         return run
@@ -92,7 +94,7 @@ def _take_weights(network: SiameseNetwork, start: Run) -> None:
     source, own = start.network, network.state_dict()
     given = {name: value for name, value in source.state_dict().items() if name in own}
     shapes, given_shapes = (
-        {name: value.shape for name, value in state.items() if not name.startswith(POSE)}
+        {name: value.shape for name, value in state.items() if not is_pose(name)}
         for state in (own, given)
     )
     if shapes != given_shapes:
@@ -105,7 +107,7 @@ def _take_weights(network: SiameseNetwork, start: Run) -> None:
             f"{_flag('normalise', source.normalise)}; give this run the same."
         )
     if source.pose_size != network.pose_size:  # another pose is learned anew
-        given = {name: value for name, value in given.items() if not name.startswith(POSE)}
+        given = {name: value for name, value in given.items() if not is_pose(name)}
     network.load_state_dict({**own, **given})
 
 

@@ -1,12 +1,12 @@
 /**
- * What is on the page, and the way back and forth.
+ * What is on the page, with undo and redo.
  *
  * @typedef {[number, number] | [number, number, number]} Point  x and y as shares of the page's
- *   side, y downwards, and the pressure where the device tells it, 1 for the usual.
+ *   side, y downwards, and the pressure if the device reports it; 1 is the usual pressure.
  * @typedef {{width: number, points: Point[], erase?: boolean}} Stroke  width as a share of the
  *   page's side; `erase` takes ink away.
  * @typedef {{path: string, image: CanvasImageSource & {width: number, height: number}}} Picture
- *   an uploaded sketch: its place on the server, and what to show of it.
+ *   an uploaded sketch: its path on the server, and what to show of it.
  * @typedef {{picture: Picture | null, strokes: Stroke[]}} Page
  */
 
@@ -18,11 +18,11 @@ export class Drawing {
   /** @type {Page[]} */
   #future = [];
   /**
-   * What the last change has taken from the way forth.
+   * The future before the last change, which has emptied it.
    *
    * @type {Page[]}
    */
-  #lost = [];
+  #futureBefore = [];
 
   get isEmpty() {
     return !this.page.picture && this.page.strokes.length === 0;
@@ -50,8 +50,8 @@ export class Drawing {
   }
 
   /**
-   * Adds points to the stroke that is being drawn; does nothing when it is not on the page any
-   * more, because something else has taken its place meanwhile.
+   * Adds points to the stroke that is being drawn. Does nothing if the page has been replaced
+   * meanwhile.
    *
    * @param {Stroke} stroke from `begin`
    * @param {Point[]} points
@@ -61,21 +61,21 @@ export class Drawing {
   }
 
   /**
-   * Forgets a stroke that was none, but the start of a gesture.
+   * Removes the last stroke as if it had never been drawn: it was a palm, or a gesture.
    *
    * @param {Stroke} stroke
    */
-  forget(stroke) {
+  discard(stroke) {
     if (this.page.strokes.at(-1) !== stroke) return;
     this.page = this.#past.pop() ?? this.page;
-    this.#future = this.#lost;
+    this.#future = this.#futureBefore;
   }
 
   /**
-   * Puts an uploaded sketch on an empty page, below what was drawn while it came.
+   * Puts an uploaded sketch on an empty page, below what was drawn during the upload.
    *
    * @param {Picture} picture
-   * @param {Stroke[]} before what was on the page when it was chosen.
+   * @param {Stroke[]} before the strokes that were on the page when the file was chosen.
    */
   place(picture, before) {
     this.#change({ picture, strokes: this.page.strokes.filter((s) => !before.includes(s)) });
@@ -91,7 +91,7 @@ export class Drawing {
   }
 
   /**
-   * Begins with a page that was kept from before.
+   * Starts with a saved page.
    *
    * @param {Page} page
    */
@@ -100,11 +100,11 @@ export class Drawing {
   }
 
   /**
-   * Takes a picture that is gone off every page.
+   * Removes a picture that the server has lost from every page.
    *
    * @param {Picture} picture
    */
-  drop(picture) {
+  removePicture(picture) {
     const without = (/** @type {Page} */ page) =>
       page.picture === picture ? { ...page, picture: null } : page;
     this.page = without(this.page);
@@ -135,7 +135,7 @@ export class Drawing {
   /** @param {Page} page */
   #change(page) {
     this.#past.push(this.page);
-    this.#lost = this.#future;
+    this.#futureBefore = this.#future;
     this.#future = [];
     this.page = page;
   }

@@ -1,3 +1,3 @@
-/** What Gradio gives to start.js. */
+/** The element that Gradio passes to start.js. */
 
 declare const element: HTMLElement;

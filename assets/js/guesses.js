@@ -1,28 +1,21 @@
 /** What the drawing may show, as bars. */
 
-import { SAY } from "./strings.js";
+import { TEXT } from "./text.js";
 
 /**
  * @typedef {{label: string, share: number, photos: number}} Guess
- *   `share`: how sure the guess is, 0 to 1; `photos`: how many of it the gallery holds.
+ *   `share`: probability, 0 to 1; `photos`: how many of this animal the gallery holds.
  */
 
-/** Guesses that are less sure are not worth a bar. */
-const LEAST = 0.03;
+/** Guesses with a smaller share get no bar. */
+const MIN_SHARE = 0.03;
 
-export class Guesses {
-  /**
-   * @param {HTMLElement} list
-   */
-  constructor(list) {
-    this.list = list;
-  }
-
-  /** @param {Guess[]} guesses likeliest first. */
-  show(guesses) {
-    const bars = guesses.filter(({ share }) => share >= LEAST).map(bar);
-    this.list.replaceChildren(...bars);
-  }
+/**
+ * @param {HTMLElement} list
+ * @param {Guess[]} guesses likeliest first.
+ */
+export function showGuesses(list, guesses) {
+  list.replaceChildren(...guesses.filter(({ share }) => share >= MIN_SHARE).map(bar));
 }
 
 /** @param {Guess} guess */
@@ -31,8 +24,8 @@ function bar({ label, share }) {
   item.style.setProperty("--share", String(share));
   const name = document.createElement("span");
   name.textContent = label;
-  const sure = document.createElement("b");
-  sure.textContent = SAY.percent(share);
-  item.append(name, sure);
+  const percent = document.createElement("b");
+  percent.textContent = TEXT.percent(share);
+  item.append(name, percent);
   return item;
 }

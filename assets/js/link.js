@@ -1,11 +1,13 @@
 /**
  * A drawing as a short text for a link, and back. No server keeps it: the text is the drawing.
  *
- * The text is base64url of raw deflate of bytes. After a version come the strokes: flags, width,
- * number of points, and the points as differences from the point before, all as varints.
+ * The text is base64url of raw deflate of bytes. The first byte is the version. Then come the
+ * strokes: flags, width, number of points, and the points as differences from the point before,
+ * all as varints.
  */
 
 /** @typedef {import("./drawing.js").Stroke} Stroke */
+/** @typedef {import("./drawing.js").Point} Point */
 
 /** The server's limits, as in `model/pictures/strokes.py`. */
 export const MAX_STROKES = 1000;
@@ -19,65 +21,77 @@ const PRESSURE = 2;
 const STEPS = 2000;
 const PRESSURE_STEPS = 100;
 
-/** What the server keeps coordinates, widths and pressures within, in these steps. */
+/** The ranges of coordinates, widths and pressures that the server accepts, in these steps. */
 const COORDINATES = [-STEPS, 2 * STEPS];
 const WIDTHS = [0.001 * STEPS, 0.2 * STEPS];
 const PRESSURES = [0.1 * PRESSURE_STEPS, 2 * PRESSURE_STEPS];
 
-/** Bytes that the largest drawing takes: two for each difference, three for a number of points. */
+/** Bytes of the largest drawing: two for each difference, three for a number of points. */
 const MAX_BYTES = 1 + 6 * MAX_STROKES + 6 * MAX_POINTS;
 
-/** Bytes that are inflated at a time: at most a thousand times as many can come of them. */
+/** Bytes that are inflated at a time: at most a thousand times as many can come out. */
 const SLICE = 512;
 
 /**
- * The text that stands for these strokes. Places are rounded to 1/2000 of the page's side.
+ * The text of these strokes. Coordinates are rounded to 1/2000 of the page's side.
  *
  * @param {Stroke[]} strokes
  * @returns {Promise<string>} letters that need no escaping in a URL.
- * @throws {RangeError} when there is more than the server takes.
+ * @throws {RangeError} if the server does not accept so many strokes or points.
  */
 export async function encode(strokes) {
   const count = strokes.reduce((sum, { points }) => sum + points.length, 0);
   if (strokes.length > MAX_STROKES || count > MAX_POINTS) throw new RangeError("too large");
-  const bytes = [VERSION];
-  let [x, y] = [0, 0];
-  for (const { width, points, erase } of strokes) {
-    const pressed = points.some((point) => point.length > 2);
-    put(bytes, (erase ? ERASE : 0) | (pressed ? PRESSURE : 0));
-    put(bytes, steps(width, STEPS, WIDTHS));
-    put(bytes, points.length);
-    let pressure = PRESSURE_STEPS;
-    for (const point of points) {
-      const [toX, toY] = [point[0], point[1]].map((at) => steps(at, STEPS, COORDINATES));
-      put(bytes, zigzag(toX - x));
-      put(bytes, zigzag(toY - y));
-      [x, y] = [toX, toY];
-      if (!pressed) continue;
-      const next = steps(point[2] ?? 1, PRESSURE_STEPS, PRESSURES);
-      put(bytes, zigzag(next - pressure));
-      pressure = next;
-    }
-  }
-  const whole = new Blob([new Uint8Array(bytes)]).stream();
-  const packed = await new Response(
-    whole.pipeThrough(new CompressionStream("deflate-raw")),
+  const bytes = new Blob([new Uint8Array(pack(strokes))]).stream();
+  const deflated = await new Response(
+    bytes.pipeThrough(new CompressionStream("deflate-raw")),
   ).arrayBuffer();
-  const text = Array.from(new Uint8Array(packed), (byte) => String.fromCharCode(byte)).join("");
+  const text = Array.from(new Uint8Array(deflated), (byte) => String.fromCharCode(byte)).join("");
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
 /**
- * The strokes that `encode` made this text of.
+ * The strokes of a text from `encode`.
  *
  * @param {string} text
  * @returns {Promise<Stroke[]>}
- * @throws when it is damaged, empty, or holds more than the server takes.
+ * @throws if it is damaged, empty, or holds more than the server accepts.
  */
 export async function decode(text) {
   if (text.length > 2 * MAX_BYTES) throw new RangeError("too large");
-  const packed = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  const next = reader(await inflate(Uint8Array.from(packed, (byte) => byte.charCodeAt(0))));
+  const deflated = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  const strokes = unpack(await inflate(Uint8Array.from(deflated, (byte) => byte.charCodeAt(0))));
+  if (!strokes.length || strokes.length > MAX_STROKES) throw new RangeError("no drawing");
+  return strokes;
+}
+
+/** @param {Stroke[]} strokes @returns {number[]} bytes */
+function pack(strokes) {
+  const bytes = [VERSION];
+  let [x, y] = [0, 0];
+  for (const { width, points, erase } of strokes) {
+    const pressed = points.some((point) => point.length > 2);
+    writeVarint(bytes, (erase ? ERASE : 0) | (pressed ? PRESSURE : 0));
+    writeVarint(bytes, steps(width, STEPS, WIDTHS));
+    writeVarint(bytes, points.length);
+    let pressure = PRESSURE_STEPS;
+    for (const point of points) {
+      const [toX, toY] = [point[0], point[1]].map((at) => steps(at, STEPS, COORDINATES));
+      writeVarint(bytes, zigzag(toX - x));
+      writeVarint(bytes, zigzag(toY - y));
+      [x, y] = [toX, toY];
+      if (!pressed) continue;
+      const next = steps(point[2] ?? 1, PRESSURE_STEPS, PRESSURES);
+      writeVarint(bytes, zigzag(next - pressure));
+      pressure = next;
+    }
+  }
+  return bytes;
+}
+
+/** @param {Uint8Array} bytes @returns {Stroke[]} @throws {RangeError} if they are damaged. */
+function unpack(bytes) {
+  const next = varintReader(bytes);
   /** @type {Stroke[]} */
   const strokes = [];
   let [x, y, count] = [0, 0, 0];
@@ -88,7 +102,7 @@ export async function decode(text) {
     const length = next([1, MAX_POINTS - count]);
     count += length;
     let pressure = PRESSURE_STEPS;
-    /** @type {import("./drawing.js").Point[]} */
+    /** @type {Point[]} */
     const points = [];
     for (let i = 0; i < length; i++) {
       x = next(COORDINATES, x);
@@ -99,7 +113,6 @@ export async function decode(text) {
     }
     strokes.push(flags & ERASE ? { width, points, erase: true } : { width, points });
   }
-  if (!strokes.length || strokes.length > MAX_STROKES) throw new RangeError("no drawing");
   return strokes;
 }
 
@@ -109,7 +122,7 @@ function steps(value, scale, [least, most]) {
 }
 
 /**
- * Small numbers of either sign to small ones without.
+ * Maps small numbers of either sign to small positive ones.
  *
  * @param {number} value
  */
@@ -123,17 +136,17 @@ function zigzag(value) {
  * @param {number[]} bytes
  * @param {number} value
  */
-function put(bytes, value) {
+function writeVarint(bytes, value) {
   for (; value > 127; value >>>= 7) bytes.push((value & 127) | 128);
   bytes.push(value);
 }
 
 /**
- * Reads varints one after the other: each a number in a range, or a difference to one before.
+ * Reads one varint after the other: a number in a range, or a difference to the one before.
  *
  * @param {Uint8Array} bytes
  */
-function reader(bytes) {
+function varintReader(bytes) {
   let at = 0;
   /** @param {number[]} range @param {number} [before] */
   const next = ([least, most], before) => {
@@ -151,17 +164,17 @@ function reader(bytes) {
 }
 
 /**
- * Raw deflate undone, little by little, and given up where it becomes more than a drawing.
+ * Inflates raw deflate slice by slice, and stops if it becomes larger than any drawing.
  *
- * @param {Uint8Array} packed
+ * @param {Uint8Array} deflated
  */
-async function inflate(packed) {
+async function inflate(deflated) {
   let at = 0;
   /** @type {ReadableStream<BufferSource>} */
   const slices = new ReadableStream({
     pull(controller) {
-      if (at >= packed.length) controller.close();
-      else controller.enqueue(packed.slice(at, (at += SLICE)));
+      if (at >= deflated.length) controller.close();
+      else controller.enqueue(deflated.slice(at, (at += SLICE)));
     },
   });
   const output = slices.pipeThrough(new DecompressionStream("deflate-raw")).getReader();

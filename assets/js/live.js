@@ -1,28 +1,19 @@
+/** Searches that keep up with the drawing. */
+
+import { BusyError, RejectedError } from "./errors.js";
+
 /** Longest wait for a busy server, in seconds, whatever it asks for. */
-const LONGEST = 30;
+const LONGEST_WAIT = 30;
 
-/** Seconds of waiting after which people are told. */
-const LONG = 3;
+/** Seconds of waiting for a busy server after which people are told. */
+const TELL_AFTER = 3;
 
-/** How many times as long it takes until what was refused is asked again. */
-const SELDOM = 15;
-
-/** Says that the server is busy, and after how many seconds it can be asked again. */
-export class Later extends Error {
-  /** @param {number} seconds */
-  constructor(seconds) {
-    super("busy");
-    this.seconds = seconds;
-  }
-}
-
-/** Says that the question is not taken, and why: asking again soon does not help. */
-export class Refused extends Error {}
+/** How many times longer the wait is after a rejected request. */
+const REJECTED_FACTOR = 15;
 
 /**
- * Answers that keep up with a drawing: one request under way at a time, and when it is back,
- * one for the newest state if that has changed meanwhile. A request that failed is made again;
- * while the server is busy, the answer comes late, which is a failure once it takes long.
+ * Sends one request at a time. If the state has changed meanwhile, it then sends one for the newest
+ * state. It retries failed requests. A busy server counts as a failure once the wait is long.
  *
  * @template Question, Answer
  */
@@ -33,24 +24,25 @@ export class Live {
   #retry;
 
   /**
-   * @param {() => Question} question the state to ask about, taken when a request starts.
-   * @param {(question: Question) => Promise<Answer>} ask
-   * @param {(answer: Answer) => void} answered
-   * @param {(error: unknown) => void} failed  with `Later` where the server is busy.
-   * @param {(busy: boolean) => void} [busy] whether an answer is still to come.
-   * @param {number} [wait] milliseconds until a request that failed is made again; far more of
-   *   them where it was refused.
+   * @param {object} options
+   * @param {() => Question} options.question the state to ask about; read when a request starts.
+   * @param {(question: Question) => Promise<Answer>} options.ask
+   * @param {(answer: Answer) => void} options.onAnswer
+   * @param {(error: unknown) => void} options.onError gets a `BusyError` if the server is busy.
+   * @param {(busy: boolean) => void} [options.onBusy] whether an answer is still to come.
+   * @param {number} [options.retryAfter] milliseconds until a failed request is sent again; longer
+   *   after a rejected one.
    */
-  constructor(question, ask, answered, failed, busy = () => {}, wait = 2000) {
+  constructor({ question, ask, onAnswer, onError, onBusy = () => {}, retryAfter = 2000 }) {
     this.question = question;
     this.ask = ask;
-    this.answered = answered;
-    this.failed = failed;
-    this.busy = busy;
-    this.wait = wait;
+    this.onAnswer = onAnswer;
+    this.onError = onError;
+    this.onBusy = onBusy;
+    this.retryAfter = retryAfter;
   }
 
-  /** Says that the state has changed, or that the server may be back. */
+  /** Call this when the state has changed, or when the server may be back. */
   async changed() {
     clearTimeout(this.#retry);
     if (this.#busy) {
@@ -58,29 +50,29 @@ export class Live {
       return;
     }
     this.#busy = true;
-    this.busy(true);
+    this.onBusy(true);
     let wait = 0;
     let waited = 0;
     do {
       this.#again = false;
       wait = 0;
       try {
-        this.answered(await this.ask(this.question()));
+        this.onAnswer(await this.ask(this.question()));
       } catch (error) {
-        if (error instanceof Later) {
-          const seconds = Math.min(error.seconds, LONGEST);
+        if (error instanceof BusyError) {
+          const seconds = Math.min(error.seconds, LONGEST_WAIT);
           waited += seconds;
-          if (waited > LONG) this.failed(error);
+          if (waited > TELL_AFTER) this.onError(error);
           await new Promise((done) => setTimeout(done, 1000 * seconds));
           this.#again = true;
           continue;
         }
-        wait = error instanceof Refused ? SELDOM * this.wait : this.wait;
-        this.failed(error);
+        wait = error instanceof RejectedError ? REJECTED_FACTOR * this.retryAfter : this.retryAfter;
+        this.onError(error);
       }
     } while (this.#again);
     this.#busy = false;
-    this.busy(false);
+    this.onBusy(false);
     if (wait) this.#retry = setTimeout(() => this.changed(), wait);
   }
 }

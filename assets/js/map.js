@@ -1,227 +1,242 @@
-/** Photos, or a sample of very many, as dots in the plane, the nearest as small pictures, the drawing as a ring. */
-
-import { part } from "./gallery.js";
-import { storage } from "./keep.js";
-import { colour, fit, labelsThatFit, median, nearestSpot, placePins } from "./places.js";
-import { SAY } from "./strings.js";
-import { Zoom } from "./zoom.js";
-
-/** @typedef {import("./gallery.js").Match} Match */
-/** @typedef {import("./gallery.js").Photo} Photo */
-/** @typedef {import("./places.js").Spot} Spot */
-/** @typedef {import("./places.js").Box} Box */
-/** @typedef {import("./places.js").Pin} Pin */
 /**
- * @typedef {[number, number, number, number, number]} Dot  x and y from 0 to 1, the places of its
- *   label and of its credit, licence and page in the lists, and the number of the photo.
- * @typedef {{gallery: string, version: string, labels: string[], terms: [string, string, string][],
- *   ids: string[], photos: Dot[]}} MapData  as the server tells it.
- * @typedef {{label: string, middle: Spot, photos: number}} Animal  the middle of its dots.
+ * The map: all photos, or a sample if there are very many, as dots; the nearest as small pictures;
+ * the drawing as a ring.
  */
 
-/** Where the browser keeps which view is wanted. */
-const VIEW = "sketchzoo.view";
+import { context2d, part } from "./dom.js";
+import { animalsOf, fetchMap, photoOf } from "./map-data.js";
+import { fitPlane, nearestSpot, placePins } from "./map-layout.js";
+import { dotRadius, paintDots, paintLabels, paintStems } from "./map-paint.js";
+import { Pins } from "./map-pins.js";
+import { TEXT } from "./text.js";
+import { Zoom } from "./zoom.js";
 
-/** Photos that are shown as pictures. */
-const PINS = 12;
+/** @typedef {import("./results.js").Match} Match */
+/** @typedef {import("./results.js").Photo} Photo */
+/** @typedef {import("./map-layout.js").Box} Box */
+/** @typedef {import("./map-layout.js").Spot} Spot */
+/** @typedef {Photo & {spot: Spot}} PhotoAt  a photo, and where its tip is shown, in pixels. */
 
-/** Pixels from a dot within which a mouse, and a finger, means it. */
+/** Number of photos that are shown as pictures. */
+const MAX_PINS = 12;
+
+/** Pixels around a dot within which a mouse or a finger hits it. */
 const REACH = { mouse: 12, touch: 24 };
 
 /** Width of the ring, and of the free edge, in pixels. */
 const RING = 26;
 const MARGIN = 22;
 
+/** Milliseconds after zooming during which pins move without gliding. */
+const MOVING_TIME = 200;
+
 export class GalleryMap {
-  /** @type {MapData | null} */
+  /** @type {import("./map-data.js").MapData | null} */
   #data = null;
-  #address = "";
-  /** The address that is being fetched. */
-  #coming = "";
-  /** What the pointer was that was pressed last: not every browser tells it of a click. */
-  #pressed = "";
-  /** The dots, painted once for a size, a theme and a magnification. */
+  #url = "";
+  /** The URL that is being loaded. */
+  #loading = "";
+  /** The type of the pointer that was pressed last: not every browser reports it with a click. */
+  #pointerType = "";
+  /** The dots, painted once for a size, a theme and a zoom. */
   #dots = document.createElement("canvas");
-  /** @type {Spot[]} */
+  /**
+   * Where the dots are, in pixels.
+   *
+   * @type {Spot[]}
+   */
   #spots = [];
   /** @type {(place: Spot) => Spot} */
   #toPixels = (place) => place;
   #radius = 0;
-  /** @type {Animal[]} */
+  /** @type {import("./map-data.js").Animal[]} */
   #animals = [];
-  /** @type {Map<string, HTMLImageElement>} */
-  #images = new Map();
-  /** @type {{match: Match, pin: Pin}[]} */
-  #pins = [];
-  /** @type {Match[]} */
+  /**
+   * The nearest photos.
+   *
+   * @type {Match[]}
+   */
   #matches = [];
-  /** @type {Spot[]} */
-  #found = [];
-  /** @type {Spot | null} */
+  /**
+   * Where they lie, from 0 to 1.
+   *
+   * @type {Spot[]}
+   */
+  #places = [];
+  /**
+   * Where the drawing lies, from 0 to 1.
+   *
+   * @type {Spot | null}
+   */
   #place = null;
   #frame = 0;
-  #rest = 0;
+  #movingTimer = 0;
 
   /**
    * @param {HTMLElement} root
-   * @param {(photo: Photo) => void} opened when a photo is clicked.
+   * @param {object} options
+   * @param {(photo: Photo) => void} options.onOpen called when a photo is clicked.
    */
-  constructor(root, opened) {
+  constructor(root, { onOpen }) {
     this.root = root;
     this.canvas = /** @type {HTMLCanvasElement} */ (part(root, "plane"));
     this.tip = part(root, "tip");
     this.ring = part(root, "ring");
     this.buttons = part(root, "zoom");
-    const ring = () => this.#place && !this.#isAway() && this.#toPixels(this.#place);
-    this.zoom = new Zoom(root, this.canvas, () => ring() || null, () => this.#zoomed());
-    this.canvas.addEventListener("pointermove", (event) => {
-      this.#hover(event.buttons ? null : this.#at(event, event.pointerType));
+    this.pins = new Pins(part(root, "pins"));
+    this.zoom = new Zoom(root, this.canvas, {
+      focus: () => (this.#place && !this.#isRingOutside() ? this.#toPixels(this.#place) : null),
+      onChange: () => this.#zoomed(),
     });
-    this.canvas.addEventListener("pointerdown", ({ pointerType }) => (this.#pressed = pointerType));
-    this.canvas.addEventListener("pointerleave", () => this.#hover(null));
-    this.canvas.addEventListener("click", (event) => {
-      if (this.zoom.dragged) return;
-      const photo = this.#at(event, this.#pressed);
-      if (photo) opened(photo);
-    });
+    this.#listen(onOpen);
     new ResizeObserver(() => {
       this.zoom.reset();
-      this.#paintDots();
+      this.#repaint();
     }).observe(this.canvas);
-    new MutationObserver(() => this.#paintDots()).observe(document.body, {
-      attributeFilter: ["class"],
+    const theme = new MutationObserver(() => this.#repaint());
+    theme.observe(document.body, { attributeFilter: ["class"] });
+  }
+
+  /** @param {(photo: Photo) => void} onOpen */
+  #listen(onOpen) {
+    const { canvas } = this;
+    canvas.addEventListener("pointermove", (event) => {
+      this.#hover(event.buttons ? null : this.#photoAt(event, event.pointerType));
+    });
+    canvas.addEventListener("pointerdown", ({ pointerType }) => (this.#pointerType = pointerType));
+    canvas.addEventListener("pointerleave", () => this.#hover(null));
+    canvas.addEventListener("click", (event) => {
+      if (this.zoom.dragged) return;
+      const photo = this.#photoAt(event, this.#pointerType);
+      if (photo) onOpen(photo);
     });
   }
 
   /**
    * Shows where the drawing lies, and the photos nearest to it.
    *
-   * @param {Match[]} matches best first.
-   * @param {Spot[]} spots where they lie.
-   * @param {Spot | null} place null where nothing was found.
-   * @param {string} address of the map's data; a new one for a new gallery.
-   * @param {boolean} byPhoto whether a photo is searched by instead of the drawing.
+   * @param {object} answer
+   * @param {Match[]} answer.matches nearest first.
+   * @param {Spot[]} answer.spots where they lie, from 0 to 1.
+   * @param {Spot | null} answer.place where the drawing lies; null if nothing was found.
+   * @param {string} answer.map URL of the map's data; each version of a gallery has its own.
+   * @param {boolean} byPhoto whether the search is by a photo instead of the drawing.
    */
-  show(matches, spots, place, address, byPhoto) {
-    this.#matches = matches.slice(0, PINS);
-    this.#found = spots.slice(0, PINS);
+  show({ matches, spots, place, map }, byPhoto) {
+    this.#matches = matches.slice(0, MAX_PINS);
+    this.#places = spots.slice(0, MAX_PINS);
     this.#place = place;
-    if (address !== this.#address) {
+    if (map !== this.#url) {
       this.#data = null;
       this.zoom.reset();
     }
-    this.#address = address;
+    this.#url = map;
     const labels = [...new Set(matches.map((match) => match.label))].slice(0, 3);
-    this.canvas.setAttribute("aria-label", SAY.lies(labels, byPhoto));
-    if (this.#isAway()) {
+    this.canvas.setAttribute("aria-label", TEXT.map(labels, byPhoto));
+    if (this.#isRingOutside()) {
       this.zoom.reset();
-      this.#paintDots();
+      this.#repaint();
     } else {
       this.#paint();
     }
   }
 
-  /** Whether the ring would lie outside of what is magnified. */
-  #isAway() {
+  /** Whether the ring lies outside of the part that is zoomed in on. */
+  #isRingOutside() {
     if (this.zoom.isWhole || !this.#place) return false;
     const [x, y] = this.#toPixels(this.#place);
     const { width, height } = this.#size;
     return x < 0 || y < 0 || x > width || y > height;
   }
 
-  /** Paints at most once a frame; pins go along at once instead of gliding behind. */
+  /** Repaints at most once a frame. Pins jump to their place instead of gliding. */
   #zoomed() {
     this.root.classList.add("moving");
     this.#hover(null);
     cancelAnimationFrame(this.#frame);
     this.#frame = requestAnimationFrame(() => {
-      this.#paintDots();
-      clearTimeout(this.#rest);
-      this.#rest = setTimeout(() => this.root.classList.remove("moving"), 200);
+      this.#repaint();
+      clearTimeout(this.#movingTimer);
+      this.#movingTimer = setTimeout(() => this.root.classList.remove("moving"), MOVING_TIME);
     });
   }
 
-  /** Fetches the data, once it is looked at. */
+  /** Loads the data when the map is looked at. */
   async #load() {
-    const address = this.#address;
-    if (!address || address === this.#coming) return;
-    this.#coming = address;
-    const data = await fetch(new URL(address, document.baseURI))
-      .then((answer) => (answer.ok ? answer.json() : null))
-      .catch(() => null);
-    if (address !== this.#coming) return;
-    this.#coming = "";
-    if (!data || address !== this.#address) return;
-    this.#data = /** @type {MapData} */ (data);
-    this.#animals = gather(this.#data);
-    this.#paintDots();
+    const url = this.#url;
+    if (!url || url === this.#loading) return;
+    this.#loading = url;
+    const data = await fetchMap(url);
+    if (url !== this.#loading) return;
+    this.#loading = "";
+    if (!data || url !== this.#url) return;
+    this.#data = data;
+    this.#animals = animalsOf(data);
+    this.#repaint();
   }
 
   get #size() {
     return { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
   }
 
-  /** Where the buttons that magnify lie. */
-  get #buttons() {
-    const { offsetLeft, offsetTop, offsetWidth, offsetHeight } = this.buttons;
-    const [x, y] = [offsetLeft + offsetWidth / 2, offsetTop + offsetHeight / 2];
-    return { x, y, width: offsetWidth, height: offsetHeight };
-  }
-
-  get #isDark() {
-    return this.root.closest(".dark") !== null;
-  }
-
-  #paintDots() {
+  /** Paints the dots again, and then the rest. */
+  #repaint() {
     const { width, height } = this.#size;
     if (!width || !this.#data) return this.#paint();
     const { photos } = this.#data;
     const places = photos.map(([x, y]) => /** @type {Spot} */ ([x, y]));
-    const whole = fit(places, width, height, MARGIN);
-    this.#toPixels = (place) => this.zoom.seen(whole(place));
+    const onWholePlane = fitPlane(places, width, height, MARGIN);
+    this.#toPixels = (place) => this.zoom.toView(onWholePlane(place));
     this.#spots = places.map(this.#toPixels);
+    this.#radius = dotRadius(photos.length, width * height) * this.zoom.growth;
     this.#dots.width = Math.round(width * devicePixelRatio);
     this.#dots.height = Math.round(height * devicePixelRatio);
-    const context = /** @type {CanvasRenderingContext2D} */ (this.#dots.getContext("2d"));
+    const context = context2d(this.#dots);
     context.scale(devicePixelRatio, devicePixelRatio);
-    context.globalAlpha = 0.85;
-    this.#radius = dotRadius(photos.length, width * height) * this.zoom.growth;
-    const colours = this.#animals.map(({ middle }) => colour(middle, this.#isDark));
-    for (const [i, [x, y]] of this.#spots.entries()) {
-      context.fillStyle = colours[photos[i][2]];
-      context.beginPath();
-      context.arc(x, y, this.#radius, 0, 2 * Math.PI);
-      context.fill();
-    }
+    paintDots(context, this.#spots, {
+      photos,
+      animals: this.#animals,
+      radius: this.#radius,
+      isDark: this.root.closest(".dark") !== null,
+    });
     this.#paint();
   }
 
-  /** @returns {void} */
+  /**
+   * Paints everything else over the dots: what changes with each answer.
+   *
+   * @returns {void}
+   */
   #paint() {
     const { width, height } = this.#size;
     if (!width) return;
     if (!this.#data) return void this.#load();
     // A window that moves to a screen of another density keeps its size.
-    if (this.#dots.width !== Math.round(width * devicePixelRatio)) return void this.#paintDots();
+    if (this.#dots.width !== Math.round(width * devicePixelRatio)) return void this.#repaint();
     this.canvas.width = this.#dots.width;
     this.canvas.height = this.#dots.height;
-    const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
+    const context = context2d(this.canvas);
     context.drawImage(this.#dots, 0, 0);
     context.scale(devicePixelRatio, devicePixelRatio);
     const plane = { x: width / 2, y: height / 2, width, height };
     const ring = this.#moveRing();
-    const buttons = this.#buttons;
-    const spots = this.#found.map(this.#toPixels);
+    const buttons = boxOf(this.buttons);
+    const spots = this.#places.map(this.#toPixels);
     const side = Math.min(72, Math.max(44, width / 9));
-    const pins = placePins(spots, side, ring, plane, [buttons]);
-    this.#pins = this.#matches.map((match, i) => ({ match, pin: pins[i] }));
-    this.#paintStems(context, spots);
-    this.#paintLabels(context, [...pins.filter((pin) => pin.shown), ring, buttons], plane);
-    this.#showPins();
+    const pins = placePins(spots, { side, ring, plane, taken: [buttons] });
+    paintStems(context, spots, pins, this.#radius);
+    paintLabels(context, this.#animals, {
+      found: new Set(this.#matches.map((match) => match.label)),
+      toPixels: this.#toPixels,
+      radius: this.#radius,
+      taken: [...pins.filter((pin) => pin.shown), ring, buttons],
+      plane,
+    });
+    this.pins.show(this.#matches, pins);
   }
 
   /**
-   * Puts the ring where the drawing lies; away without a drawing.
+   * Puts the ring where the drawing lies; hides it without a drawing.
    *
    * @returns {Box}
    */
@@ -235,121 +250,31 @@ export class GalleryMap {
   }
 
   /**
-   * Marks the dots of the nearest photos, with a line to those that had to move aside.
-   *
-   * @param {CanvasRenderingContext2D} context
-   * @param {Spot[]} spots
-   */
-  #paintStems(context, spots) {
-    const style = getComputedStyle(this.canvas);
-    context.strokeStyle = style.getPropertyValue("--soft");
-    for (const [i, [x, y]] of spots.entries()) {
-      const { pin } = this.#pins[i];
-      context.beginPath();
-      context.lineWidth = 2;
-      context.arc(x, y, this.#radius, 0, 2 * Math.PI);
-      context.stroke();
-      if (!pin.shown) continue;
-      context.beginPath();
-      context.lineWidth = 1;
-      context.moveTo(x, y);
-      context.lineTo(pin.x, pin.y);
-      context.stroke();
-    }
-  }
-
-  /**
-   * Writes the names of animals: those that were found first and bold, then those of most photos.
-   *
-   * @param {CanvasRenderingContext2D} context
-   * @param {Box[]} taken
-   * @param {Box} plane
-   */
-  #paintLabels(context, taken, plane) {
-    const style = getComputedStyle(this.canvas);
-    const found = new Set(this.#matches.map((match) => match.label));
-    const font = (/** @type {string} */ text) =>
-      `${found.has(text) ? 700 : 500} 12.5px ${style.fontFamily}`;
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    const above = this.#radius + 9;
-    const boxes = this.#animals.map(({ label: text, middle, photos }) => {
-      const [x, y] = this.#toPixels(middle);
-      context.font = font(text);
-      const width = context.measureText(text).width + 6;
-      const weight = found.has(text) ? Infinity : photos;
-      return { text, weight, x, y: y - above, width, height: 14 };
-    });
-    boxes.sort((a, b) => (a.weight < b.weight ? 1 : a.weight > b.weight ? -1 : 0));
-    context.lineJoin = "round";
-    context.lineWidth = 4;
-    context.strokeStyle = style.getPropertyValue("--card");
-    for (const { text, x, y } of labelsThatFit(boxes, taken, plane)) {
-      context.font = font(text);
-      context.globalAlpha = 0.75;
-      context.strokeText(text, x, y);
-      context.globalAlpha = 1;
-      context.fillStyle = style.getPropertyValue(found.has(text) ? "--ink" : "--soft");
-      context.fillText(text, x, y);
-    }
-  }
-
-  /** Small pictures at their place; those that are there already move and grow. */
-  #showPins() {
-    /** @type {Map<string, HTMLImageElement>} */
-    const images = new Map();
-    for (const { match, pin } of this.#pins) {
-      if (!pin.shown) continue;
-      const image = this.#images.get(match.thumbnail) ?? new Image();
-      if (!image.src) image.src = match.thumbnail;
-      image.alt = "";
-      image.style.width = image.style.height = `${pin.width}px`;
-      image.style.translate = `${pin.x - pin.width / 2}px ${pin.y - pin.height / 2}px`;
-      images.set(match.thumbnail, image);
-    }
-    for (const [thumbnail, image] of this.#images) if (!images.has(thumbnail)) image.remove();
-    for (const image of images.values()) {
-      if (!image.isConnected) part(this.root, "pins").append(image);
-    }
-    this.#images = images;
-  }
-
-  /**
-   * The photo at a pointer, and where it is.
+   * The photo at a pointer.
    *
    * @param {MouseEvent} event
-   * @param {string} pointer "mouse", "touch" or "pen".
-   * @returns {(Photo & {spot: Spot}) | null}
+   * @param {string} pointerType "mouse", "touch" or "pen".
+   * @returns {PhotoAt | null}
    */
-  #at({ offsetX, offsetY }, pointer) {
+  #photoAt({ offsetX, offsetY }, pointerType) {
     if (!this.#data) return null;
-    const pinned = this.#pins.find(
-      ({ pin }) =>
-        pin.shown &&
-        Math.abs(offsetX - pin.x) <= pin.width / 2 &&
-        Math.abs(offsetY - pin.y) <= pin.height / 2,
-    );
+    const pinned = this.pins.at(offsetX, offsetY);
     if (pinned) {
       const { match, pin } = pinned;
       return { ...match, spot: [pin.x, pin.y - pin.height / 2] };
     }
-    const reach = pointer === "touch" ? REACH.touch : REACH.mouse;
+    const reach = pointerType === "touch" ? REACH.touch : REACH.mouse;
     const nearest = nearestSpot(this.#spots, [offsetX, offsetY], reach);
     if (nearest < 0) return null;
-    const { gallery, version, labels, terms, ids, photos } = this.#data;
-    const [, , label, term, number] = photos[nearest];
-    const [credit, licence, page] = terms[term];
-    const thumbnail = `thumbnails/${number}?gallery=${encodeURIComponent(gallery)}&v=${version}`;
-    const match = this.#matches.find((other) => other.number === number);
-    const [id, name] = [ids[nearest], labels[label]];
-    const photo = { number, id, label: name, credit, licence, page, thumbnail };
+    const photo = photoOf(this.#data, nearest);
+    const match = this.#matches.find(({ number }) => number === photo.number);
     return { ...(match ?? photo), spot: this.#spots[nearest] };
   }
 
   /**
-   * Says what a photo shows.
+   * Shows the label of a photo.
    *
-   * @param {(Photo & {spot: Spot}) | null} photo
+   * @param {PhotoAt | null} photo
    */
   #hover(photo) {
     this.tip.hidden = !photo;
@@ -363,45 +288,12 @@ export class GalleryMap {
 }
 
 /**
- * The animals of a map, in the order of its labels.
+ * Where an element lies in its parent.
  *
- * @param {MapData} data
- * @returns {Animal[]}
+ * @param {HTMLElement} element
+ * @returns {Box}
  */
-function gather({ labels, photos }) {
-  /** @type {Spot[][]} */
-  const places = labels.map(() => []);
-  for (const [x, y, label] of photos) places[label].push([x, y]);
-  return labels.map((label, i) => ({ label, middle: median(places[i]), photos: places[i].length }));
-}
-
-/**
- * Smaller dots for more photos, or less room.
- *
- * @param {number} photos
- * @param {number} area in square pixels.
- */
-function dotRadius(photos, area) {
-  return Math.min(5, Math.max(1.5, 0.12 * Math.sqrt(area / photos)));
-}
-
-/**
- * The switch between photos and map, which this browser keeps.
- *
- * @param {HTMLElement} root gets the chosen one as `data-view`.
- */
-export function chooseView(root) {
-  const buttons = [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-show]"))];
-  /** @param {string} view */
-  const choose = (view) => {
-    root.dataset.view = view;
-    storage.setItem(VIEW, view);
-    for (const button of buttons) {
-      button.setAttribute("aria-pressed", String(button.dataset.show === view));
-    }
-  };
-  for (const button of buttons) {
-    button.addEventListener("click", () => choose(button.dataset.show ?? "photos"));
-  }
-  choose(storage.getItem(VIEW) === "map" ? "map" : "photos");
+function boxOf({ offsetLeft, offsetTop, offsetWidth, offsetHeight }) {
+  const [x, y] = [offsetLeft + offsetWidth / 2, offsetTop + offsetHeight / 2];
+  return { x, y, width: offsetWidth, height: offsetHeight };
 }

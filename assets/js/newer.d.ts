@@ -1,4 +1,4 @@
-/** What browsers have and TypeScript 4.8 does not know of. */
+/** Browser APIs that TypeScript 4.8 does not know. */
 
 declare class CompressionStream implements GenericTransformStream {
   constructor(format: "deflate-raw");

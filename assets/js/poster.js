@@ -1,13 +1,14 @@
-/** The drawing and the photos that were found as one picture, with who made them. */
+/** The drawing and the photos found as one picture, with the credits below. */
 
-import { terms } from "./gallery.js";
-import { paintPage } from "./pad.js";
-import { SAY } from "./strings.js";
+import { creditsOf } from "./credits.js";
+import { context2d } from "./dom.js";
+import { paintPage } from "./paint.js";
+import { TEXT } from "./text.js";
 
 /** @typedef {import("./drawing.js").Page} Page */
-/** @typedef {import("./gallery.js").Match} Match */
+/** @typedef {import("./results.js").Match} Match */
 
-/** Pixels. */
+/** Lengths in pixels. `SKETCH` is the side of the drawing, `PHOTOS` the width of all photos. */
 const MARGIN = 48;
 const HEAD = 84;
 const GAP = 16;
@@ -16,7 +17,7 @@ const SKETCH = 680;
 const PHOTOS = 784;
 const LINE = 24;
 
-/** A picture leaves the page, so it has its light colours always. */
+/** A picture leaves the page, so it is always light. */
 const COLOURS = {
   ground: "#f3ede1",
   paper: "#fffdf8",
@@ -27,64 +28,75 @@ const COLOURS = {
 };
 
 /**
- * The photos of matches; null for those that do not come.
+ * The photos of matches; null for those that cannot be loaded.
  *
  * @param {Match[]} matches
  */
-export function load(matches) {
-  return Promise.all(matches.map(({ thumbnail }) => loaded(thumbnail)));
+export function loadPhotos(matches) {
+  return Promise.all(matches.map(({ thumbnail }) => loadImage(thumbnail)));
 }
 
 /**
- * Paints the picture on a canvas, which gets the size for it.
+ * Paints the picture on a canvas, and sets the canvas's size.
  *
  * @param {HTMLCanvasElement} canvas
  * @param {Page} page
  * @param {Match[]} matches
- * @param {(HTMLImageElement | null)[]} photos of them.
+ * @param {(HTMLImageElement | null)[]} photos of the matches.
  */
 export function compose(canvas, page, matches, photos) {
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const context = context2d(canvas);
   const family = getComputedStyle(canvas).fontFamily;
-  const { columns, tile, height } = grid(matches.length);
+  const layout = grid(matches.length);
   const width = 2 * MARGIN + SKETCH + (matches.length ? MARGIN + PHOTOS : 0);
-  context.font = `17px ${family}`;
-  const named = terms(matches);
+  const creditFont = `17px ${family}`;
+  context.font = creditFont;
+  const named = creditsOf(matches);
   const credits = named.length
-    ? wrap(SAY.credits(named), (text) => context.measureText(text).width, width - 2 * MARGIN)
+    ? wrap(TEXT.credits(named), (text) => context.measureText(text).width, width - 2 * MARGIN)
     : [];
-  const below = HEAD + Math.max(SKETCH, height) + MARGIN / 2;
+  const below = HEAD + Math.max(SKETCH, layout.height) + MARGIN / 2;
   canvas.width = width;
   canvas.height = below + MARGIN / 2 + LINE * credits.length;
 
   context.fillStyle = COLOURS.ground;
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.textBaseline = "middle";
-  text(context, "SketchZoo", MARGIN, HEAD / 2 + 4, `800 32px ${family}`, COLOURS.ink);
-  card(context, MARGIN, HEAD, SKETCH, 24, COLOURS.paper);
+  paintText(context, "SketchZoo", MARGIN, HEAD / 2 + 4, `800 32px ${family}`, COLOURS.ink);
+  paintCard(context, MARGIN, HEAD, SKETCH, 24, COLOURS.paper);
   context.drawImage(sketch(page), MARGIN, HEAD);
-
-  const size = Math.min(19, 12 + tile / 24);
-  for (const [i, { rank, label }] of matches.entries()) {
-    const x = 2 * MARGIN + SKETCH + (i % columns) * (tile + GAP);
-    const y = HEAD + Math.floor(i / columns) * (tile + CAPTION + GAP);
-    card(context, x, y, tile, 12, "#fff");
-    const photo = photos[i];
-    if (photo) {
-      const scale = (tile - 12) / Math.max(photo.width, photo.height);
-      const [w, h] = [photo.width * scale, photo.height * scale];
-      context.drawImage(photo, x + (tile - w) / 2, y + (tile - h) / 2, w, h);
-    }
-    const [at, middle] = [`${rank} `, y + tile + CAPTION / 2 + 2];
-    text(context, at, x + 2, middle, `700 ${size}px ${family}`, COLOURS.accent);
-    const start = x + 4 + context.measureText(at).width;
-    context.font = `${size}px ${family}`;
-    const name = clip(label, (part) => context.measureText(part).width, x + tile - start);
-    text(context, name, start, middle, context.font, COLOURS.ink);
+  for (const [i, match] of matches.entries()) {
+    paintMatch(context, match, photos[i], { ...layout, index: i, family });
   }
   for (const [i, line] of credits.entries()) {
-    text(context, line, MARGIN, below + LINE * (i + 0.5), `17px ${family}`, COLOURS.soft);
+    paintText(context, line, MARGIN, below + LINE * (i + 0.5), creditFont, COLOURS.soft);
   }
+}
+
+/**
+ * A photo on its card, with rank and label below.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Match} match
+ * @param {HTMLImageElement | null} photo
+ * @param {{columns: number, tile: number, index: number, family: string}} options
+ */
+function paintMatch(context, { rank, label }, photo, { columns, tile, index, family }) {
+  const x = 2 * MARGIN + SKETCH + (index % columns) * (tile + GAP);
+  const y = HEAD + Math.floor(index / columns) * (tile + CAPTION + GAP);
+  paintCard(context, x, y, tile, 12, "#fff");
+  if (photo) {
+    const scale = (tile - 12) / Math.max(photo.width, photo.height);
+    const [w, h] = [photo.width * scale, photo.height * scale];
+    context.drawImage(photo, x + (tile - w) / 2, y + (tile - h) / 2, w, h);
+  }
+  const size = Math.min(19, 12 + tile / 24);
+  const [number, middle] = [`${rank} `, y + tile + CAPTION / 2 + 2];
+  paintText(context, number, x + 2, middle, `700 ${size}px ${family}`, COLOURS.accent);
+  const start = x + 4 + context.measureText(number).width;
+  context.font = `${size}px ${family}`;
+  const name = clip(label, (part) => context.measureText(part).width, x + tile - start);
+  paintText(context, name, start, middle, context.font, COLOURS.ink);
 }
 
 /**
@@ -102,16 +114,16 @@ export function grid(count) {
 }
 
 /**
- * Words in lines that are no wider than this.
+ * Breaks a text into lines of at most this width.
  *
- * @param {string} words
+ * @param {string} text
  * @param {(text: string) => number} measure
  * @param {number} width
  */
-export function wrap(words, measure, width) {
+export function wrap(text, measure, width) {
   /** @type {string[]} */
   const lines = [];
-  for (const word of words.split(" ")) {
+  for (const word of text.split(" ")) {
     const longer = `${lines.at(-1)} ${word}`;
     if (lines.length && measure(longer) <= width) lines[lines.length - 1] = longer;
     else lines.push(word);
@@ -120,7 +132,7 @@ export function wrap(words, measure, width) {
 }
 
 /**
- * A text, or as much of it as this width takes.
+ * A text, cut with an ellipsis if it is wider than this.
  *
  * @param {string} whole
  * @param {(text: string) => number} measure
@@ -133,25 +145,25 @@ export function clip(whole, measure, width) {
 }
 
 /**
- * The drawing alone: where ink is erased, nothing is left.
+ * The drawing on a transparent canvas: erased ink leaves nothing behind.
  *
  * @param {Page} page
  */
 function sketch(page) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = SKETCH;
-  paintPage(/** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")), page, SKETCH);
+  paintPage(context2d(canvas), page, SKETCH);
   return canvas;
 }
 
 /**
- * A photo, or null where it does not come.
+ * An image, or null if it cannot be loaded.
  *
- * @param {string} address
+ * @param {string} url
  */
-async function loaded(address) {
+async function loadImage(url) {
   const image = new Image();
-  image.src = address;
+  image.src = url;
   return image.decode().then(
     () => image,
     () => null,
@@ -163,7 +175,7 @@ async function loaded(address) {
  * @param {number} x @param {number} y @param {number} side @param {number} radius
  * @param {string} colour
  */
-function card(context, x, y, side, radius, colour) {
+function paintCard(context, x, y, side, radius, colour) {
   context.beginPath();
   context.roundRect(x + 0.5, y + 0.5, side - 1, side - 1, radius);
   context.fillStyle = colour;
@@ -175,11 +187,11 @@ function card(context, x, y, side, radius, colour) {
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {string} words @param {number} x @param {number} y
+ * @param {string} text @param {number} x @param {number} y
  * @param {string} font @param {string} colour
  */
-function text(context, words, x, y, font, colour) {
+function paintText(context, text, x, y, font, colour) {
   context.font = font;
   context.fillStyle = colour;
-  context.fillText(words, x, y);
+  context.fillText(text, x, y);
 }

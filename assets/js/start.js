@@ -1,10 +1,12 @@
+// Gradio runs this text when the page is there. It cannot import modules, so it loads the board.
+
 /** @param {string} path */
-const at = (path) => new URL(path, document.baseURI).href;
+const urlOf = (path) => new URL(path, document.baseURI).href;
 const board = /** @type {HTMLElement} */ (element.querySelector(".board"));
 const file = /** @type {HTMLInputElement} */ (board.querySelector('[data-part="file"]'));
 board.querySelector('[data-part="upload"]')?.addEventListener("click", () => file.click());
 
-// A file that comes before the board listens waits in the input until it does.
+// A file that comes before the board listens waits in the input.
 /** @param {Event} event */
 const keep = (event) => {
   const { type, dataTransfer, clipboardData } = /** @type {any} */ (event);
@@ -16,10 +18,10 @@ const keep = (event) => {
 const early = ["dragover", "drop", "paste"];
 for (const name of early) document.addEventListener(name, keep);
 
-Promise.all([import(at("sketchzoo/js/board.js")), import(at("sketchzoo/js/search.js"))]).then(
+Promise.all([import(urlOf("sketchzoo/js/board.js")), import(urlOf("sketchzoo/js/api.js"))]).then(
   ([{ start }, { connect }]) => {
     for (const name of early) document.removeEventListener(name, keep);
-    start(board, connect(at));
+    start(board, connect(urlOf));
   },
 ).catch((error) => {
   const status = /** @type {HTMLElement} */ (board.querySelector('[data-part="status"]'));

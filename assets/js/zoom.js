@@ -1,59 +1,59 @@
 /**
- * A plane that is magnified by buttons, by two fingers, or by the wheel with Ctrl, and dragged; by keyboard
- * from its buttons.
+ * Zooms a plane by buttons, by two fingers, or by the wheel with Ctrl; moves it by dragging, or by
+ * the arrow keys while a button has the focus.
  */
 
-import { part } from "./gallery.js";
+import { part } from "./dom.js";
 
-/** @typedef {import("./places.js").Spot} Spot */
-/** @typedef {{scale: number, left: number, top: number}} View  where the plane's corner lies, in pixels. */
+/** @typedef {import("./map-layout.js").Spot} Spot */
+/** @typedef {{scale: number, left: number, top: number}} View  `left`, `top`: the plane's corner in pixels. */
 
-/** Largest magnification, and that of one press of a button. */
-const MOST = 8;
+/** Largest scale, and the factor of one click on a button. */
+const MAX_SCALE = 8;
 const STEP = 1.6;
 
-/** What is magnified less than this when it gets smaller is whole again. */
-const NEARLY = 1.05;
+/** Zooming out to a smaller scale than this shows the whole plane. */
+const NEARLY_WHOLE = 1.05;
 
 /** Pixels that a mouse moves before it drags. */
-const SLOP = 4;
+const DRAG_DISTANCE = 4;
 
-/** Share of the frame by which an arrow key looks further. */
-const KEY = 0.2;
+/** How far an arrow key moves the plane, as a share of the frame. */
+const KEY_STEP = 0.2;
 
-/** @type {Record<string, Spot>} Where the plane goes when one looks to the side of an arrow. */
+/** @type {Record<string, Spot>} The direction in which the plane moves for each arrow key. */
 const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
-/** How much a pixel of the wheel magnifies; a notch has about a hundred. */
-const PIXEL = 0.004;
+/** Zoom of a pixel of the wheel, as an exponent; a notch has about a hundred pixels. */
+const WHEEL_STEP = 0.004;
 
 /** @type {View} */
 const WHOLE = { scale: 1, left: 0, top: 0 };
 
 /**
- * A view that is magnified around a point and moved, so that the plane still fills its frame.
+ * Zooms a view around a point and moves it. The plane always fills its frame.
  *
  * @param {View} view
  * @param {number} factor
- * @param {Spot} around stays where it is, but for the move.
+ * @param {Spot} around this point stays where it is, apart from the move.
  * @param {Spot} move in pixels.
  * @param {Spot} size width and height of the frame.
  * @returns {View}
  */
-export function magnify({ scale, left, top }, factor, around, move, size) {
-  const least = factor < 1 && scale * factor < NEARLY ? 1 : scale * factor;
-  const wanted = Math.min(MOST, Math.max(1, least));
+export function zoomView({ scale, left, top }, factor, around, move, size) {
+  const wanted = factor < 1 && scale * factor < NEARLY_WHOLE ? 1 : scale * factor;
+  const next = Math.min(MAX_SCALE, Math.max(1, wanted));
   const [x, y] = [left, top].map((corner, i) => {
-    const place = around[i] + move[i] - ((around[i] - corner) * wanted) / scale;
-    return Math.min(0, Math.max(size[i] * (1 - wanted), place));
+    const place = around[i] + move[i] - ((around[i] - corner) * next) / scale;
+    return Math.min(0, Math.max(size[i] * (1 - next), place));
   });
-  return { scale: wanted, left: x, top: y };
+  return { scale: next, left: x, top: y };
 }
 
 export class Zoom {
   #view = WHOLE;
-  /** @type {Spot | null} Where the mouse was last, while its button is down. */
-  #held = null;
+  /** @type {Spot | null} The last place of the mouse while its button is down. */
+  #mouse = null;
   /** @type {Spot[]} */
   #fingers = [];
   /** Whether the mouse has dragged since its button went down. */
@@ -62,26 +62,27 @@ export class Zoom {
   /**
    * @param {HTMLElement} root
    * @param {HTMLElement} plane
-   * @param {() => Spot | null} focus what the buttons magnify around; null for the middle.
-   * @param {() => void} changed
+   * @param {object} options
+   * @param {() => Spot | null} options.focus what the buttons zoom in on; null for the middle.
+   * @param {() => void} options.onChange
    */
-  constructor(root, plane, focus, changed) {
+  constructor(root, plane, { focus, onChange }) {
     this.plane = plane;
-    this.changed = changed;
+    this.onChange = onChange;
     this.buttons = /** @type {HTMLButtonElement[]} */ ([part(root, "nearer"), part(root, "farther")]);
     for (const [i, button] of this.buttons.entries()) {
-      button.addEventListener("click", () => this.#by(i ? 1 / STEP : STEP, focus() ?? this.#middle));
-      button.addEventListener("keydown", (event) => this.#look(event));
+      button.addEventListener("click", () => this.#zoom(i ? 1 / STEP : STEP, focus() ?? this.#middle));
+      button.addEventListener("keydown", (event) => this.#moveByKey(event));
     }
-    plane.addEventListener("wheel", (event) => this.#turn(event), { passive: false });
+    plane.addEventListener("wheel", (event) => this.#turnWheel(event), { passive: false });
     plane.addEventListener("pointerdown", (event) => this.#press(event));
     plane.addEventListener("pointermove", (event) => this.#drag(event));
     for (const end of ["pointerup", "pointercancel"]) {
-      plane.addEventListener(end, () => (this.#held = null));
+      plane.addEventListener(end, () => (this.#mouse = null));
     }
-    // Touches, since only they can be kept from scrolling the page once two fingers are down.
-    plane.addEventListener("touchstart", (event) => (this.#fingers = this.#touched(event)));
-    plane.addEventListener("touchend", (event) => (this.#fingers = this.#touched(event)));
+    // Touch events: only they can keep the page from scrolling once two fingers are down.
+    plane.addEventListener("touchstart", (event) => (this.#fingers = this.#touches(event)));
+    plane.addEventListener("touchend", (event) => (this.#fingers = this.#touches(event)));
     plane.addEventListener("touchmove", (event) => this.#pinch(event), { passive: false });
   }
 
@@ -96,19 +97,19 @@ export class Zoom {
   }
 
   /**
-   * Where a place of the whole plane is seen.
+   * Where a place of the whole plane is in the view.
    *
    * @param {Spot} place
    * @returns {Spot}
    */
-  seen([x, y]) {
+  toView([x, y]) {
     const { scale, left, top } = this.#view;
     return [left + scale * x, top + scale * y];
   }
 
-  /** Shows the whole plane, without telling. */
+  /** Shows the whole plane, without calling `onChange`. */
   reset() {
-    this.#show(WHOLE);
+    this.#setView(WHOLE);
   }
 
   /** @returns {Spot} */
@@ -126,70 +127,70 @@ export class Zoom {
    * @param {number} factor
    * @param {Spot} around
    * @param {Spot} [move]
-   * @returns {boolean} whether anything is seen elsewhere now.
+   * @returns {boolean} whether the view has changed.
    */
-  #by(factor, around, move = [0, 0]) {
+  #zoom(factor, around, move = [0, 0]) {
     const { scale, left, top } = this.#view;
-    const view = magnify(this.#view, factor, around, move, this.#size);
+    const view = zoomView(this.#view, factor, around, move, this.#size);
     if (view.scale === scale && view.left === left && view.top === top) return false;
-    this.#show(view);
-    this.changed();
+    this.#setView(view);
+    this.onChange();
     return true;
   }
 
   /** @param {View} view */
-  #show(view) {
+  #setView(view) {
     this.#view = view;
     const [nearer, farther] = this.buttons;
-    // Not `disabled`, which would take the focus away from whoever works them by keyboard.
-    nearer.ariaDisabled = String(view.scale === MOST);
+    // Not `disabled`, which would take the focus away from people who use the keyboard.
+    nearer.ariaDisabled = String(view.scale === MAX_SCALE);
     farther.ariaDisabled = String(this.isWhole);
   }
 
   /** @param {KeyboardEvent} event */
-  #look(event) {
+  #moveByKey(event) {
     const arrow = ARROWS[event.key];
     if (!arrow || this.isWhole) return;
     event.preventDefault();
     const [width, height] = this.#size;
-    this.#by(1, this.#middle, [KEY * width * arrow[0], KEY * height * arrow[1]]);
+    this.#zoom(1, this.#middle, [KEY_STEP * width * arrow[0], KEY_STEP * height * arrow[1]]);
   }
 
-  /** @param {WheelEvent} event which many browsers make of a trackpad's pinch, too. */
-  #turn(event) {
+  /** @param {WheelEvent} event many browsers report a trackpad's pinch as one, too. */
+  #turnWheel(event) {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
-    this.#by(Math.exp(-PIXEL * event.deltaY), [event.offsetX, event.offsetY]);
+    this.#zoom(Math.exp(-WHEEL_STEP * event.deltaY), [event.offsetX, event.offsetY]);
   }
 
   /** @param {PointerEvent} event */
   #press({ pointerType, button, offsetX, offsetY }) {
     this.dragged = false;
-    if (pointerType !== "touch" && button === 0) this.#held = [offsetX, offsetY];
+    if (pointerType !== "touch" && button === 0) this.#mouse = [offsetX, offsetY];
   }
 
   /** @param {PointerEvent} event */
   #drag({ pointerId, buttons, offsetX, offsetY }) {
-    if (!(buttons & 1)) this.#held = null; // it may have been let go outside
-    if (!this.#held) return;
-    const move = /** @type {Spot} */ ([offsetX - this.#held[0], offsetY - this.#held[1]]);
-    if (!this.isWhole && !this.dragged && Math.hypot(...move) < SLOP) return;
-    this.#held = [offsetX, offsetY];
+    if (!(buttons & 1)) this.#mouse = null; // The button may have been released outside.
+    if (!this.#mouse) return;
+    const move = /** @type {Spot} */ ([offsetX - this.#mouse[0], offsetY - this.#mouse[1]]);
+    if (!this.isWhole && !this.dragged && Math.hypot(...move) < DRAG_DISTANCE) return;
+    this.#mouse = [offsetX, offsetY];
     if (this.isWhole) return;
     this.dragged = true;
     this.plane.setPointerCapture(pointerId);
-    this.#by(1, this.#middle, move);
+    this.#zoom(1, this.#middle, move);
   }
 
-  /** @param {TouchEvent} event of which only what magnifies or moves the plane is kept from the page. */
+  /** @param {TouchEvent} event scrolls the page unless it zooms or moves the plane. */
   #pinch(event) {
-    const [before, now] = [this.#fingers, this.#touched(event)];
+    const [before, now] = [this.#fingers, this.#touches(event)];
     this.#fingers = now;
     if (before.length !== now.length || now.length > 2 || !event.cancelable) return;
-    if (this.#held) return event.preventDefault(); // a pen, which tells of its moves twice
+    if (this.#mouse) return event.preventDefault(); // A pen, which also sends pointer events.
     const [was, is] = [before, now].map(middleAndSpread);
     const move = /** @type {Spot} */ ([is.middle[0] - was.middle[0], is.middle[1] - was.middle[1]]);
-    const moved = this.#by(is.spread / was.spread, was.middle, move);
+    const moved = this.#zoom(is.spread / was.spread, was.middle, move);
     if (moved || now.length === 2) event.preventDefault();
   }
 
@@ -199,14 +200,14 @@ export class Zoom {
    * @param {TouchEvent} event
    * @returns {Spot[]}
    */
-  #touched({ targetTouches }) {
+  #touches({ targetTouches }) {
     const { left, top } = this.plane.getBoundingClientRect();
     return [...targetTouches].map(({ clientX, clientY }) => [clientX - left, clientY - top]);
   }
 }
 
 /**
- * The middle of one or two fingers, and how far they are apart; 1 for one.
+ * The middle of one or two fingers, and the distance between them; 1 for one finger.
  *
  * @param {Spot[]} fingers
  */

@@ -17,7 +17,8 @@ from model.gallery.captions import exif_terms
 from model.gallery.prefetch import prefetch
 from model.gallery.progress import File, Progress, thumbnail_of
 from model.gallery.walk import SAME, UNUSABLE, LeftOut
-from model.pictures.decoding import OWN, check_bytes, flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import OWN, check_bytes, open_image
 from model.pictures.framing import Pixels, frame_photo
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.files import EMBEDDINGS, THUMBNAILS
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.files import replacing
 
 FILES = "files.json"

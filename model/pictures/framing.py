@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from model.errors import EmptySketchError
-from model.pictures.decoding import check_size, flatten
+from model.pictures.colours import flatten
+from model.pictures.decoding import check_size
 from model.pictures.paper import find_ink, is_photographed, paper_tone
 
 Pixels = NDArray[np.uint8]

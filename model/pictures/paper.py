@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from scipy import ndimage
 
-from model.pictures.decoding import check_size, flatten, is_transparent
+from model.pictures.colours import flatten, is_transparent
+from model.pictures.decoding import check_size
 
 CLEAN_SIDE = 1280
 """Maximum side in pixels of the page that `clean_page` makes of a photo."""

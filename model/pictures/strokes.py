@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
 from model.errors import SketchZooError
-from model.pictures.decoding import flatten
+from model.pictures.colours import flatten
 
 MAX_STROKES = 1000
 MAX_POINTS = 50_000

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.checkpoint.manifest import Manifest
 from model.checkpoint.records import Photo
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 
 CHUNK = 65_536
 """Embeddings that are processed at a time."""

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from model.checkpoint.files import INDEX
 from model.checkpoint.records import Metric
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.errors import CheckpointError, GalleryError
 from model.search.exact import FULL_SCAN_FROM, Exact, read_embeddings
 from model.search.protocol import NEAREST, Distances, Effort, Numbers

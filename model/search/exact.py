@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.checkpoint.files import EMBEDDINGS
 from model.checkpoint.records import Metric
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.errors import CheckpointError
 from model.search.labels import PhotosByLabel
 from model.search.protocol import Distances, Numbers

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.checkpoint.files import LAYOUT
 from model.checkpoint.records import Metric
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.errors import CheckpointError
 from model.search.protocol import NEAREST
 

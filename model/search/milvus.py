@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model.checkpoint.files import EMBEDDINGS, sha256
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.errors import CheckpointError, GalleryError
 from model.search.exact import read_embeddings
 from model.search.labels import PhotosByLabel

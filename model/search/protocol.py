@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 
 Numbers = NDArray[np.int64]
 Distances = NDArray[np.float32]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from model.checkpoint.records import Metric
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.search.protocol import NEAREST, Distances, Numbers
 
 SEED = 12

@@ -12,7 +12,8 @@ from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.files import MANIFEST, THUMBNAILS, sha256
 from model.checkpoint.manifest import Manifest
 from model.checkpoint.records import Photo, photo_id
-from model.encoder.encoder import Embeddings, Encoder
+from model.encoder.encoder import Encoder
+from model.encoder.head import Embeddings
 from model.encoder.posterior import calibrate
 from model.errors import GalleryError
 from model.pictures.framing import frame_sketch

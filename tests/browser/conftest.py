@@ -1,10 +1,22 @@
+"""The running app, and pages of it."""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from gradio_client import Client
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from benchmarks.running import running_app
+from tests.browser.board import DESKTOP, PHONE, PHOTOS, settled, wait_for_board
+from tests.browser.maps import show_map
+from tests.harness.apps import running_app
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> None:
+    """A busy machine may take longer than Playwright's 5 seconds to explain a match."""
+    expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
@@ -14,21 +26,122 @@ def address() -> Iterator[str]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def client(address: str) -> Client:
+    """Gradio's client of the app."""
+    return Client(address, verbose=False)
+
+
 @contextmanager
-def opened(browser: Browser, address: str) -> Iterator[Page]:
-    """The app's page on a desktop; a script error in it fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
+def loaded(page: Page, address: str) -> Iterator[Page]:
+    """Loads the board into a page; a script error in it fails the test."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(address)
-    page.wait_for_selector('[data-part="examples"] button')
+    wait_for_board(page)
     yield page
-    context.close()
     assert errors == []
 
 
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    with opened(browser, address) as page:
+@contextmanager
+def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """The board in a browser context of its own, by default on a desktop."""
+    with (
+        browser.new_context(**{"viewport": DESKTOP, **options}) as context,
+        loaded(context.new_page(), address) as page,
+    ):
         yield page
+
+
+@contextmanager
+def opened_in(context: BrowserContext, address: str) -> Iterator[Page]:
+    """The board in a browser context that other tests use, too. It has stored nothing of them."""
+    page = context.new_page()
+    stored = {"origin": address, "storageTypes": "cookies,local_storage"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", stored)
+    try:
+        with loaded(page, address):
+            yield page
+    finally:
+        page.close()
+        context.set_offline(False)
+        context.clear_permissions()
+
+
+# The contexts are made once, so that Gradio's scripts are loaded once instead of in every test.
+
+
+@pytest.fixture(scope="session")
+def desktop(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(viewport=DESKTOP) as context:
+        yield context
+
+
+@pytest.fixture(scope="session")
+def still_desktop(browser: Browser) -> Iterator[BrowserContext]:
+    """A desktop where nothing is animated, so that places can be read at once."""
+    with browser.new_context(
+        viewport=DESKTOP, reduced_motion="reduce", device_scale_factor=2
+    ) as context:
+        yield context
+
+
+@pytest.fixture(scope="session")
+def still_phone(browser: Browser) -> Iterator[BrowserContext]:
+    """A phone where nothing is animated."""
+    with browser.new_context(
+        viewport=PHONE,
+        reduced_motion="reduce",
+        device_scale_factor=3,
+        has_touch=True,
+        is_mobile=True,
+    ) as context:
+        yield context
+
+
+@pytest.fixture
+def page(desktop: BrowserContext, address: str) -> Iterator[Page]:
+    """The board on a desktop."""
+    with opened_in(desktop, address) as page:
+        yield page
+
+
+@pytest.fixture
+def phone(still_phone: BrowserContext, address: str) -> Iterator[Page]:
+    """The board on a phone."""
+    with opened_in(still_phone, address) as page:
+        yield page
+
+
+@pytest.fixture
+def view(still_desktop: BrowserContext, address: str) -> Iterator[Page]:
+    """The map on a desktop."""
+    with opened_in(still_desktop, address) as page:
+        show_map(page)
+        yield page
+
+
+@pytest.fixture
+def phone_view(phone: Page) -> Page:
+    """The map on a phone."""
+    show_map(phone)
+    return phone
+
+
+@pytest.fixture
+def horse(page: Page) -> Page:
+    """The board after a horse was drawn."""
+    page.get_by_role("button", name="horse").click()
+    expect(page.locator(PHOTOS)).to_have_count(12)
+    settled(page)
+    return page
+
+
+@pytest.fixture
+def owl(page: Page) -> Page:
+    """The board after an owl was drawn, in a browser whose clipboard can be read."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="owl").click()
+    expect(page.locator(PHOTOS)).to_have_count(12)
+    settled(page)
+    return page

@@ -1,39 +1,33 @@
-"""What axe-core finds wrong with the page for people who use it in other ways."""
+"""What axe-core finds on the page that keeps people from using it."""
 
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_board import PHOTOS, STATUS, draw, settled
-from tests.browser.test_map import PINS
-
-
-@pytest.fixture(params=["desktop", "phone"])
-def size(request: pytest.FixtureRequest) -> ViewportSize:
-    if request.param == "phone":
-        return {"width": 390, "height": 844}
-    return {"width": 1280, "height": 800}
+from tests.browser.board import DESKTOP, PHONE, PHOTOS, PINS, STATUS, draw, settled
+from tests.browser.conftest import opened
 
 
 @pytest.fixture(params=["light", "dark"])
+def colours(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
 def board(
-    request: pytest.FixtureRequest, browser: Browser, address: str, size: ViewportSize
+    request: pytest.FixtureRequest, browser: Browser, address: str, colours: str
 ) -> Iterator[Page]:
-    context = browser.new_context(
-        viewport=size, color_scheme=request.param, reduced_motion="reduce"
-    )
-    page = context.new_page()
-    page.goto(address)
-    page.wait_for_selector('[data-part="examples"] button')
-    assert page.evaluate("document.body.classList.contains('dark')") == (request.param == "dark")
-    yield page
-    context.close()
+    options = {"viewport": request.param, "color_scheme": colours, "reduced_motion": "reduce"}
+    with opened(browser, address, **options) as page:
+        dark = page.evaluate("document.body.classList.contains('dark')")
+        assert dark == (colours == "dark")
+        yield page
 
 
 def violations(page: Page) -> list[str]:
-    """What is serious or critical, with the elements that it is about."""
+    """Serious and critical violations, each with its element."""
     result = Axe().run(page).response
     return [
         f"{found['id']} ({found['impact']}): {node['html']} {node['failureSummary']}"
@@ -55,7 +49,7 @@ def test_every_view_is_free_of_serious_violations(board: Page) -> None:
     board.get_by_role("button", name="Photos", exact=True).click()
     board.locator(f"{PHOTOS} button").first.click()
     expect(board.get_by_role("dialog")).to_be_visible()
-    assert violations(board) == [], "closer look"
+    assert violations(board) == [], "photo dialog"
     board.get_by_role("button", name="Why this photo?").click()
     expect(board.locator('[data-part="because"]')).to_contain_text("Warm parts")
     assert violations(board) == [], "why"
@@ -66,7 +60,7 @@ def test_every_view_is_free_of_serious_violations(board: Page) -> None:
     expect(board.get_by_role("dialog")).to_be_visible()
     assert violations(board) == [], "share"
     board.keyboard.press("Escape")
-    board.get_by_role("button", name="Take away").click()
+    board.get_by_role("button", name="Remove").click()
     board.get_by_role("button", name="Clear").click()
     draw(board, [{"points": [[0.2, 0.5], [0.5, 0.5], [0.8, 0.5]]}])
     expect(board.locator(STATUS)).to_contain_text("Nothing here looks like it yet")

@@ -1,60 +1,16 @@
-"""Drawing at the real app, in a real browser."""
+"""Drawing on the real app in a real browser."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from model.pictures.strokes import parse_strokes, render_strokes
-from tests.conftest import ROOT
-from tests.drawings import huge_png
-
-PHOTOS = '[data-part="results"] li'
-CREDITS = re.compile("Tux Paint stamps|via GCompris")
-"""How the starter gallery's credits end."""
-
-STARTER = len((ROOT / "assets" / "starter_gallery.csv").read_text().splitlines()) - 1
-"""Photos of the starter gallery."""
-
-STATUS = '[data-part="status"]'
-
-
-def draw(page: Page, strokes: list[dict[str, Any]]) -> None:
-    """Draws with the mouse, point by point."""
-    box = page.locator('[data-part="pad"]').bounding_box()
-    assert box
-    for stroke in strokes:
-        for number, (x, y) in enumerate(stroke["points"]):
-            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-            if number == 0:
-                page.mouse.down()
-        page.mouse.up()
-
-
-def upload(page: Page, strokes: list[dict[str, Any]], file: Path) -> None:
-    """Chooses a picture of these strokes, which is saved there, as an upload."""
-    render_strokes(parse_strokes(strokes)).save(file)
-    page.locator('[data-part="file"]').set_input_files(file)
-
-
-def settled(page: Page) -> None:
-    """Waits until the newest photos are there, each at its place."""
-    page.wait_for_selector('[data-part="results"][aria-busy="false"]', state="attached")
-    page.wait_for_function(
-        "() => document.getAnimations().every((one) => one.playState !== 'running'"
-        " || one.effect.getComputedTiming().endTime === Infinity)"
-    )
-
-
-def found(page: Page) -> list[str]:
-    """The photos that are shown, in their order."""
-    settled(page)
-    sources: list[str] = page.locator(f"{PHOTOS} img").evaluate_all("all => all.map(i => i.src)")
-    return sources
+from tests.browser.board import PAD, PHOTOS, STATUS, box, draw, found
+from tests.harness.pictures import huge_png
 
 
 def test_an_animal_drawn_stroke_by_stroke_finds_photos_that_follow_the_drawing(
@@ -83,12 +39,11 @@ def test_an_animal_drawn_stroke_by_stroke_finds_photos_that_follow_the_drawing(
 
 
 def test_photos_come_while_the_stroke_is_still_being_drawn(page: Page) -> None:
-    box = page.locator('[data-part="pad"]').bounding_box()
-    assert box
-    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    pad = box(page, PAD)
+    page.mouse.move(pad["x"] + 100, pad["y"] + 100)
     page.mouse.down()
     for step in range(30):
-        page.mouse.move(box["x"] + 100 + 6 * step, box["y"] + 100 + 3 * step)
+        page.mouse.move(pad["x"] + 100 + 6 * step, pad["y"] + 100 + 3 * step)
     expect(page.locator(PHOTOS)).to_have_count(12)
     page.mouse.up()
 
@@ -122,6 +77,7 @@ def test_an_example_is_drawn_with_one_click(page: Page) -> None:
 def test_an_uploaded_sketch_gives_the_answer_of_the_api(
     page: Page,
     address: str,
+    client: Client,
     examples: dict[str, list[dict[str, Any]]],
     tmp_path: Path,
     ending: str,
@@ -131,7 +87,7 @@ def test_an_uploaded_sketch_gives_the_answer_of_the_api(
     page.locator('[data-part="file"]').set_input_files(file)
     expect(page.locator(PHOTOS)).to_have_count(12)
     shown = found(page)
-    answer = Client(address, verbose=False).predict(handle_file(file), 12, api_name="/search")
+    answer = client.predict(handle_file(file), 12, api_name="/search")
     assert [f"{address}/{match['thumbnail']}" for match in answer] == shown
     assert [match["rank"] for match in answer] == list(range(1, 13))
     assert {"label", "distance", "similarity", "credit", "licence"} <= set(answer[0])
@@ -144,7 +100,7 @@ def test_an_uploaded_sketch_gives_the_answer_of_the_api(
 
 
 def test_bad_uploads_are_explained_and_the_app_lives_on(
-    page: Page, address: str, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
+    page: Page, client: Client, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     good = tmp_path / "good.png"
     drawing = render_strokes(parse_strokes(examples["fish"]))
@@ -157,7 +113,6 @@ def test_bad_uploads_are_explained_and_the_app_lives_on(
     for side, tone, said in [(1, 0, "1 x 1 pixels"), (99, 255, "nothing"), (99, 0, "nothing")]:
         drawing.resize((side, side)).point([tone] * 256).save(tmp_path / "even.png")
         cases.append((f"even{side}-{tone}.png", (tmp_path / "even.png").read_bytes(), said))
-    client = Client(address, verbose=False)
     for name, data, said in cases:
         file = tmp_path / name
         file.write_bytes(data)
@@ -171,7 +126,7 @@ def test_bad_uploads_are_explained_and_the_app_lives_on(
 
 
 def test_odd_but_honest_pictures_are_searched(
-    address: str, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
+    client: Client, examples: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     drawing = render_strokes(parse_strokes(examples["duck"]))
     plain = tmp_path / "plain.png"
@@ -181,7 +136,6 @@ def test_odd_but_honest_pictures_are_searched(
     drawing.convert("I").point(lambda value: value * 257).convert("I;16").save(
         tmp_path / "deep.png"
     )
-    client = Client(address, verbose=False)
 
     def labels(name: str) -> list[str]:
         answer = client.predict(handle_file(tmp_path / name), 5, api_name="/search")
@@ -195,40 +149,25 @@ def test_odd_but_honest_pictures_are_searched(
 
 
 @pytest.mark.parametrize("k", [0, 49, -3])
-def test_the_api_bounds_k(address: str, tmp_path: Path, k: int) -> None:
+def test_the_api_bounds_k(client: Client, tmp_path: Path, k: int) -> None:
     drawing = render_strokes(parse_strokes([{"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}]))
     drawing.save(tmp_path / "line.png")
     with pytest.raises(AppError, match="from 1 to 48"):
-        Client(address, verbose=False).predict(
-            handle_file(tmp_path / "line.png"), k, api_name="/search"
-        )
+        client.predict(handle_file(tmp_path / "line.png"), k, api_name="/search")
 
 
-def test_on_a_phone_a_finger_draws_and_the_page_does_not_overflow(
-    browser: Browser, address: str
-) -> None:
-    phone = browser.new_context(
-        viewport={"width": 390, "height": 844},
-        device_scale_factor=3,
-        has_touch=True,
-        is_mobile=True,
-    )
-    page = phone.new_page()
-    page.goto(address)
-    page.wait_for_selector('[data-part="examples"] button')
-    box = page.locator('[data-part="pad"]').bounding_box()
-    assert box
-    assert box["width"] >= 280
-    touch = phone.new_cdp_session(page)
+def test_on_a_phone_a_finger_draws_and_the_page_does_not_overflow(phone: Page) -> None:
+    pad = box(phone, PAD)
+    assert pad["width"] >= 280
+    touch = phone.context.new_cdp_session(phone)
     for step in range(20):
-        place = {"x": box["x"] + 60 + 8 * step, "y": box["y"] + 80 + 6 * step}
+        place = {"x": pad["x"] + 60 + 8 * step, "y": pad["y"] + 80 + 6 * step}
         kind = "touchStart" if step == 0 else "touchMove"
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    expect(page.locator(PHOTOS)).to_have_count(12)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    assert page.evaluate("window.scrollY") == 0
-    phone.close()
+    expect(phone.locator(PHOTOS)).to_have_count(12)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    assert phone.evaluate("window.scrollY") == 0
 
 
 def test_a_lost_server_is_said_and_the_drawing_stays(page: Page) -> None:

@@ -1,40 +1,42 @@
 """Several galleries: which one is searched is chosen on the board."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from benchmarks.running import running_app
-from model.checkpoint.checkpoint import Checkpoint
 from model.gallery.build import build_gallery
 from model.gallery.photos import photos_in
-from tests.browser.conftest import opened
-from tests.browser.test_board import PHOTOS, found, settled
-from tests.browser.test_map import middle
+from tests.browser.board import CHIPS, PHOTOS, PINS, found, middle, settled
+from tests.browser.conftest import opened_in
+from tests.harness.apps import running_app
+from tests.harness.checkpoints import make_checkpoint
+from tests.harness.pictures import draw_photos
 
 GALLERIES = '[data-part="galleries"]'
 ANIMALS = '[data-part="animals"] option'
 
 
-@pytest.fixture
-def board(
-    browser: Browser, tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
-) -> Iterator[Page]:
-    """A board over two galleries, whose names and labels are as odd as names of folders may be."""
-    build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "zoo")
-    label = tmp_path / "other" / "<b>tag & 'co'"
+@pytest.fixture(scope="module")
+def two_galleries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An app over two galleries, whose names and labels are as odd as names of folders may be."""
+    folder = tmp_path_factory.mktemp("galleries")
+    checkpoint = make_checkpoint(folder / "checkpoint")
+    build_gallery(checkpoint, photos_in(draw_photos(folder / "photos")), folder / "zoo")
+    label = folder / "other" / "<b>tag & 'co'"
     label.mkdir(parents=True)
     for hue in ("gold", "teal"):
         Image.new("RGB", (60, 60), hue).save(label / f"{hue}.png")
-    odd = tmp_path / "my & <i>zoo?"
-    build_gallery(tiny_checkpoint, photos_in(tmp_path / "other"), odd)
-    with (
-        running_app("app.py", "--gallery", tmp_path / "zoo", odd) as address,
-        opened(browser, address) as page,
-    ):
+    odd = folder / "my & <i>zoo?"
+    build_gallery(checkpoint, photos_in(folder / "other"), odd)
+    with running_app("app.py", "--gallery", folder / "zoo", odd) as address:
+        yield address
+
+
+@pytest.fixture
+def board(desktop: BrowserContext, two_galleries: str) -> Iterator[Page]:
+    with opened_in(desktop, two_galleries) as page:
         yield page
 
 
@@ -45,11 +47,11 @@ def test_a_person_chooses_among_galleries_and_the_browser_keeps_the_choice(board
     expect(board.locator(ANIMALS)).to_have_text(["All animals", "blue whale (3)", "red panda (3)"])
     board.locator(f"{PHOTOS} button").first.click()
     board.get_by_role("button", name="Less like this").click()
-    expect(board.locator('[data-part="chips"] button')).to_have_count(1)
+    expect(board.locator(CHIPS)).to_have_count(1)
 
     board.get_by_label("Gallery to search").select_option("my & <i>zoo?")
     expect(board.locator(PHOTOS)).to_have_count(2)
-    expect(board.locator('[data-part="chips"] button')).to_have_count(0)
+    expect(board.locator(CHIPS)).to_have_count(0)
     expect(board.locator(ANIMALS)).to_have_text(["All animals", "<b>tag & 'co' (2)"])
     settled(board)
     assert all("gallery=my%20%26%20%3Ci%3Ezoo%3F&v=" in address for address in found(board))
@@ -62,7 +64,7 @@ def test_a_person_chooses_among_galleries_and_the_browser_keeps_the_choice(board
     )
     board.keyboard.press("Escape")
     board.get_by_role("button", name="Map").click()
-    expect(board.locator('[data-part="pins"] img')).to_have_count(2)
+    expect(board.locator(PINS)).to_have_count(2)
 
     board.reload()
     expect(board.locator(GALLERIES)).to_have_value("my & <i>zoo?")
@@ -87,9 +89,9 @@ def test_a_map_that_comes_late_is_not_that_of_another_gallery(board: Page) -> No
     assert len(asked) == 2
     for route in reversed(asked):
         route.continue_()
-    expect(board.locator('[data-part="pins"] img')).to_have_count(2)
+    expect(board.locator(PINS)).to_have_count(2)
     board.wait_for_load_state("networkidle")
-    board.mouse.move(*middle(board, '[data-part="pins"] img'))
+    board.mouse.move(*middle(board, PINS))
     expect(board.locator('[data-part="tip"]')).to_have_text("<b>tag & 'co'")
 
 
@@ -106,8 +108,8 @@ def test_photos_of_the_gallery_before_are_gone_at_once_and_do_not_come_back(boar
 
     board.route("**/board/search", hold)
     board.get_by_role("button", name="Undo").click()
-    board.get_by_role("button", name="Redo").click()
-    board.wait_for_timeout(300)
+    with board.expect_request("**/board/search"):
+        board.get_by_role("button", name="Redo").click()
     board.get_by_label("Gallery to search").select_option("my & <i>zoo?")
     expect(board.locator(PHOTOS)).to_have_count(0)
     assert len(asked) == 1

@@ -1,102 +1,34 @@
-"""A drawing given away: as a link, a picture, or the call of a program."""
+"""The dialog that shares a drawing: as a link, or as a picture."""
 
 import base64
-import json
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gradio_client import Client
-from gradio_client.exceptions import AppError
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.running import running_app
-from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled, upload
+from tests.browser.board import CHIPS, PHONE, PHOTOS, STATUS, draw, found, ink, settled, upload
+from tests.browser.conftest import loaded, opened
+from tests.browser.sharing import LINK, OUTCOME, clipboard, share
 
-CHIPS = '[data-part="chips"] button'
-LINK = '[data-part="link"]'
-OUTCOME = '[data-part="outcome"]'
 CODE = '[data-part="code"]'
 NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
 
 
-BEHIND_A_PATH = """
-import os, sys
-sys.path.insert(0, os.getcwd())
-import uvicorn
-from fastapi import FastAPI
-import app
-chosen = app.parse_arguments([])
-zoo = app.build_app(app.open_galleries(chosen.checkpoint, None, chosen.galleries))
-outer = FastAPI(lifespan=lambda _: zoo.app.router.lifespan_context(zoo.app))
-outer.get("/")(lambda: "ready")
-outer.mount("/zoo/x", zoo)
-uvicorn.run(outer, host=chosen.host, port=int(chosen.port), log_level="warning")
-"""
-
-
 @pytest.fixture
-def owl(page: Page) -> Page:
-    """The board after an owl was drawn, in a browser whose clipboard can be read."""
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="owl").click()
-    expect(page.locator(PHOTOS)).to_have_count(12)
-    settled(page)
-    return page
-
-
-@pytest.fixture
-def phone(browser: Browser, address: str) -> Iterator[Page]:
+def sender(browser: Browser, address: str) -> Iterator[Page]:
     """A phone with a menu for sending things, after a penguin was drawn on it."""
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844},
-        device_scale_factor=2,
-        has_touch=True,
-        is_mobile=True,
-    )
-    opened = context.new_page()
-    opened.add_init_script("navigator.share = async (what) => { window.sent = what; }")
-    opened.goto(address)
-    opened.get_by_role("button", name="penguin").click()
-    expect(opened.locator(PHOTOS)).to_have_count(12)
-    yield opened
-    context.close()
-
-
-def share(page: Page) -> str:
-    """Opens the dialog; returns the link in it."""
-    page.get_by_role("button", name="Share", exact=True).click()
-    expect(page.get_by_role("dialog", name="Share this drawing")).to_be_visible()
-    return page.locator(LINK).input_value()
-
-
-def clipboard(page: Page) -> str:
-    """What was copied last."""
-    expect(page.locator(OUTCOME)).to_have_text("Copied.")
-    text: str = page.evaluate("navigator.clipboard.readText()")
-    return text
-
-
-def answers(command: str) -> list[str]:
-    """The thumbnails that one line for a shell finds."""
-    assert "\n" not in command
-    events = subprocess.run(
-        ["sh", "-c", command], capture_output=True, text=True, timeout=60, check=True
-    ).stdout
-    assert events.startswith("event: complete\n")
-    (photos,) = json.loads(events.partition("data: ")[2])
-    return [photo["thumbnail"] for photo in photos]
-
-
-def painted(page: Page) -> str:
-    """The pixels of the page that is drawn on."""
-    pixels: str = page.locator('[data-part="pad"]').evaluate("c => c.toDataURL()")
-    return pixels
+    with browser.new_context(
+        viewport=PHONE, device_scale_factor=2, has_touch=True, is_mobile=True
+    ) as context:
+        context.add_init_script("navigator.share = async (what) => { window.sent = what; }")
+        with loaded(context.new_page(), address) as page:
+            page.get_by_role("button", name="penguin").click()
+            expect(page.locator(PHOTOS)).to_have_count(12)
+            yield page
 
 
 def test_a_link_holds_the_drawing_and_undo_brings_back_what_was_there(
@@ -107,26 +39,23 @@ def test_a_link_holds_the_drawing_and_undo_brings_back_what_was_there(
     photos = found(owl)
     link = share(owl)
     assert len(link) < 1200
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    other = context.new_page()
-    other.goto(link.partition("#")[0])
-    other.get_by_role("button", name="rabbit").click()
-    expect(other.locator(PHOTOS)).to_have_count(12)
-    mine, before = found(other), painted(other)
-    other.goto("about:blank")
-    other.goto(link)
-    expect(other.locator(PHOTOS)).to_have_count(12)
-    expect(other).to_have_url(link.partition("#")[0])
-    theirs = found(other)
-    assert theirs[0] == photos[0]
-    assert len(set(theirs) & set(photos)) >= 10
-    other.get_by_role("button", name="Undo").click()
-    assert found(other) == mine
-    assert painted(other) == before
-    other.get_by_role("button", name="Redo").click()
-    assert found(other) == theirs
-    assert share(other) == link
-    context.close()
+    with opened(browser, link.partition("#")[0]) as other:
+        other.get_by_role("button", name="rabbit").click()
+        expect(other.locator(PHOTOS)).to_have_count(12)
+        mine, before = found(other), ink(other)
+        other.goto("about:blank")
+        other.goto(link)
+        expect(other.locator(PHOTOS)).to_have_count(12)
+        expect(other).to_have_url(link.partition("#")[0])
+        theirs = found(other)
+        assert theirs[0] == photos[0]
+        assert len(set(theirs) & set(photos)) >= 10
+        other.get_by_role("button", name="Undo").click()
+        assert found(other) == mine
+        assert ink(other) == before
+        other.get_by_role("button", name="Redo").click()
+        assert found(other) == theirs
+        assert share(other) == link
 
 
 def test_a_link_opened_in_the_same_tab_takes_the_place_of_a_photo_search(owl: Page) -> None:
@@ -142,7 +71,7 @@ def test_a_link_opened_in_the_same_tab_takes_the_place_of_a_photo_search(owl: Pa
 
 
 def test_a_damaged_link_is_said_and_the_page_left_alone(owl: Page, address: str) -> None:
-    photos, before, link = found(owl), painted(owl), share(owl)
+    photos, before, link = found(owl), ink(owl), share(owl)
     owl.keyboard.press("Escape")
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = deflate.compress(bytes(200_000_000)) + deflate.flush()
@@ -155,7 +84,7 @@ def test_a_damaged_link_is_said_and_the_page_left_alone(owl: Page, address: str)
             expect(owl.locator(STATUS)).to_contain_text("cannot be read: it is damaged")
             expect(owl).to_have_url(f"{address}/")
             assert found(owl) == photos
-            assert painted(owl) == before
+            assert ink(owl) == before
             if fresh:
                 expect(owl.get_by_role("button", name="Undo")).to_be_disabled()
     owl.get_by_role("button", name="Clear").click()
@@ -164,7 +93,7 @@ def test_a_damaged_link_is_said_and_the_page_left_alone(owl: Page, address: str)
 
 def test_the_dialog_is_worked_by_keys_and_gives_the_focus_back(owl: Page) -> None:
     button = owl.get_by_role("button", name="Share", exact=True)
-    before = painted(owl)
+    before = ink(owl)
     button.focus()
     owl.keyboard.press("Enter")
     expect(owl.get_by_role("button", name="Copy link")).to_be_focused()
@@ -174,7 +103,7 @@ def test_the_dialog_is_worked_by_keys_and_gives_the_focus_back(owl: Page) -> Non
     owl.keyboard.press("Escape")
     expect(owl.get_by_role("dialog")).to_have_count(0)
     expect(button).to_be_focused()
-    assert painted(owl) == before
+    assert ink(owl) == before
     owl.get_by_role("button", name="Clear").click()
     expect(button).to_be_hidden()
 
@@ -195,44 +124,6 @@ def test_without_a_clipboard_the_text_is_marked_to_be_copied_by_hand(
     expect(owl.get_by_label("The call")).to_be_focused()
     assert f'Client("{address}/")' in owl.locator(CODE).evaluate(marked)
     assert owl.locator(CODE).get_attribute("readonly") is not None
-
-
-def test_the_copied_calls_give_the_photos_that_are_shown(
-    owl: Page, address: str, tmp_path: Path
-) -> None:
-    for rank, action in ((5, "like"), (1, "without")):
-        owl.locator(f"{PHOTOS} button").nth(rank - 1).click()
-        owl.locator(f'[data-action="{action}"]').click()
-        settled(owl)
-    owl.get_by_label("Photos to show").select_option("8")
-    owl.get_by_role("radio", name="Eraser").click()
-    draw(owl, [{"points": [[0.4, 0.5], [0.6, 0.5]]}])
-    expect(owl.locator(PHOTOS)).to_have_count(8)
-    expect(owl.locator(CHIPS)).to_have_count(2)
-    shown = [url.partition(f"{address}/")[2] for url in found(owl)]
-    share(owl)
-
-    owl.get_by_role("button", name="Copy as curl").click()
-    assert answers(clipboard(owl)) == shown
-
-    owl.get_by_role("button", name="Copy as Python").click()
-    program = tmp_path / "call.py"
-    program.write_text(clipboard(owl), encoding="utf-8")
-    printed = subprocess.run(
-        [sys.executable, program], capture_output=True, text=True, timeout=60, check=True
-    ).stdout
-    lines = printed.strip().splitlines()[-8:]
-    assert [line.rpartition(" ")[2] for line in lines] == shown
-
-
-def test_the_call_of_a_search_by_photo_gives_its_photos(owl: Page, address: str) -> None:
-    owl.locator(f"{PHOTOS} button").nth(4).click()
-    owl.get_by_role("button", name="Photos like this one").click()
-    expect(owl.locator(CHIPS)).to_have_count(1)
-    shown = [url.partition(f"{address}/")[2] for url in found(owl)]
-    share(owl)
-    owl.get_by_role("button", name="Copy as curl").click()
-    assert answers(clipboard(owl)) == shown
 
 
 def test_the_picture_shows_drawing_and_photos(owl: Page, tmp_path: Path) -> None:
@@ -287,7 +178,7 @@ def test_an_upload_stays_out_of_the_link_and_that_is_said(
     share(page)
     expect(page.get_by_role("button", name="Copy as curl")).to_be_visible()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Take away: like a photo").click()
+    page.get_by_role("button", name="Remove: like a photo").click()
     page.get_by_role("button", name="Clear").click()
     page.get_by_role("button", name="owl").click()
     share(page)
@@ -317,25 +208,25 @@ def test_a_browser_that_cannot_pack_a_link_says_so(page: Page) -> None:
     expect(page.get_by_role("button", name="Save as PNG")).to_be_visible()
 
 
-def test_on_a_phone_the_dialog_fits_and_sends(phone: Page) -> None:
-    link = share(phone)
-    box = phone.get_by_role("dialog").bounding_box()
+def test_on_a_phone_the_dialog_fits_and_sends(sender: Page) -> None:
+    link = share(sender)
+    box = sender.get_by_role("dialog").bounding_box()
     assert box
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
     assert box["y"] >= 0
     assert box["y"] + box["height"] <= 844
-    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
-    for button in phone.locator('[data-part="sharing"] button:visible').all():
+    assert sender.evaluate("document.documentElement.scrollWidth") <= 390
+    for button in sender.locator('[data-part="share-dialog"] button:visible').all():
         size = button.bounding_box()
         assert size
         assert size["height"] >= 44
         assert button.evaluate("b => b.scrollWidth <= b.clientWidth")
-    phone.get_by_role("button", name="Send …").tap()
-    assert phone.evaluate("window.sent") == {"title": "SketchZoo", "url": link}
-    phone.evaluate("() => { navigator.share = async () => { throw new TypeError('no'); }; }")
-    phone.get_by_role("button", name="Send …").tap()
-    expect(phone.locator(OUTCOME)).to_contain_text("was not sent")
+    sender.get_by_role("button", name="Send …").tap()
+    assert sender.evaluate("window.sent") == {"title": "SketchZoo", "url": link}
+    sender.evaluate("() => { navigator.share = async () => { throw new TypeError('no'); }; }")
+    sender.get_by_role("button", name="Send …").tap()
+    expect(sender.locator(OUTCOME)).to_contain_text("was not sent")
 
 
 def test_where_nothing_can_be_sent_there_is_no_button_for_it(owl: Page) -> None:
@@ -344,51 +235,3 @@ def test_where_nothing_can_be_sent_there_is_no_button_for_it(owl: Page) -> None:
     share(owl)
     expect(owl.get_by_role("button", name="Copy link")).to_be_visible()
     expect(owl.locator('[data-part="send-link"]')).to_be_hidden()
-
-
-def test_links_and_calls_work_behind_a_path(browser: Browser, tmp_path: Path) -> None:
-    program = tmp_path / "behind.py"
-    program.write_text(BEHIND_A_PATH, encoding="utf-8")
-    with running_app(program) as address:
-        context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-        page = context.new_page()
-        page.goto(f"{address}/zoo/x/")
-        page.get_by_role("button", name="duck").click()
-        expect(page.locator(PHOTOS)).to_have_count(12)
-        photos, link = found(page), share(page)
-        assert link.startswith(f"{address}/zoo/x/#d=")
-        page.get_by_role("button", name="Copy as curl").click()
-        # The board puts photos of the animal first, the API all photos by their rank.
-        shown = [url.partition("/zoo/x/")[2] for url in photos]
-        assert sorted(answers(clipboard(page))) == sorted(shown)
-        page.get_by_role("button", name="Close", exact=True).click()
-        page.get_by_role("button", name="Clear").click()
-        page.goto(link)
-        expect(page.locator(PHOTOS)).to_have_count(12)
-        expect(page).to_have_url(f"{address}/zoo/x/")
-        assert found(page)[0] == photos[0]
-        context.close()
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"strokes": []}, "Draw a line to start"),
-        ({"strokes": "line"}, "list of at most 1000 strokes"),
-        ({"k": 49}, "from 1 to 48"),
-        ({"only": [7]}, "at most 200 labels"),
-        ({"like": [10_000]}, "no such photo"),
-        ({"like": ["0123456789abcdef"]}, "no such photo"),
-        ({"photo": 3}, "no such photo"),
-        ({"strokes": [{"width": 3, "points": [[50, 150], [100, 100]]}]}, "go from 0, 0"),
-        ({"strokes": [{"width": 0.01, "points": [[0.5, 0.5], [28, 0]]}]}, "go from 0, 0"),
-        ({"strokes": [{"width": 3, "points": [[0.2, 0.2], [0.8, 0.7]]}]}, "A width is a share"),
-        ({"strokes": [{"width": 0.01, "points": [[0.2, 0.2, 90], [0.8, 0.7, 1]]}]}, "pressure"),
-    ],
-)
-def test_the_api_says_what_is_wrong(address: str, changes: dict[str, Any], said: str) -> None:
-    strokes = [{"width": 0.012, "points": [[0.2, 0.2], [0.8, 0.7]]}]
-    with pytest.raises(AppError, match=said):
-        Client(address, verbose=False).predict(
-            **{"strokes": strokes, **changes}, api_name="/search_strokes"
-        )

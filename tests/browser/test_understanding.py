@@ -1,15 +1,15 @@
 """What the drawing may show, why a photo matches, and drawings on photographed paper."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.robustness import pencil_on_paper
-from tests.browser.test_board import PHOTOS, STATUS, draw, found, settled
-from tests.browser.test_narrowing import horse, look_closer  # noqa: F401
-from tests.drawings import fish
+from tests.browser.board import DESKTOP, PHONE, PHOTOS, STATUS, draw, found, open_photo, settled
+from tests.browser.conftest import opened
+from tests.harness.pictures import fish, pencil_on_paper
 
 GUESSES = '[data-part="guesses"] li'
 WARMTH = """(name) => {
@@ -22,8 +22,19 @@ WARMTH = """(name) => {
     return warm / (pixels.length / 4);
 }"""
 
+WHITE_AND_BLACK = """() => {
+    const canvas = document.querySelector('[data-part="pad"]');
+    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    let white = 0, black = 0;
+    for (let i = 0; i < data.length; i += 4) {
+        white += data[i] > 245;
+        black += data[i + 3] > 200 && data[i] < 60;
+    }
+    return [white, black].map((n) => n / (data.length / 4));
+}"""
 
-def test_guesses_are_bars_as_wide_as_they_are_sure(horse: Page) -> None:  # noqa: F811
+
+def test_guesses_are_bars_as_wide_as_they_are_sure(horse: Page) -> None:
     expect(horse.get_by_role("list", name="What it may be")).to_be_visible()
     first = horse.locator(GUESSES).first
     expect(first).to_contain_text("horse")
@@ -37,10 +48,8 @@ def test_guesses_are_bars_as_wide_as_they_are_sure(horse: Page) -> None:  # noqa
     expect(horse.locator(GUESSES)).to_have_count(0)
 
 
-def test_the_warm_parts_are_shown_on_the_photo_and_on_the_drawing(
-    horse: Page,  # noqa: F811
-) -> None:
-    look_closer(horse, 2)
+def test_the_warm_parts_are_shown_on_the_photo_and_on_the_drawing(horse: Page) -> None:
+    open_photo(horse, 2)
     why = horse.get_by_role("button", name="Why this photo?")
     expect(why).to_have_attribute("aria-pressed", "false")
     why.click()
@@ -53,12 +62,12 @@ def test_the_warm_parts_are_shown_on_the_photo_and_on_the_drawing(
     expect(horse.locator('[data-part="photo-heat"]')).to_be_hidden()
 
 
-def test_a_search_by_a_photo_has_no_drawing_to_explain(horse: Page) -> None:  # noqa: F811
-    look_closer(horse, 3)
+def test_a_search_by_a_photo_has_no_drawing_to_explain(horse: Page) -> None:
+    open_photo(horse, 3)
     horse.get_by_role("button", name="Photos like this one").click()
     settled(horse)
     expect(horse.locator(GUESSES)).to_have_count(0)
-    look_closer(horse, 2)
+    open_photo(horse, 2)
     expect(horse.get_by_role("button", name="Why this photo?")).to_be_hidden()
 
 
@@ -68,40 +77,25 @@ def test_a_line_is_like_nothing_here(page: Page) -> None:
     expect(page.locator(PHOTOS)).to_have_count(12)
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    "options",
+    [{"viewport": DESKTOP}, {"viewport": PHONE, "is_mobile": True, "has_touch": True}],
+    ids=["desktop", "phone"],
+)
 def test_a_photographed_drawing_becomes_ink_on_white_and_can_be_drawn_on(
-    browser: Browser, address: str, tmp_path: Path, phone: bool
+    browser: Browser, address: str, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     file = tmp_path / "paper.jpg"
     pencil_on_paper(fish(512, 6), np.random.default_rng(0)).save(file, quality=90)
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 800},
-        is_mobile=phone,
-        has_touch=phone,
-    )
-    page = context.new_page()
-    page.goto(address)
-    page.wait_for_selector('[data-part="examples"] button')
-    page.locator('[data-part="file"]').set_input_files(file)
-    expect(page.locator(PHOTOS)).to_have_count(12)
-    settled(page)
-    shares = page.evaluate(
-        """() => {
-        const canvas = document.querySelector('[data-part="pad"]');
-        const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-        let white = 0, black = 0;
-        for (let i = 0; i < data.length; i += 4) {
-            white += data[i] > 245;
-            black += data[i + 3] > 200 && data[i] < 60;
-        }
-        return [white, black].map((n) => n / (data.length / 4));
-    }"""
-    )
-    assert shares[0] > 0.85
-    assert 0.005 < shares[1] < 0.1
-    before = found(page)
-    draw(page, [{"points": [[0.1, 0.1], [0.9, 0.1]]}])
-    assert found(page) != before
-    page.reload()
-    expect(page.locator(PHOTOS)).to_have_count(12)
-    context.close()
+    with opened(browser, address, **options) as page:
+        page.locator('[data-part="file"]').set_input_files(file)
+        expect(page.locator(PHOTOS)).to_have_count(12)
+        settled(page)
+        shares = page.evaluate(WHITE_AND_BLACK)
+        assert shares[0] > 0.85
+        assert 0.005 < shares[1] < 0.1
+        before = found(page)
+        draw(page, [{"points": [[0.1, 0.1], [0.9, 0.1]]}])
+        assert found(page) != before
+        page.reload()
+        expect(page.locator(PHOTOS)).to_have_count(12)

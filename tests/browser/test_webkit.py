@@ -16,6 +16,10 @@ from selenium.webdriver.support.ui import WebDriverWait
 from selenium.webdriver.webkitgtk.service import Service
 
 PHOTOS = '[data-part="results"] li'
+MOVING = """
+return document.getAnimations().some((one) =>
+    one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity);
+"""
 
 
 def part(driver: WebDriver, name: str, within: str = "") -> WebElement:
@@ -97,23 +101,24 @@ def test_a_drawing_finds_photos_that_can_be_looked_at_explained_and_shared(
     draw(webkit, examples["giraffe"])
     wait(webkit, lambda _: "giraffe" in part(webkit, "status").text)
     wait(webkit, lambda _: part(webkit, "results").get_attribute("aria-busy") == "false")
+    wait(webkit, lambda _: not webkit.execute_script(MOVING))
     assert len(webkit.find_elements("css selector", PHOTOS)) == 12
     across = "return document.documentElement.scrollWidth - innerWidth"
     assert webkit.execute_script(across) <= 0
 
     webkit.find_element("css selector", f"{PHOTOS} button").click()
-    wait(webkit, lambda _: part(webkit, "closer").is_displayed())
-    assert 0 < room_below(webkit, '[data-part="closer"]', ".actions button, .look") <= 24
+    wait(webkit, lambda _: part(webkit, "photo-dialog").is_displayed())
+    assert 0 < room_below(webkit, '[data-part="photo-dialog"]', ".actions button, .look") <= 24
     assert part(webkit, "because").text == ""
     part(webkit, "why").click()
     wait(webkit, lambda _: part(webkit, "because").text)
     assert part(webkit, "because").rect["height"] >= 16
     assert part(webkit, "sketch-heat").rect["width"] >= 100
-    part(webkit, "close", '[data-part="closer"]').click()
+    part(webkit, "close", '[data-part="photo-dialog"]').click()
 
     part(webkit, "share").click()
     wait(webkit, lambda _: part(webkit, "poster").is_displayed())
-    assert 0 < room_below(webkit, '[data-part="sharing"]', "button, .outcome") <= 40
+    assert 0 < room_below(webkit, '[data-part="share-dialog"]', "button, .outcome") <= 40
     link = part(webkit, "link").get_attribute("value")
     assert link
     assert webkit.execute_script("return failures") == []

@@ -1,4 +1,4 @@
-"""What people see when clients, the server or the clock fail: nothing is lost, nothing hangs."""
+"""When clients, the server or the clock fail, nothing is lost and nothing hangs."""
 
 import http.client
 import json
@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
-from benchmarks.running import address_of, free_port, running_process
 from model.checkpoint.checkpoint import Checkpoint
-from server.running import DRAIN
+from server.lifecycle import DRAIN_SECONDS
+from tests.harness.apps import address_of, free_port, running_process
 
 PHOTOS = '[data-part="results"] li'
 STATUS = '[data-part="status"]'
@@ -29,7 +29,7 @@ HEAD = f"POST /board/search HTTP/1.1\r\nHost: a\r\nContent-Length: {len(BODY)}\r
 
 @pytest.fixture
 def options(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> list[str]:
-    """Options of an app that starts soon."""
+    """Options of an app that starts quickly."""
     return [
         f"--checkpoint={tiny_checkpoint.folder}",
         f"--photos={photo_folder}",
@@ -38,7 +38,7 @@ def options(tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path) -> 
 
 
 def ask(port: int, body: bytes = BODY, path: str = "/board/search") -> tuple[int, Any]:
-    """The status and the JSON of an answer; a connection of its own for each."""
+    """The status and the JSON of a response, over a new connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     try:
         connection.request("POST" if body else "GET", path, body or None)
@@ -71,15 +71,15 @@ def answer_of(client: socket.socket) -> http.client.HTTPResponse:
     return answer
 
 
-def test_clients_that_go_in_mid_request_do_not_stop_the_others(options: list[str]) -> None:
+def test_interrupted_requests_do_not_affect_others(options: list[str]) -> None:
     port = free_port()
     with running_process("app.py", *options, port=port) as process:
         for _ in range(20):
             with unfinished(port):
-                pass  # gone before the end of the question
+                pass  # gone before the end of the request
             with socket.create_connection(("127.0.0.1", port)) as client:
                 client.sendall(HEAD + BODY)
-                # The connection is reset before the answer.
+                # Closing resets the connection before the response.
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         status, answer = ask(port)
         assert (status, len(answer["matches"])) == (200, 6)
@@ -91,12 +91,12 @@ def test_clients_that_go_in_mid_request_do_not_stop_the_others(options: list[str
         assert process.poll() is None
 
 
-def test_on_sigterm_what_is_under_way_ends_and_new_requests_are_refused(
+def test_sigterm_finishes_requests_in_progress_and_refuses_new_ones(
     options: list[str],
 ) -> None:
     port = free_port()
     with running_process("app.py", *options, port=port) as process:
-        with unfinished(port) as under_way:
+        with unfinished(port) as in_progress:
             process.send_signal(signal.SIGTERM)
             told = time.monotonic()
             while ask(port, b"", "/readyz")[0] == 200:
@@ -104,15 +104,15 @@ def test_on_sigterm_what_is_under_way_ends_and_new_requests_are_refused(
             assert ask(port, b"", "/readyz") == (503, {"ready": "stopping"})
             assert ask(port, b"", "/healthz")[0] == 200
             assert ask(port)[0] == 503
-            under_way.sendall(BODY[-1:])
-            answer = answer_of(under_way)
+            in_progress.sendall(BODY[-1:])
+            answer = answer_of(in_progress)
             assert answer.status == 200
             assert len(json.loads(answer.read())["matches"]) == 6
         assert process.wait(5) == 0
         assert time.monotonic() - told < 5
 
 
-def test_sigterm_does_not_wait_for_a_client_that_never_ends(options: list[str]) -> None:
+def test_sigterm_does_not_wait_for_endless_requests(options: list[str]) -> None:
     port = free_port()
     with running_process("app.py", *options, port=port) as process:
         stream = urllib.request.urlopen(f"{address_of(port)}/gradio_api/heartbeat/test", timeout=20)
@@ -120,7 +120,7 @@ def test_sigterm_does_not_wait_for_a_client_that_never_ends(options: list[str]) 
             told = time.monotonic()
             process.send_signal(signal.SIGTERM)
             assert process.wait(5) == 0
-            assert DRAIN <= time.monotonic() - told < 5
+            assert DRAIN_SECONDS <= time.monotonic() - told < 5
 
 
 JUMPING = """
@@ -128,7 +128,7 @@ import itertools, sys, time
 real, jumps = time.time, itertools.cycle([0, 86400, -86400, 3e8, -3e8])
 time.time = lambda: real() + next(jumps)
 import app
-app.leave(app.main(sys.argv[1:]))
+app.exit_now(app.main(sys.argv[1:]))
 """
 
 
@@ -143,7 +143,7 @@ def test_a_clock_that_jumps_changes_nothing(options: list[str]) -> None:
         told = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
-        assert time.monotonic() - told < DRAIN
+        assert time.monotonic() - told < DRAIN_SECONDS
 
 
 def draw(page: Page, y: float) -> None:
@@ -155,7 +155,7 @@ def draw(page: Page, y: float) -> None:
     page.mouse.up()
 
 
-def test_a_killed_server_costs_nobody_a_stroke(options: list[str], browser: Browser) -> None:
+def test_a_drawing_survives_a_killed_server(options: list[str], browser: Browser) -> None:
     port = free_port()
     with browser.new_context() as context:
         page = context.new_page()

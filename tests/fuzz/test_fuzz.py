@@ -1,4 +1,4 @@
-"""A few seconds of the fuzzer from a fixed seed, and what it has found before."""
+"""A few seconds of the fuzzer from a fixed seed, and what it has found so far."""
 
 import json
 import time
@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from model import CheckpointError
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.files import MANIFEST
-from tools import fuzz
+from model.errors import CheckpointError
+from tools.fuzz import runner
+from tools.fuzz.pictures import damaged_pictures
 
 
-@pytest.mark.parametrize("target", list(fuzz.TARGETS))
+@pytest.mark.parametrize("target", list(runner.TARGETS))
 def test_broken_input_ends_in_an_answer_or_a_clear_error(
     target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fuzz, "ROUND", 15 if target == "manifest" else 60)
-    ends = fuzz.fuzz(target, start=12, rounds=2, seconds=60)
+    monkeypatch.setattr(runner, "ROUND", 15 if target == "manifest" else 60)
+    ends = runner.fuzz(target, start=12, rounds=2, seconds=60)
     assert ends["answered"] > 0
     assert ends.total() > ends["answered"]
 
@@ -27,9 +28,9 @@ def test_the_fuzzer_notices_what_gets_through(monkeypatch: pytest.MonkeyPatch) -
         if len(data) > 100 and data[:2] == b"BM" and data[50] > 3:
             raise KeyError("not ours")
 
-    monkeypatch.setitem(fuzz.TARGETS, "images", (fuzz.damaged_pictures(), careless))
+    monkeypatch.setitem(runner.TARGETS, "images", (damaged_pictures(), careless))
     with pytest.raises(KeyError):
-        fuzz.fuzz("images", start=12, rounds=2, seconds=60)
+        runner.fuzz("images", start=12, rounds=2, seconds=60)
 
 
 def test_an_input_that_takes_too_long_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,11 +39,11 @@ def test_an_input_that_takes_too_long_is_noticed(monkeypatch: pytest.MonkeyPatch
         while time.process_time() < end:
             pass
 
-    monkeypatch.setattr(fuzz, "SECONDS", 0.02)
-    monkeypatch.setattr(fuzz, "ROUND", 3)
-    monkeypatch.setitem(fuzz.TARGETS, "images", (fuzz.damaged_pictures(), slow))
+    monkeypatch.setattr(runner, "SECONDS", 0.02)
+    monkeypatch.setattr(runner, "ROUND", 3)
+    monkeypatch.setitem(runner.TARGETS, "images", (damaged_pictures(), slow))
     with pytest.raises(AssertionError, match="one input took"):
-        fuzz.fuzz("images", start=12, rounds=1, seconds=60)
+        runner.fuzz("images", start=12, rounds=1, seconds=60)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ test("redo brings back what was undone, until something new is drawn", () => {
   assert.equal(drawing.page.strokes.length, 3);
 });
 
-test("an upload lies below what was drawn while it came", () => {
+test("an upload lies below what was drawn during the upload", () => {
   const drawing = new Drawing();
   drawing.begin([0, 0], { width: 0.01 });
   const before = drawing.page.strokes;
@@ -63,36 +63,36 @@ test("an upload lies below what was drawn while it came", () => {
   assert.equal(drawing.page.strokes.length, 2);
 });
 
-test("the start of a gesture is forgotten and cannot be redone", () => {
+test("a discarded gesture cannot be redone", () => {
   const drawing = new Drawing();
   drawing.begin([0, 0], { width: 0.01 });
   const gesture = drawing.begin([0.5, 0.5], { width: 0.01 });
-  drawing.forget(gesture);
+  drawing.discard(gesture);
   assert.deepEqual(drawing.page.strokes.map((s) => s.points), [[[0, 0]]]);
   assert.equal(drawing.canRedo, false);
-  drawing.forget(gesture);
+  drawing.discard(gesture);
   assert.equal(drawing.page.strokes.length, 1);
 });
 
-test("a gesture leaves what was undone to be brought back", () => {
+test("a discarded gesture keeps redo", () => {
   const drawing = new Drawing();
   drawing.begin([0, 0], { width: 0.01 });
   drawing.undo();
   const gesture = drawing.begin([0.5, 0.5], { width: 0.01 });
   assert.equal(drawing.canRedo, false);
-  drawing.forget(gesture);
+  drawing.discard(gesture);
   drawing.redo();
   assert.deepEqual(drawing.page.strokes.map((s) => s.points), [[[0, 0]]]);
 });
 
-test("a picture that is gone leaves every page, and what was drawn on it stays", () => {
+test("a lost picture is removed from every page, and the strokes stay", () => {
   const drawing = new Drawing();
   const picture = { path: "gone.png", image: /** @type {any} */ ({ width: 1, height: 1 }) };
   drawing.restore({ picture, strokes: [] });
   const stroke = drawing.begin([0, 0], { width: 0.01 });
   drawing.clear();
   drawing.undo();
-  drawing.drop(picture);
+  drawing.removePicture(picture);
   assert.deepEqual(drawing.page, { picture: null, strokes: [stroke] });
   drawing.redo();
   assert.ok(drawing.isEmpty);
@@ -101,7 +101,7 @@ test("a picture that is gone leaves every page, and what was drawn on it stays",
   assert.ok(drawing.isEmpty && !drawing.canUndo);
 });
 
-test("a page that was kept is there again, with nothing to undo", () => {
+test("a restored page has nothing to undo", () => {
   const kept = { picture: null, strokes: [{ width: 0.01, points: /** @type {any} */ ([[0, 0]]) }] };
   const drawing = new Drawing();
   drawing.restore(kept);
@@ -110,13 +110,13 @@ test("a page that was kept is there again, with nothing to undo", () => {
   assert.equal(kept.strokes[0].points.length, 1);
 });
 
-test("clearing an empty page is nothing to undo", () => {
+test("clearing an empty page adds nothing to undo", () => {
   const drawing = new Drawing();
   drawing.clear();
   assert.equal(drawing.canUndo, false);
 });
 
-test("drawing on an example leaves the example as it was", () => {
+test("drawing on an example does not change the example", () => {
   const example = [{ width: 0.01, points: /** @type {any} */ ([[0, 0], [1, 1]]) }];
   const drawing = new Drawing();
   drawing.load(example);
@@ -125,7 +125,7 @@ test("drawing on an example leaves the example as it was", () => {
   assert.equal(example[0].points.length, 2);
 });
 
-test("a stroke that was undone while it was drawn stays away", () => {
+test("a stroke that was undone while it was drawn stays undone", () => {
   const drawing = new Drawing();
   drawing.begin([0, 0], { width: 0.01 });
   const stroke = drawing.begin([0.5, 0.5], { width: 0.01 });

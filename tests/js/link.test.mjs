@@ -13,7 +13,7 @@ const read = (/** @type {string} */ path) =>
 /** The text of a link for these bytes. @param {number[] | Uint8Array} bytes */
 const packed = (bytes) => deflateRawSync(new Uint8Array(bytes)).toString("base64url");
 
-test("every example comes back within 1/4000 of the page, in few letters", async () => {
+test("every example is decoded within 1/4000 of the page, from a short text", async () => {
   for (const { strokes } of JSON.parse(read("assets/examples.json"))) {
     const text = await encode(strokes);
     assert.match(text, /^[\w-]+$/);
@@ -32,7 +32,7 @@ test("every example comes back within 1/4000 of the page, in few letters", async
   }
 });
 
-test("widths, eraser, pressure and places off the page are kept", async () => {
+test("widths, eraser, pressure and points off the page are kept", async () => {
   /** @type {Stroke[]} */
   const strokes = [
     { width: 0.007, points: [[0, 1]] },
@@ -42,19 +42,19 @@ test("widths, eraser, pressure and places off the page are kept", async () => {
   assert.deepEqual(await decode(await encode(strokes)), strokes);
 });
 
-test("what the server would keep within bounds is kept within the same", async () => {
+test("values are limited to the ranges of the server", async () => {
   const [stroke] = await decode(await encode([{ width: 9, points: [[-7, 7, 9], [0.5, 0.5]] }]));
   assert.deepEqual(stroke, { width: 0.2, points: [[-1, 2, 2], [0.5, 0.5, 1]] });
 });
 
-test("the bytes are those of the form that the module describes", async () => {
+test("the bytes have the format that the module describes", async () => {
   // Version; erase; width 24/2000; two points; from 0, 0 by +200, +2; by -1, 0.
   const bytes = [1, 1, 24, 2, 0x90, 0x03, 4, 1, 0];
   const [stroke] = await decode(packed(bytes));
   assert.deepEqual(stroke, { width: 0.012, points: [[0.1, 0.001], [0.0995, 0.001]], erase: true });
 });
 
-test("a damaged link is refused, whatever is damaged", async () => {
+test("every damaged link is refused", async () => {
   const text = await encode([{ width: 0.012, points: [[0.1, 0.2], [0.3, 0.4]] }]);
   const damaged = {
     "nothing": "",
@@ -75,7 +75,7 @@ test("a damaged link is refused, whatever is damaged", async () => {
   }
 });
 
-test("limits are those of the server, both ways", async () => {
+test("encode and decode have the limits of the server", async () => {
   const server = read("model/pictures/strokes.py").replaceAll("_000", "000");
   assert.ok(server.includes(`MAX_STROKES = ${MAX_STROKES}\n`));
   assert.ok(server.includes(`MAX_POINTS = ${MAX_POINTS}\n`));
@@ -92,7 +92,7 @@ test("limits are those of the server, both ways", async () => {
   await assert.rejects(decode(packed(long)), RangeError);
 });
 
-test("the largest drawing of all fits", async () => {
+test("the largest drawing fits", async () => {
   const stroke = {
     width: 0.2,
     points: Array.from({ length: 50 }, (_, i) => (i % 2 ? [2, 2, 2] : [-1, -1, 0.1])),
@@ -101,7 +101,7 @@ test("the largest drawing of all fits", async () => {
   assert.deepEqual(await decode(await encode(strokes)), strokes);
 });
 
-test("a bomb is given up before it has grown", async () => {
+test("a decompression bomb is refused before it grows", async () => {
   const bomb = packed(new Uint8Array(200e6));
   assert.ok(bomb.length < 300_000, "it passes for a link");
   const before = process.memoryUsage().arrayBuffers;

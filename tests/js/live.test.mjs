@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Later, Live, Refused } from "../../assets/js/live.js";
+import { BusyError, RejectedError } from "../../assets/js/errors.js";
+import { Live } from "../../assets/js/live.js";
 
 /** A server whose answers are given by hand. */
 function server() {
@@ -14,12 +15,18 @@ function server() {
 
 const pause = () => new Promise((done) => setTimeout(done, 0));
 
-test("one request is under way, and the newest state is asked for next", async () => {
+test("one request is sent at a time, and the next one is for the newest state", async () => {
   const { asked, ask } = server();
   const answers = [];
   const busy = [];
   let state = 1;
-  const live = new Live(() => state, ask, (a) => answers.push(a), assert.fail, (b) => busy.push(b));
+  const live = new Live({
+    question: () => state,
+    ask,
+    onAnswer: (answer) => answers.push(answer),
+    onError: assert.fail,
+    onBusy: (isBusy) => busy.push(isBusy),
+  });
   live.changed();
   for (state of [2, 3, 4]) live.changed();
   assert.deepEqual(asked.map((a) => a.question), [1]);
@@ -35,11 +42,16 @@ test("one request is under way, and the newest state is asked for next", async (
   assert.equal(asked.length, 3);
 });
 
-test("a failure is reported and does not stop what follows", async () => {
+test("a failure is reported and does not stop later requests", async () => {
   const { asked, ask } = server();
   const failures = [];
   const answers = [];
-  const live = new Live(() => 1, ask, (a) => answers.push(a), (e) => failures.push(e));
+  const live = new Live({
+    question: () => 1,
+    ask,
+    onAnswer: (answer) => answers.push(answer),
+    onError: (error) => failures.push(error),
+  });
   live.changed();
   asked[0].fail();
   await pause();
@@ -50,13 +62,19 @@ test("a failure is reported and does not stop what follows", async () => {
   assert.deepEqual(answers, ["back"]);
 });
 
-test("a request that failed is made again on its own, for the newest state", async (context) => {
+test("a failed request is retried for the newest state", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const settle = () => new Promise((done) => setImmediate(done));
   const { asked, ask } = server();
   const answers = [];
   let state = 1;
-  const live = new Live(() => state, ask, (a) => answers.push(a), () => {}, () => {}, 2000);
+  const live = new Live({
+    question: () => state,
+    ask,
+    onAnswer: (answer) => answers.push(answer),
+    onError: () => {},
+    retryAfter: 2000,
+  });
   live.changed();
   asked[0].fail();
   await settle();
@@ -76,7 +94,7 @@ test("a request that failed is made again on its own, for the newest state", asy
   assert.deepEqual(answers, ["back"]);
 });
 
-test("while the server is busy the newest state is asked for later, and nothing is lost", async (context) => {
+test("a busy server is asked again later for the newest state", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const settle = () => new Promise((done) => setImmediate(done));
   const states = [];
@@ -84,11 +102,16 @@ test("while the server is busy the newest state is asked for later, and nothing 
   let state = 1;
   const ask = async (/** @type {number} */ question) => {
     states.push(question);
-    if (states.length < 3) throw new Later(3);
+    if (states.length < 3) throw new BusyError(3);
     return `answer ${question}`;
   };
   const late = [];
-  const live = new Live(() => state, ask, (a) => answers.push(a), (e) => late.push(e));
+  const live = new Live({
+    question: () => state,
+    ask,
+    onAnswer: (answer) => answers.push(answer),
+    onError: (error) => late.push(error),
+  });
   live.changed();
   await settle();
   assert.deepEqual(late, [], "3 seconds are not told");
@@ -99,7 +122,7 @@ test("while the server is busy the newest state is asked for later, and nothing 
   assert.deepEqual(states, [1]);
   context.mock.timers.tick(1);
   await settle();
-  assert.ok(late.length === 1 && late[0] instanceof Later, "6 seconds are");
+  assert.ok(late.length === 1 && late[0] instanceof BusyError, "6 seconds are");
   state = 3;
   context.mock.timers.tick(3000);
   await settle();
@@ -107,16 +130,21 @@ test("while the server is busy the newest state is asked for later, and nothing 
   assert.deepEqual(answers, ["answer 3"]);
 });
 
-test("a server that asks for an hour is asked after half a minute", async (context) => {
+test("a server that asks for an hour is asked again after half a minute", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const settle = () => new Promise((done) => setImmediate(done));
   let asked = 0;
   const ask = async () => {
     asked += 1;
-    throw new Later(3600);
+    throw new BusyError(3600);
   };
   const told = [];
-  new Live(() => 1, ask, assert.fail, (e) => told.push(e)).changed();
+  new Live({
+    question: () => 1,
+    ask,
+    onAnswer: assert.fail,
+    onError: (error) => told.push(error),
+  }).changed();
   await settle();
   assert.equal(told.length, 1);
   context.mock.timers.tick(29_999);
@@ -127,14 +155,19 @@ test("a server that asks for an hour is asked after half a minute", async (conte
   assert.equal(asked, 2);
 });
 
-test("what was refused is asked again seldom", async (context) => {
+test("a rejected request is retried after a longer time", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   let asked = 0;
   const refuse = async () => {
     asked += 1;
-    throw new Refused("no");
+    throw new RejectedError("no");
   };
-  const live = new Live(() => 1, refuse, assert.fail, () => {});
+  const live = new Live({
+    question: () => 1,
+    ask: refuse,
+    onAnswer: assert.fail,
+    onError: () => {},
+  });
   await live.changed();
   context.mock.timers.tick(29_000);
   assert.equal(asked, 1);

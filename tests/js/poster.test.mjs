@@ -5,7 +5,7 @@ import { clip, grid, wrap } from "../../assets/js/poster.js";
 
 const letters = (/** @type {string} */ text) => text.length;
 
-test("photos stand beside the drawing, and not much higher", () => {
+test("photos are beside the drawing and not much higher", () => {
   assert.equal(grid(12).columns, 4);
   assert.deepEqual(grid(0), { columns: 1, tile: 0, height: 0 });
   for (let count = 1; count <= 48; count++) {
@@ -15,12 +15,12 @@ test("photos stand beside the drawing, and not much higher", () => {
   }
 });
 
-test("credits are wrapped between words, and a word too long has its own line", () => {
+test("credits are wrapped between words; a word that is too long has its own line", () => {
   assert.deepEqual(wrap("one two three four", letters, 9), ["one two", "three", "four"]);
   assert.deepEqual(wrap("one extraordinarily two", letters, 7), ["one", "extraordinarily", "two"]);
 });
 
-test("names that are too long end in dots", () => {
+test("long names end with an ellipsis", () => {
   assert.equal(clip("goat", letters, 4), "goat");
   assert.equal(clip("mountain goat", letters, 10), "mountain…");
   assert.equal(clip("goat", letters, 0), "…");

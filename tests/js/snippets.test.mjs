@@ -24,7 +24,7 @@ function shell(command) {
   return execFileSync("sh", ["-c", script], { encoding: "utf8", input: "", stdio: ["pipe", "pipe", "ignore"] });
 }
 
-test("curl is given the same values, whatever marks they hold", () => {
+test("curl gets the same values, whatever quotes they contain", () => {
   const command = curl(BASE, { strokes, k: 24, ...narrowed });
   assert.ok(!command.includes("\n"));
   const body = /printf %s ('(?:[^']|'\\'')*')/.exec(command)?.[1] ?? "";
@@ -37,7 +37,7 @@ test("curl is given the same values, whatever marks they hold", () => {
   assert.ok(shell(command).startsWith(`-sN\n${call}/`));
 });
 
-test("Python says True where JavaScript says true, and leaves out what is not asked", () => {
+test("Python has True for true, and leaves out defaults", () => {
   const program = python(BASE, { strokes, k: 24, ...narrowed });
   assert.ok(program.includes('Client("http://zoo.example/pre/fix/")'));
   assert.ok(program.includes('"erase": True'));
@@ -46,14 +46,14 @@ test("Python says True where JavaScript says true, and leaves out what is not as
   assert.ok(!program.includes("photo="));
 });
 
-test("the gallery is named where it is not the first", () => {
+test("the gallery is named unless it is the first one", () => {
   const asked = { strokes, k: 12, gallery: "my zoo" };
   assert.ok(python(BASE, asked).includes('    gallery="my zoo",\n'));
   assert.ok(curl(BASE, asked).includes(',null,null,"my zoo"]}'));
   assert.ok(!python(BASE, { strokes, k: 12, gallery: null }).includes("gallery"));
 });
 
-test("a photo that is searched by takes the place of the drawing", () => {
+test("a search by a photo has no strokes", () => {
   const asked = { strokes, k: 12, ...narrowed, photo: "0" };
   assert.ok(python(BASE, asked).includes("    strokes=[],\n"));
   assert.ok(python(BASE, asked).includes("    photo=\"0\",\n"));

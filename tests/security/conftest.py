@@ -1,25 +1,25 @@
-"""A small app with all its guards, made once."""
+"""A small app with all its middleware, made once."""
 
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw
 
-import app
-from model import SketchSearch
-from server import site
+from model.search.search import SketchSearch
+from server.application import build_app
 from server.galleries import Galleries
-from server.limits import read_proxies
-from server.requests import Traffic
-from tests.conftest import make_checkpoint
+from server.middleware.forwarded import read_proxies
+from server.startup import open_galleries
+from tests.harness.checkpoints import make_checkpoint
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Holds `uploads`, and a checkpoint, photos and galleries that no route may give away."""
+    """A folder with uploads, a checkpoint, photos and galleries that no route may serve."""
     return tmp_path_factory.mktemp("guarded")
 
 
@@ -33,12 +33,12 @@ def galleries(place: Path) -> Galleries:
         photo.save(place / "photos" / f"cat {number}.jpg")
     (place / "galleries").mkdir()
     (place / "galleries" / "beside.txt").write_text("SECRET beside the gallery")
-    return app.open_galleries(checkpoint.folder, place / "photos", place / "galleries")
+    return open_galleries(checkpoint.folder, place / "photos", place / "galleries")
 
 
 @pytest.fixture(autouse=True)
 def uploads(place: Path, own_uploads: None, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Gradio's folder of uploads, empty."""
+    """The upload folder, empty."""
     folder = place / "uploads"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -52,20 +52,20 @@ def search(galleries: Galleries) -> SketchSearch:
 
 
 @pytest.fixture(scope="session")
-def built(galleries: Galleries, place: Path) -> Traffic:
+def built(galleries: Galleries, place: Path) -> FastAPI:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(place / "uploads"))
-        return site.build_app(galleries, rate=0)
+        return build_app(galleries, rate=0)
 
 
 @pytest.fixture
-def client(built: Traffic) -> Iterator[TestClient]:
+def client(built: FastAPI) -> Iterator[TestClient]:
     yield TestClient(built, raise_server_exceptions=False)
 
 
 @pytest.fixture
 def limited(galleries: Galleries) -> Callable[[float, str], TestClient]:
-    """Makes an app with this rate, behind these proxies."""
+    """Makes an app with a rate and trusted proxies."""
     return lambda rate, proxies: TestClient(
-        site.build_app(galleries, rate=rate, proxies=read_proxies(proxies))
+        build_app(galleries, rate=rate, proxies=read_proxies(proxies))
     )

@@ -1,13 +1,16 @@
-"""Pages of other sites, clients that ask too much, and addresses that are made up."""
+"""Cross-site requests, the rate limit and forged addresses."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 import app
-from server.limits import Buckets, RateLimit, client_address, read_proxies
+from server.middleware.forwarded import ForwardedFor, client, read_proxies
+from server.middleware.rate_limit import RateLimit, TokenBuckets
+from tests.harness.loops import in_a_loop
 
 STROKE = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.8]]}
 BODY = {"data": [[STROKE], 1, None, None, None, None, None, None]}
@@ -26,7 +29,7 @@ SEARCH = "/gradio_api/run/search_strokes"
         {"Sec-Fetch-Site": "cross-site", "X-Forwarded-Host": "evil.example"},
     ],
 )
-def test_what_another_site_sends_is_refused(client: TestClient, headers: dict[str, str]) -> None:
+def test_cross_site_requests_are_refused(client: TestClient, headers: dict[str, str]) -> None:
     assert client.post(SEARCH, json=BODY, headers=headers).status_code == 403
     upload = client.post("/gradio_api/upload", files={"files": ("a.png", b"x")}, headers=headers)
     assert upload.status_code == 403
@@ -42,9 +45,7 @@ def test_what_another_site_sends_is_refused(client: TestClient, headers: dict[st
         {"Origin": "https://me-zoo.hf.space", "Sec-Fetch-Site": "same-origin"},
     ],
 )
-def test_the_page_itself_also_in_a_frame_and_programs_are_served(
-    client: TestClient, headers: dict[str, str]
-) -> None:
+def test_the_page_and_programs_are_served(client: TestClient, headers: dict[str, str]) -> None:
     assert client.post(SEARCH, json=BODY, headers=headers).status_code == 200
 
 
@@ -58,7 +59,7 @@ def test_another_site_may_not_read_answers(client: TestClient) -> None:
     assert client.options(SEARCH, headers=asked).status_code in (400, 403)
 
 
-def test_a_client_that_asks_too_much_waits(limited: Callable[[float, str], TestClient]) -> None:
+def test_a_client_above_its_rate_has_to_wait(limited: Callable[[float, str], TestClient]) -> None:
     client = limited(2, "")
     codes = [client.post(SEARCH, json=BODY).status_code for _ in range(14)]
     assert codes[:10] == [200] * 10
@@ -69,7 +70,7 @@ def test_a_client_that_asks_too_much_waits(limited: Callable[[float, str], TestC
     assert refused.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_made_up_address_does_not_help_against_the_limit(
+def test_a_forged_address_does_not_evade_the_limit(
     limited: Callable[[float, str], TestClient],
 ) -> None:
     client = limited(1, "")
@@ -118,14 +119,21 @@ def scope(peer: str, *forwarded: str) -> Scope:
         ("10.0.0.9", ["[2001:db8:1:2::3]"], "10.0.0.0/8", "2001:db8:1:2::/64"),
     ],
 )
-def test_a_client_is_known_by_the_address_that_it_cannot_choose(
+def test_the_client_is_the_last_address_that_no_trusted_proxy_has(
     peer: str, forwarded: list[str], proxies: str, expected: str
 ) -> None:
-    assert client_address(scope(peer, *forwarded), read_proxies(proxies)) == expected
+    clients = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        clients.append(client.get())
+
+    middleware: Any = ForwardedFor(app, read_proxies(proxies))
+    in_a_loop(middleware(scope(peer, *forwarded), None, None))
+    assert clients == [expected]
 
 
 @pytest.mark.parametrize("text", ["nginx", "10.0.0.0/33", "127.0.0.1,*", "10.0.0.7, nginx"])
-def test_a_proxy_that_is_no_address_is_named_at_start(
+def test_a_wrong_proxy_is_an_error_at_the_start(
     text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert app.main(["--proxy", text, "--port", "0"]) == 1
@@ -134,13 +142,13 @@ def test_a_proxy_that_is_no_address_is_named_at_start(
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "inf", "many"])
-def test_a_rate_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_rate_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         app.parse_arguments([f"--rate={text}"])
     assert "--rate" in capsys.readouterr().err
 
 
-def test_a_low_rate_lets_one_search_pass_and_then_as_many_as_it_says() -> None:
+def test_a_low_rate_still_allows_a_first_search() -> None:
     now = 0.0
     limit = RateLimit(lambda *_: None, rate=0.1)  # type: ignore[arg-type]
     limit.buckets.clock = lambda: now
@@ -151,7 +159,7 @@ def test_a_low_rate_lets_one_search_pass_and_then_as_many_as_it_says() -> None:
 
 def test_a_bucket_fills_again_at_its_rate() -> None:
     now = 0.0
-    buckets = Buckets(rate=4, burst=8, clock=lambda: now)
+    buckets = TokenBuckets(rate=4, burst=8, clock=lambda: now)
     assert [buckets.wait("a") for _ in range(9)] == [0] * 8 + [0.25]
     assert buckets.wait("b") == 0
     now = 0.5
@@ -162,7 +170,7 @@ def test_a_bucket_fills_again_at_its_rate() -> None:
 
 def test_a_person_who_draws_thirty_times_a_second_never_waits() -> None:
     now = 0.0
-    buckets = Buckets(rate=60, burst=300, clock=lambda: now)
+    buckets = TokenBuckets(rate=60, burst=300, clock=lambda: now)
     assert not any(buckets.wait("a", 0.02) for _ in range(150))
     for _ in range(30 * 60):
         now += 1 / 30
@@ -170,8 +178,8 @@ def test_a_person_who_draws_thirty_times_a_second_never_waits() -> None:
         assert not any(buckets.wait("a", 0.02) for _ in range(12))
 
 
-def test_many_addresses_do_not_fill_the_memory() -> None:
-    buckets = Buckets(rate=1, burst=2, most=1000, clock=lambda: 0)
+def test_memory_does_not_grow_with_the_number_of_addresses() -> None:
+    buckets = TokenBuckets(rate=1, burst=2, max_clients=1000, clock=lambda: 0)
     buckets.wait("first")
     for number in range(100_000):
         buckets.wait(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")

@@ -1,4 +1,4 @@
-"""Addresses on the web that are sent in place of pictures."""
+"""URLs that programs send instead of pictures."""
 
 import asyncio
 import threading
@@ -13,10 +13,10 @@ import pytest
 from fastapi.testclient import TestClient
 from gradio import processing_utils
 
-import server.uploads
+import server.downloads
 from model.pictures.decoding import MAX_BYTES
-from server.uploads import Fetcher
-from tests.drawings import fish
+from server.downloads import PictureDownloader
+from tests.harness.pictures import fish
 
 ELSEWHERE = {"path": "http://elsewhere.invalid/a.png", "meta": {"_type": "gradio.FileData"}}
 
@@ -28,7 +28,7 @@ ELSEWHERE = {"path": "http://elsewhere.invalid/a.png", "meta": {"_type": "gradio
         ("search_strokes", [[ELSEWHERE] * 3, 1, None, None, None, None, None, None]),
     ],
 )
-def test_an_address_in_place_of_a_picture_is_not_fetched(
+def test_a_url_instead_of_a_picture_is_not_downloaded(
     limited: Callable[[float, str], TestClient],
     monkeypatch: pytest.MonkeyPatch,
     route: str,
@@ -51,7 +51,7 @@ PICTURE = fish().tobytes()
 
 
 class Web(BaseHTTPRequestHandler):
-    """A picture, a picture elsewhere, and one that does not end."""
+    """A site with a picture, a redirect to it, and one that never ends."""
 
     asked: ClassVar[list[str]] = []
 
@@ -82,17 +82,17 @@ def web() -> Iterator[str]:
         served.shutdown()
 
 
-def fetch(fetcher: Fetcher, url: str, folder: Path) -> str:
-    """In a thread of its own; in this one, a browser of other tests may have a loop."""
+def fetch(fetcher: PictureDownloader, url: str, folder: Path) -> str:
+    """Downloads in a thread of its own, since a browser may have an event loop in this one."""
     with ThreadPoolExecutor(1) as threads:
         return threads.submit(asyncio.run, fetcher(url, cache_dir=str(folder))).result()
 
 
-def test_a_picture_is_fetched_where_that_is_allowed(
+def test_a_picture_is_downloaded_where_that_is_allowed(
     web: str, uploads: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.uploads, "is_public", lambda _: True)
-    fetcher = Fetcher()
+    monkeypatch.setattr(server.downloads, "is_public", lambda _: True)
+    fetcher = PictureDownloader()
     path = fetch(fetcher, f"{web}/fish.png", uploads)
     assert Path(path).read_bytes() == PICTURE
     before = sorted(uploads.rglob("*"))
@@ -104,15 +104,15 @@ def test_a_picture_is_fetched_where_that_is_allowed(
     assert MAX_BYTES < 10**9, "what does not end would have to be read for long"
 
 
-def test_addresses_inside_are_never_asked(web: str, uploads: Path) -> None:
+def test_private_addresses_are_never_asked(web: str, uploads: Path) -> None:
     for url in (web, web.replace("127.0.0.1", "localhost"), "http://10.0.0.1/", "http://[::1]/"):
         with pytest.raises(gr.Error, match="cannot be fetched"):
-            fetch(Fetcher(), f"{url}/fish.png", uploads)
+            fetch(PictureDownloader(), f"{url}/fish.png", uploads)
     assert Web.asked == []
 
 
-def test_no_more_than_a_few_are_fetched(web: str, uploads: Path) -> None:
-    fetcher = Fetcher()
+def test_the_number_of_downloads_is_limited(web: str, uploads: Path) -> None:
+    fetcher = PictureDownloader()
     said = []
     for _ in range(12):
         with pytest.raises(gr.Error) as refused:

@@ -1,4 +1,4 @@
-"""What the answers tell browsers."""
+"""The security headers of all responses."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from server.headers import inline_hashes
+from server.middleware.gradio_page import inline_hashes
 
 ROUTES = ["/", "/config", "/healthz", "/thumbnails/0", "/photos/0", "/map.json", "/theme.css"]
 
@@ -16,7 +16,7 @@ def directives(policy: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/sketchzoo/js/board.js", "/nothing", "/thumbnails/99"])
-def test_every_answer_has_the_headers(client: TestClient, path: str) -> None:
+def test_every_response_has_the_headers(client: TestClient, path: str) -> None:
     headers = client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
@@ -40,13 +40,13 @@ def test_only_the_scripts_of_the_page_itself_may_run(client: TestClient, encodin
     assert not re.search(rb"<[^>]+\son\w+=", answer.content)
 
 
-def test_the_hash_of_a_script_is_the_one_of_the_specification() -> None:
+def test_the_hash_of_a_script_is_that_of_the_specification() -> None:
     """The example of Content Security Policy Level 2, section 7.17.2."""
     page = b"<script>alert('Hello, world.');</script><script src='a.js'></script>"
     assert inline_hashes(page) == ["sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng="]
 
 
-def test_an_upload_that_is_a_page_does_not_run(client: TestClient, uploads: Path) -> None:
+def test_an_uploaded_page_does_not_run(client: TestClient, uploads: Path) -> None:
     for name in ("a.html", "a.svg", "a.xml", "a.js"):
         (uploads / name).write_text("<script>alert(1)</script>")
         answer = client.get(f"/gradio_api/file={uploads / name}")
@@ -57,6 +57,6 @@ def test_an_upload_that_is_a_page_does_not_run(client: TestClient, uploads: Path
         assert "sandbox" in policy and "default-src 'none'" in policy
 
 
-def test_nothing_says_what_the_server_runs_on(client: TestClient) -> None:
+def test_no_header_names_the_server_software(client: TestClient) -> None:
     for path in ROUTES:
         assert "server" not in client.get(path).headers

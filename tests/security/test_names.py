@@ -1,4 +1,4 @@
-"""Names that lead to this machine, though they are not its own (DNS rebinding)."""
+"""Names of other sites that resolve to this machine (DNS rebinding)."""
 
 import http.client
 from collections.abc import Iterator
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-import app
-from benchmarks.running import free_port, running_process
-from server import site
+from server.application import build_app
 from server.galleries import Galleries
+from server.middleware.allowed_hosts import own_names
+from tests.harness.apps import free_port, running_process
 
 PORT = 7860
 
 
 @pytest.fixture
 def alone(galleries: Galleries) -> Iterator[TestClient]:
-    """The app as it serves its own machine alone."""
-    built = site.build_app(galleries, rate=0, names=["zoo.example.org"])
+    """The app as it serves only its own machine."""
+    built = build_app(galleries, rate=0, names=["zoo.example.org"])
     yield TestClient(built, base_url=f"http://127.0.0.1:{PORT}")
 
 
@@ -30,11 +30,11 @@ def status(client: TestClient, host: str, path: str = "/map.json", **more: str) 
 @pytest.mark.parametrize(
     "host", [f"evil.example:{PORT}", f"127.0.0.1.evil.example:{PORT}", "evil.example"]
 )
-def test_a_foreign_name_gets_nothing(alone: TestClient, host: str, path: str) -> None:
+def test_a_foreign_name_is_refused(alone: TestClient, host: str, path: str) -> None:
     assert status(alone, host, path) == 403
 
 
-def test_what_a_script_can_add_does_not_help(alone: TestClient) -> None:
+def test_headers_that_a_script_can_set_do_not_help(alone: TestClient) -> None:
     added = {"X_Forwarded_For": "127.0.0.1", "X_Forwarded_Host": "localhost", "Via": "1.1 me"}
     assert status(alone, f"evil.example:{PORT}", **added, X_Requested_With="SketchZoo") == 403
     answer = alone.post("/board/search", json={}, headers={"Host": f"evil.example:{PORT}"})
@@ -50,19 +50,17 @@ def test_what_a_script_can_add_does_not_help(alone: TestClient) -> None:
         *("zoo.example.org", "sketches.example:8080"),
     ],
 )
-def test_the_machine_s_own_names_numbers_and_a_proxy_s_port_are_served(
-    alone: TestClient, host: str
-) -> None:
+def test_own_names_addresses_and_other_ports_are_served(alone: TestClient, host: str) -> None:
     assert status(alone, host) == 200
 
 
-def test_a_proxy_that_leaves_the_port_out_is_served(alone: TestClient) -> None:
+def test_a_proxy_that_omits_the_port_is_served(alone: TestClient) -> None:
     assert status(alone, "sketches.example", X_Forwarded_For="9.9.9.9") == 200
 
 
-def test_an_app_that_others_reach_may_have_any_name() -> None:
-    assert app.own_names("127.0.0.1") == app.own_names("localhost") == app.own_names("::1") == []
-    assert app.own_names("0.0.0.0") is app.own_names("10.0.0.7") is None
+def test_an_app_that_other_machines_reach_may_have_any_name() -> None:
+    assert own_names("127.0.0.1") == own_names("localhost") == own_names("::1") == []
+    assert own_names("0.0.0.0") is own_names("10.0.0.7") is None
 
 
 def test_the_app_itself_refuses_a_foreign_name() -> None:

@@ -1,4 +1,4 @@
-"""The server asks nobody outside, and holds no secret."""
+"""The server connects to nobody, and the repository holds no secret."""
 
 import json
 import re
@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.running import running_app
-from model import SketchSearch
-from tests.conftest import ROOT
+from model.search.search import SketchSearch
+from tests.harness.apps import ROOT, running_app
 
 TEXT = {".py", ".md", ".txt", ".toml", ".json", ".js", ".html", ".css", ".csv", ".lock", ""}
 
@@ -26,10 +25,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_the_server_asks_nobody_outside(
+def test_the_server_connects_to_no_other_host(
     search: SketchSearch, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every name that is looked up and every connection that is made, from the start on."""
+    """Watches all name lookups and connections from the start."""
     (tmp_path / "watched.py").write_text(WATCHED)
     asked = tmp_path / "asked.txt"
     asked.write_text("")
@@ -43,12 +42,12 @@ def test_the_server_asks_nobody_outside(
         url = f"{address}/gradio_api/run/search_strokes"
         ask = ["curl", "-sS", "-H", "Content-Type: application/json", "-d", body, url]
         assert b'"rank"' in subprocess.run(ask, capture_output=True, check=True).stdout
-    # Binding to 127.0.0.1 looks up that name, which asks nobody.
+    # Binding to 127.0.0.1 looks that name up without asking anybody.
     local = re.compile(r"127\.0\.0\.1|localhost|::1")
     assert [line for line in asked.read_text().splitlines() if not local.search(line)] == []
 
 
-def test_no_secret_is_kept_in_the_files() -> None:
+def test_the_repository_holds_no_secret() -> None:
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -64,7 +63,7 @@ def test_no_secret_is_kept_in_the_files() -> None:
     assert found == []
 
 
-def test_every_package_of_the_deploy_is_pinned_by_hash() -> None:
+def test_every_deployed_package_is_pinned_by_hash() -> None:
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", "")
     packages = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert len(packages) > 50

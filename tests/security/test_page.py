@@ -8,9 +8,9 @@ import torch
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.running import running_app
 from model.checkpoint.records import Photo
 from model.gallery.build import build_gallery
+from tests.harness.apps import running_app
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork
 
@@ -23,12 +23,13 @@ LICENCE = "javascript:window.owned=6 <a href='javascript:window.owned=7'>CC BY 4
 PHOTOS = '[data-part="results"] > li:not([data-gone])'
 
 SERVE = """
-import sys, uvicorn, app
+import sys, uvicorn
 from pathlib import Path
+from server.application import build_app
 from server.galleries import Galleries
 galleries = Galleries({"hostile": Path(sys.argv[1])})
 import os
-uvicorn.run(app.build_app(galleries), port=int(os.environ["GRADIO_SERVER_PORT"]), log_level="error")
+uvicorn.run(build_app(galleries), port=int(os.environ["GRADIO_SERVER_PORT"]), log_level="error")
 """
 
 
@@ -64,7 +65,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def opened(browser: Browser, hostile: str) -> Iterator[tuple[Page, list[str], list[str]]]:
-    """The page, what it asked for, and what the browser complained of."""
+    """The page, the URLs it requested, and the browser's errors and warnings."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     requests: list[str] = []
@@ -81,7 +82,7 @@ def opened(browser: Browser, hostile: str) -> Iterator[tuple[Page, list[str], li
     context.close()
 
 
-def test_html_in_labels_credits_licences_and_file_names_is_text(
+def test_html_in_labels_credits_licences_and_file_names_is_shown_as_text(
     opened: tuple[Page, list[str], list[str]], hostile: str
 ) -> None:
     page, requests, complaints = opened
@@ -93,13 +94,13 @@ def test_html_in_labels_credits_licences_and_file_names_is_text(
     page.locator('[data-part="plane"]').hover()
     page.get_by_role("button", name="Photos", exact=True).click()
     page.locator(PHOTOS).first.locator("button").click()
-    closer = page.locator('[data-part="closer"]')
-    expect(closer).to_contain_text(CREDIT)
-    expect(closer).to_contain_text("javascript:window.owned=6")
-    closer.get_by_role("button", name="Why this photo?").click()
-    links = closer.locator("a").evaluate_all("links => links.map(link => link.href)")
+    dialog = page.locator('[data-part="photo-dialog"]')
+    expect(dialog).to_contain_text(CREDIT)
+    expect(dialog).to_contain_text("javascript:window.owned=6")
+    dialog.get_by_role("button", name="Why this photo?").click()
+    links = dialog.locator("a").evaluate_all("links => links.map(link => link.href)")
     assert links == ["https://creativecommons.org/licenses/by/4.0/"]
-    closer.locator('[data-action="without"]').click()
+    dialog.locator('[data-action="without"]').click()
     expect(page.locator('[data-part="chips"]')).to_contain_text("window.owned")
     page.get_by_role("button", name="Share").click()
     page.wait_for_timeout(500)
@@ -112,7 +113,7 @@ def test_html_in_labels_credits_licences_and_file_names_is_text(
     assert complaints == []
 
 
-def test_a_script_that_gets_into_the_page_does_not_run(
+def test_an_injected_script_does_not_run(
     opened: tuple[Page, list[str], list[str]],
 ) -> None:
     page, _, complaints = opened
@@ -169,7 +170,7 @@ DRAWN = '<path d="M20 20h60v60h-60z" fill="none" stroke="black" stroke-width="4"
     ],
     ids=["vast", "tall", "nothing", "laughs", "entities", "references"],
 )
-def test_a_hostile_svg_does_nothing_but_be_painted(
+def test_a_hostile_svg_is_only_painted(
     opened: tuple[Page, list[str], list[str]], tmp_path: Path, svg: str
 ) -> None:
     page, requests, _ = opened
@@ -187,7 +188,7 @@ def test_a_hostile_svg_does_nothing_but_be_painted(
     assert not [url for url in requests if "evil.invalid" in url or url.startswith("file:")]
 
 
-def test_an_svg_under_another_name_is_not_read_by_the_server(
+def test_the_server_does_not_read_an_svg_under_another_name(
     opened: tuple[Page, list[str], list[str]], tmp_path: Path
 ) -> None:
     page, _, _ = opened

@@ -1,4 +1,4 @@
-"""Files outside of what the app shows, asked for through every route there is."""
+"""No route serves a file outside of the upload folder."""
 
 import os
 import shutil
@@ -7,17 +7,18 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute, Mount
 
-from model import SketchSearch, SketchZooError
-from server.answers import uploaded
-from server.requests import Traffic
-from tests.conftest import ROOT
+from model.errors import SketchZooError
+from model.search.search import SketchSearch
+from server.uploads import find_upload
+from tests.harness.apps import ROOT
 
 
 def paths_of(routes: list[BaseRoute], prefix: str = "") -> list[str]:
-    """Every path that an app answers, with its parameters in braces; mounted apps too."""
+    """All paths of an app and of the apps mounted in it, with parameters in braces."""
     found = []
     for route in routes:
         path = prefix + str(getattr(route, "path", ""))
@@ -50,26 +51,26 @@ def encodings(target: str) -> list[str]:
 
 @pytest.fixture
 def secrets(search: SketchSearch, place: Path) -> dict[str, bytes]:
-    """What must not be read: by its path, some bytes of it."""
+    """Files that must not be served: some bytes of each, by path."""
     hidden = {
         Path("/etc/passwd"): b"root:x:0",
         place / "checkpoint" / "encoder.safetensors": b"backbone.",
         search.folder / "manifest.json": b'"photos_key"',
         search.folder / "layout.npy": b"NUMPY",
         place / "galleries" / "beside.txt": b"SECRET",
-        ROOT / "app.py": b"def open_galleries",
-        ROOT / "server" / "page.py": b"def build_page",
+        ROOT / "app.py": b"def parse_arguments",
+        ROOT / "server" / "routes" / "page.py": b"def build_page",
     }
     for path, part in hidden.items():
         assert part in path.read_bytes()
     return {str(path): part for path, part in hidden.items()}
 
 
-def test_no_route_gives_a_file_that_it_should_not(
-    client: TestClient, built: Traffic, secrets: dict[str, bytes]
+def test_no_route_serves_a_secret_file(
+    client: TestClient, built: FastAPI, secrets: dict[str, bytes]
 ) -> None:
-    routes = paths_of(built.app.routes)
-    assert {"/thumbnails/{number}", "/gradio_api/file={path_or_url:path}"} <= set(routes)
+    routes = paths_of(built.routes)
+    assert {"/thumbnails/{number:int}", "/gradio_api/file={path_or_url:path}"} <= set(routes)
     assert len(routes) > 60
     asked = 0
     for before in dict.fromkeys(route[: route.index("{")] for route in routes if "{" in route):
@@ -81,10 +82,10 @@ def test_no_route_gives_a_file_that_it_should_not(
     assert asked > 2000
 
 
-def test_queries_name_no_file_outside_of_the_uploads(
-    client: TestClient, built: Traffic, secrets: dict[str, bytes]
+def test_no_parameter_names_a_secret_file(
+    client: TestClient, built: FastAPI, secrets: dict[str, bytes]
 ) -> None:
-    for route in dict.fromkeys(paths_of(built.app.routes)):
+    for route in dict.fromkeys(paths_of(built.routes)):
         if "{" in route or "heartbeat" in route or "queue/data" in route:
             continue
         for target, part in secrets.items():
@@ -94,7 +95,7 @@ def test_queries_name_no_file_outside_of_the_uploads(
 
 
 @pytest.mark.parametrize("route", ["search", "explain", "read"])
-def test_a_picture_is_never_read_from_elsewhere(
+def test_pictures_are_read_only_from_the_upload_folder(
     client: TestClient, place: Path, uploads: Path, route: str
 ) -> None:
     photo = place / "photos" / "cat 0.jpg"
@@ -119,7 +120,21 @@ def test_a_picture_is_never_read_from_elsewhere(
         assert "Upload it again" in ask(path)["error"], path
 
 
-def test_links_in_the_upload_folder_are_not_followed(
+@pytest.mark.parametrize("route", ["search", "search_strokes"])
+def test_a_program_cannot_have_a_file_copied_into_the_uploads(
+    client: TestClient, uploads: Path, place: Path, route: str
+) -> None:
+    for path in ("/etc/passwd", place / "photos" / "cat 0.jpg", "/dev/zero"):
+        file = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+        strokes = [[file], 1, None, None, None, None, None, None]
+        data = [file, 12, ""] if route == "search" else strokes
+        answer = client.post(f"/gradio_api/run/{route}", json={"data": data})
+        assert answer.status_code == 500
+        assert "rank" not in answer.text
+    assert [path for path in uploads.rglob("*") if path.name in ("passwd", "cat 0.jpg")] == []
+
+
+def test_symbolic_links_in_the_upload_folder_are_not_followed(
     client: TestClient, place: Path, uploads: Path
 ) -> None:
     (uploads / "own.txt").write_text("own")
@@ -133,7 +148,7 @@ def test_links_in_the_upload_folder_are_not_followed(
 
 
 @pytest.mark.parametrize("name", ["../../evil.png", "/etc/evil.png", "..\\evil.png", "a/../b.png"])
-def test_the_name_of_an_upload_does_not_choose_its_place(
+def test_the_name_of_an_upload_does_not_choose_its_folder(
     client: TestClient, uploads: Path, place: Path, name: str
 ) -> None:
     answer = client.post("/gradio_api/upload", files={"files": (name, b"x")})
@@ -154,19 +169,19 @@ def test_the_name_of_an_upload_does_not_choose_its_place(
         *("/GRADIO_API/proxy=x", "//gradio_api/proxy=x"),
     ],
 )
-def test_what_gradio_could_do_beside_is_closed(client: TestClient, path: str) -> None:
+def test_other_routes_of_gradio_are_closed(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize(
     "path", ["process_recording", "vibe-edit", "stream/a", "run-history/connect"]
 )
-def test_what_gradio_could_be_sent_beside_is_closed(client: TestClient, path: str) -> None:
+def test_other_routes_of_gradio_are_closed_for_posts(client: TestClient, path: str) -> None:
     assert client.post(f"/gradio_api/{path}", json={}).status_code == 404
 
 
-def test_a_path_that_is_no_text_is_no_upload() -> None:
+def test_a_wrong_path_is_not_an_upload() -> None:
     paths: list[Any] = [None, 7, [], {"path": "/etc/passwd"}, b"/etc/passwd", "x" * 100_000]
     for path in paths:
         with pytest.raises(SketchZooError, match="Upload it again"):
-            uploaded(path)
+            find_upload(path)

@@ -1,4 +1,4 @@
-"""Files that would run a program when they are unpickled."""
+"""Pickles are refused, because they could run a program."""
 
 import json
 import os
@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from model import CheckpointError, SketchSearch
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.files import ENCODER, HEADS, LAYOUT, MANIFEST, WEIGHTS, sha256
+from model.errors import CheckpointError
+from model.search.search import SketchSearch
 from train.checkpoints import trained_network
 from train.data.frames import StoredFrames
 from train.errors import DataError
@@ -32,7 +33,7 @@ class Evil:
 
 @pytest.fixture
 def sign(tmp_path: Path) -> Path:
-    """Is there once an `Evil` has been unpickled."""
+    """The folder that exists once an `Evil` was unpickled."""
     sign = tmp_path / "owned"
     pickle.loads(pickle.dumps(Evil(sign)))
     assert sign.is_dir()
@@ -41,7 +42,7 @@ def sign(tmp_path: Path) -> Path:
 
 
 def put(folder: Path, name: str, data: bytes) -> None:
-    """Swaps a file of a checkpoint and makes the manifest vouch for it."""
+    """Replaces a file of a checkpoint, and its checksum in the manifest."""
     (folder / name).unlink()
     (folder / name).write_bytes(data)
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -49,7 +50,7 @@ def put(folder: Path, name: str, data: bytes) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
 
-def test_weights_that_are_a_pickle_are_refused(
+def test_pickled_weights_are_refused(
     tiny_checkpoint: Checkpoint, tmp_path: Path, sign: Path
 ) -> None:
     torch.save({"weight": Evil(sign)}, tmp_path / "evil.pt")
@@ -67,9 +68,7 @@ def test_weights_that_are_a_pickle_are_refused(
     assert not sign.exists()
 
 
-def test_a_map_of_photos_that_is_a_pickle_is_refused(
-    search: SketchSearch, tmp_path: Path, sign: Path
-) -> None:
+def test_a_pickled_map_is_refused(search: SketchSearch, tmp_path: Path, sign: Path) -> None:
     folder = tmp_path / "gallery"
     folder.mkdir()
     for file in search.folder.iterdir():
@@ -83,14 +82,14 @@ def test_a_map_of_photos_that_is_a_pickle_is_refused(
     assert not sign.exists()
 
 
-def test_frames_of_a_training_that_are_a_pickle_are_refused(tmp_path: Path, sign: Path) -> None:
+def test_pickled_frames_are_refused(tmp_path: Path, sign: Path) -> None:
     np.save(tmp_path / "evil.npy", np.array([Evil(sign)], object), allow_pickle=True)
     with pytest.raises(ValueError):
         StoredFrames([], tmp_path / "evil.npy", [])
     assert not sign.exists()
 
 
-def test_a_training_run_that_would_run_a_program_is_refused(tmp_path: Path, sign: Path) -> None:
+def test_a_pickled_training_state_is_refused(tmp_path: Path, sign: Path) -> None:
     torch.save({"step": Evil(sign)}, tmp_path / "last.pt")
     with zipfile.ZipFile(tmp_path / "last.pt") as file:
         assert any(name.endswith("data.pkl") for name in file.namelist())

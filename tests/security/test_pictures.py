@@ -1,4 +1,4 @@
-"""Picture files that are made to exhaust, to mislead or to break what reads them."""
+"""Picture files that are made to exhaust, mislead or break the decoder."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ from model.errors import ImageError
 from model.pictures.decoding import LONGEST, open_image
 from model.pictures.framing import frame_sketch
 from model.pictures.paper import clean_page
-from tests.conftest import ROOT
+from tests.harness.apps import ROOT
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -35,7 +35,7 @@ def drawn() -> Image.Image:
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A grey PNG of any size, whose pixels are all the same, in a few bytes."""
+    """A small file of a grey PNG of any size, with equal pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -71,13 +71,13 @@ def test_a_decompression_bomb_is_refused_from_its_header() -> None:
     ],
     ids=["GIF", "BMP", "BMP upside down", "WebP", "JPEG"],
 )
-def test_a_header_that_promises_too_much_is_refused(bomb: bytes) -> None:
+def test_a_header_with_too_many_pixels_is_refused(bomb: bytes) -> None:
     with pytest.raises(ImageError):
         open_image(bomb)
 
 
 def test_many_bombs_at_once_do_not_fill_the_memory(tmp_path: Path) -> None:
-    """Eight at once of 49 million pixels each, in 50 kB; together they would hold 390 MB."""
+    """Eight pictures of 49 million pixels in 50 kB each; together they would take 390 MB."""
     (tmp_path / "bomb.png").write_bytes(png_of(7000, 7000))
     script = (
         "import resource, sys, threading; from pathlib import Path\n"
@@ -111,7 +111,7 @@ def test_a_large_picture_comes_back_smaller_and_upright() -> None:
         assert tones[11:].min() > 235
 
 
-def test_of_an_animation_or_a_document_only_the_first_frame_is_read() -> None:
+def test_only_the_first_frame_of_an_animation_or_document_is_read() -> None:
     page = drawn().convert("P")
     others = [Image.new("P", (60, 40), i % 250) for i in range(300)]
     for kind in ("GIF", "TIFF"):
@@ -123,7 +123,7 @@ def test_of_an_animation_or_a_document_only_the_first_frame_is_read() -> None:
         frame_sketch(image, 32)
 
 
-def test_pages_of_a_tiff_that_point_to_themselves_end(tmp_path: Path) -> None:
+def test_circular_pages_of_a_tiff_end(tmp_path: Path) -> None:
     data = bytearray(encoded(drawn(), "TIFF"))
     start = struct.unpack_from("<I", data, 4)[0]
     entries = struct.unpack_from("<H", data, start)[0]
@@ -160,7 +160,7 @@ def exif_block(entries: list[tuple[int, int, int, int]], following: int = 0) -> 
         *("without a directory", "cut short", "of a large file"),
     ],
 )
-def test_exif_that_is_circular_huge_or_damaged_is_survived(exif: bytes) -> None:
+def test_circular_huge_or_damaged_exif_is_harmless(exif: bytes) -> None:
     for kind in ("JPEG", "WEBP", "PNG"):
         data = encoded(drawn(), kind, exif=exif[:65000])
         began = time.process_time()
@@ -184,21 +184,21 @@ SVG = b"""<?xml version="1.0"?>
         b"gimp xcf file\0",
     ],
 )
-def test_files_of_other_kinds_are_never_parsed(data: bytes) -> None:
+def test_files_of_other_formats_are_never_parsed(data: bytes) -> None:
     with pytest.raises(ImageError, match="cannot be read as a picture"):
         open_image(data.ljust(200, b"\0"))
 
 
 @pytest.mark.parametrize("tail", [SVG, b"<script>alert(1)</script>", b"PK\x03\x04", b"<?php"])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
-def test_a_file_of_two_kinds_is_only_the_picture(kind: str, tail: bytes) -> None:
+def test_of_a_file_of_two_formats_only_the_picture_is_read(kind: str, tail: bytes) -> None:
     clean = encoded(drawn(), kind)
     both = open_image(clean + tail * 10)
     assert both.tobytes() == open_image(clean).tobytes()
     assert tail not in encoded(both, "PNG")
 
 
-def test_texts_in_a_png_that_unpack_to_gigabytes_are_not_unpacked() -> None:
+def test_compressed_texts_in_a_png_are_not_unpacked() -> None:
     text = b"Comment\0\0" + zlib.compress(bytes(200_000_000), 9)
     chunk = b"zTXt" + text
     png = encoded(drawn(), "PNG")
@@ -209,7 +209,7 @@ def test_texts_in_a_png_that_unpack_to_gigabytes_are_not_unpacked() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
-def test_pictures_are_read_in_many_threads_without_waiting_for_ever() -> None:
+def test_decoding_in_many_threads_does_not_deadlock() -> None:
     data = png_of(3000, 2000)
     threads = [threading.Thread(target=open_image, args=[data], daemon=True) for _ in range(4)]
     for thread in threads:

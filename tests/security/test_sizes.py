@@ -1,4 +1,4 @@
-"""Requests that are too large, too deep or too many at once."""
+"""Limits on the size and the depth of requests, and on uploads."""
 
 import asyncio
 import io
@@ -18,9 +18,15 @@ from PIL import Image
 from starlette.types import Message, Receive, Scope, Send
 
 from model.pictures.strokes import StrokeError, parse_strokes, render_strokes
-from server.limits import MAX_BODY, MAX_DEPTH, MAX_UPLOAD, Bodies, nests_deeper
+from server.middleware.body_limit import (
+    MAX_BODY,
+    MAX_DEPTH,
+    MAX_UPLOAD,
+    BodyLimit,
+    is_nested_deeper,
+)
 from server.uploads import make_room
-from tests.loops import in_a_loop
+from tests.harness.loops import in_a_loop
 
 LINES = [{"width": 0.01, "points": [[0.1, 0.2], [0.7, 0.8]]}]
 
@@ -45,7 +51,7 @@ def chunks(total: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("route", POSTS)
-def test_a_body_that_is_too_large_is_refused_whatever_its_length_says(
+def test_a_large_body_is_refused_with_and_without_content_length(
     client: TestClient, route: str
 ) -> None:
     json_type = {"Content-Type": "application/json"}
@@ -55,7 +61,7 @@ def test_a_body_that_is_too_large_is_refused_whatever_its_length_says(
     assert "the limit is 6 MB" in told.json()["error"]
 
 
-def test_no_more_is_read_of_a_body_once_it_is_too_large() -> None:
+def test_reading_stops_once_a_body_is_too_large() -> None:
     read = 0
 
     async def endless() -> Message:
@@ -72,13 +78,13 @@ def test_no_more_is_read_of_a_body_once_it_is_too_large() -> None:
         answers.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
-    in_a_loop(Bodies(unreachable)(scope, endless, send))
+    in_a_loop(BodyLimit(unreachable)(scope, endless, send))
     assert answers[0]["status"] == 413
     assert read == 7_000_000
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_an_upload_that_is_too_large_is_refused_and_leaves_no_file(
+def test_a_large_upload_is_refused_and_leaves_no_file(
     client: TestClient, uploads: Path, told: bool
 ) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
@@ -90,9 +96,7 @@ def test_an_upload_that_is_too_large_is_refused_and_leaves_no_file(
     assert sorted(uploads.rglob("*")) == before
 
 
-def test_a_client_that_goes_in_the_middle_of_an_upload_leaves_no_file(
-    client: TestClient, uploads: Path
-) -> None:
+def test_an_interrupted_upload_leaves_no_file(client: TestClient, uploads: Path) -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
     messages: list[Message] = [
         {"type": "http.request", "body": head + b"x" * 1000, "more_body": True},
@@ -126,7 +130,7 @@ def test_uploads_cannot_fill_the_disk(client: TestClient, uploads: Path) -> None
     assert sum(path.stat().st_size for path in uploads.rglob("*") if path.is_file()) <= 15_000
 
 
-def test_room_is_made_by_many_at_once(uploads: Path) -> None:
+def test_many_threads_can_make_room_at_once(uploads: Path) -> None:
     for number in range(300):
         (uploads / f"{number}").mkdir()
         (uploads / f"{number}" / "drawing.png").write_bytes(b"x" * 100)
@@ -136,7 +140,7 @@ def test_room_is_made_by_many_at_once(uploads: Path) -> None:
     assert len(list(uploads.rglob("drawing.png"))) <= 10
 
 
-def test_what_gradio_leaves_behind_empty_is_swept(uploads: Path) -> None:
+def test_abandoned_empty_files_are_deleted(uploads: Path) -> None:
     for folder, age in (("old", 3600), ("new", 0)):
         (uploads / folder).mkdir()
         for name, text in (("empty", ""), ("kept.png", "x")):
@@ -150,7 +154,7 @@ def test_what_gradio_leaves_behind_empty_is_swept(uploads: Path) -> None:
     assert [path for path in uploads.rglob("*") if path.name in ("old", "new", "kept.png")] == []
 
 
-def test_many_tiny_uploads_cannot_fill_the_disk_with_their_names(uploads: Path) -> None:
+def test_many_tiny_uploads_cannot_fill_the_disk(uploads: Path) -> None:
     for number in range(50):
         (uploads / f"{number}").mkdir()
         (uploads / f"{number}" / "drawing.png").write_bytes(b"x")
@@ -170,7 +174,7 @@ def test_a_file_that_cannot_be_deleted_does_not_stop_uploads(
     assert (uploads / "drawing.png").exists()
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_that_does_not_arrive_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     async def stalled() -> Message:
         await asyncio.sleep(30)
         raise AssertionError("it was waited for")
@@ -183,17 +187,15 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyP
     async def send(message: Message) -> None:
         answers.append(message)
 
-    monkeypatch.setattr("server.limits.BODY_SECONDS", 0.1)
+    monkeypatch.setattr("server.middleware.body_limit.BODY_SECONDS", 0.1)
     scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
-    in_a_loop(Bodies(unreachable)(scope, stalled, send))
+    in_a_loop(BodyLimit(unreachable)(scope, stalled, send))
     assert answers[0]["status"] == 408
 
 
 @pytest.mark.parametrize("route", POSTS[:-1])
 @pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"a":' * 100_000, b'{"data":' + b"[" * 5000])
-def test_json_that_is_nested_deep_is_refused_at_once(
-    client: TestClient, route: str, deep: bytes
-) -> None:
+def test_deeply_nested_json_is_refused_at_once(client: TestClient, route: str, deep: bytes) -> None:
     began = time.perf_counter()
     answer = client.post(route, content=deep, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
@@ -201,7 +203,7 @@ def test_json_that_is_nested_deep_is_refused_at_once(
     assert time.perf_counter() - began < 1
 
 
-def test_depth_is_counted_as_a_parser_would() -> None:
+def test_the_depth_is_that_of_a_parser() -> None:
     def depth(value: Any) -> int:
         inner = value.values() if isinstance(value, dict) else value
         return 1 + max(map(depth, inner), default=0) if isinstance(value, dict | list) else 0
@@ -209,12 +211,12 @@ def test_depth_is_counted_as_a_parser_would() -> None:
     tricky = {"a[[": ["]]]", '"[', "\\", {'x\\"[': [[], {}, [1, [2, {"{": "}"}]]]}]}
     text = json.dumps(tricky).encode()
     assert depth(tricky) == 7
-    assert nests_deeper(text, 6)
-    assert not nests_deeper(text, 7)
+    assert is_nested_deeper(text, 6)
+    assert not is_nested_deeper(text, 7)
     assert MAX_DEPTH > 7
 
 
-def test_a_number_of_many_digits_is_no_fault_of_the_server(client: TestClient) -> None:
+def test_a_number_with_many_digits_is_a_client_error(client: TestClient) -> None:
     body = b'{"data": [[{"width": ' + b"9" * 100_000 + b', "points": []}], 12]}'
     for route in POSTS[:-2]:
         answer = client.post(route, content=body, headers={"Content-Type": "application/json"})
@@ -231,12 +233,12 @@ def test_a_number_of_many_digits_is_no_fault_of_the_server(client: TestClient) -
         ([{"width": 0.05, "points": [[0, 0, 9], [1, 1, 9]] * 4000}], "finer one"),
     ],
 )
-def test_drawings_that_take_long_to_paint_are_refused(strokes: list[Any], why: str) -> None:
+def test_drawings_that_take_too_long_to_paint_are_refused(strokes: list[Any], why: str) -> None:
     with pytest.raises(StrokeError, match=why):
         parse_strokes(strokes)
 
 
-def test_the_most_that_may_be_painted_is_painted_within_a_second() -> None:
+def test_the_largest_drawing_is_painted_within_a_second() -> None:
     points = [[i % 7 / 7, i % 11 / 11] for i in range(4500)]
     strokes = parse_strokes([{"width": 0.1, "points": points}])
     began = time.process_time()
@@ -259,7 +261,7 @@ def test_long_drawings_do_not_stay_in_memory() -> None:
 
 
 @pytest.mark.parametrize("k", [0, 49, -1, 1e9, 1.5, "12", [12]])
-def test_no_more_photos_are_given_than_there_may_be(client: TestClient, k: Any) -> None:
+def test_the_number_of_photos_is_limited(client: TestClient, k: Any) -> None:
     stroke = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.8]]}
     data = [[stroke], k, None, None, None, None, None, None]
     answer = client.post("/gradio_api/run/search_strokes", json={"data": data})
@@ -270,7 +272,7 @@ def test_no_more_photos_are_given_than_there_may_be(client: TestClient, k: Any) 
     )
 
 
-def test_what_went_wrong_inside_is_not_told_to_strangers(client: TestClient) -> None:
+def test_responses_hold_no_details_of_server_errors(client: TestClient) -> None:
     answer = client.post("/gradio_api/run/search_strokes", json={"data": [1]})
     assert answer.status_code == 500
     assert answer.json()["error"] is None

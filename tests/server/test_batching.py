@@ -1,4 +1,4 @@
-"""Batches: the same answers as one by one, for everybody in turn, and the newest for a page."""
+"""Batches give the same embeddings as single frames; clients take turns; newer frames replace."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.encoder.encoder import Embeddings, Encoder
+from model.encoder.encoder import Encoder
+from model.encoder.head import Embeddings
 from model.pictures.framing import Pixels
-from server.batching import Batcher, BusyError
+from server.batching import Batcher
+from server.fair_queue import BusyError
 from server.metrics import Metrics
 
 SIDE = 32
 
 
 class Held:
-    """An encoder that waits to be let go; an embedding is the first pixel of its frame."""
+    """An encoder that blocks until the test lets it go. An embedding is its frame's first pixel."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -48,7 +50,7 @@ def make(held: Held) -> Iterator[Make]:
 
     def batcher(**options: int) -> Batcher:
         passes = options.get("batch", Encoder.BATCH).bit_length()
-        held.go.release(passes)  # those that warm the encoder up
+        held.go.release(passes)  # the passes that warm the encoder up
         made.append(Batcher(held.embed, SIDE, Metrics(), **options))
         for _ in range(passes):
             assert held.begun.acquire(timeout=20)
@@ -63,7 +65,7 @@ def make(held: Held) -> Iterator[Make]:
         each.close()
 
 
-def test_answers_are_those_of_single_frames_whatever_the_batches(
+def test_embeddings_do_not_depend_on_the_batch(
     tiny_checkpoint: Checkpoint,
 ) -> None:
     encoder = tiny_checkpoint.encoder()
@@ -80,7 +82,7 @@ def test_answers_are_those_of_single_frames_whatever_the_batches(
         assert metrics.registry.get_sample_value("sketchzoo_batch_size_sum") == len(frames)
 
 
-def test_those_that_wait_are_embedded_together(make: Make, held: Held) -> None:
+def test_waiting_frames_are_embedded_together(make: Make, held: Held) -> None:
     batcher = make()
     futures = [batcher.submit(frame(number), str(number)) for number in range(8)]
     held.go.release(2)
@@ -98,7 +100,7 @@ def test_a_flood_of_one_client_does_not_starve_another(make: Make, held: Held) -
     assert not flood[-1].done()
 
 
-def test_the_newest_drawing_of_a_page_answers_for_the_ones_before(make: Make, held: Held) -> None:
+def test_a_newer_frame_of_a_page_replaces_a_queued_one(make: Make, held: Held) -> None:
     batcher = make(places=1)
     page = [batcher.submit(frame(number), "client", "page") for number in (1, 2, 3)]
     held.go.release(2)
@@ -106,7 +108,7 @@ def test_the_newest_drawing_of_a_page_answers_for_the_ones_before(make: Make, he
     assert held.batches == [[3]]
 
 
-def test_a_page_is_its_clients_own_whatever_it_is_called(make: Make, held: Held) -> None:
+def test_pages_of_two_clients_are_different_even_with_the_same_name(make: Make, held: Held) -> None:
     batcher = make()
     one = batcher.submit(frame(1), "192.0.2.7")
     same = batcher.submit(frame(2), "192.0.2.7", "page")
@@ -137,7 +139,7 @@ def test_an_encoder_that_never_works_fails_each_search() -> None:
     batcher.close()
 
 
-def test_a_full_queue_refuses_and_takes_again_when_there_is_room(make: Make, held: Held) -> None:
+def test_a_full_queue_refuses_frames_until_there_is_room(make: Make, held: Held) -> None:
     batcher = make(places=2)
     waiting = [batcher.submit(frame(1), "program") for _ in range(2)]
     assert batcher.trouble == "busy"
@@ -151,7 +153,7 @@ def test_a_full_queue_refuses_and_takes_again_when_there_is_room(make: Make, hel
     assert batcher.submit(frame(5), "program").result(20)[0] == 5
 
 
-def test_who_has_gone_is_not_embedded_and_the_worker_goes_on(make: Make, held: Held) -> None:
+def test_a_cancelled_frame_is_not_embedded_and_the_worker_goes_on(make: Make, held: Held) -> None:
     batcher = make()
     gone, stays = batcher.submit(frame(1), "gone"), batcher.submit(frame(2), "stays")
     assert gone.cancel()
@@ -160,7 +162,7 @@ def test_who_has_gone_is_not_embedded_and_the_worker_goes_on(make: Make, held: H
     assert held.batches == [[2]]
 
 
-def test_batches_are_powers_of_two_and_each_size_is_prepared_before(make: Make, held: Held) -> None:
+def test_batch_sizes_are_powers_of_two_and_warmed_up(make: Make, held: Held) -> None:
     sizes: list[int] = []
 
     def embed(frames: Pixels) -> Embeddings:
@@ -178,7 +180,7 @@ def test_batches_are_powers_of_two_and_each_size_is_prepared_before(make: Make, 
     assert [len(batch) for batch in held.batches] == [8, 4, 1]
 
 
-def test_a_fault_of_the_encoder_is_told_and_the_worker_goes_on(held: Held) -> None:
+def test_an_error_of_the_encoder_reaches_the_caller_and_the_worker_goes_on(held: Held) -> None:
     def embed(frames: Pixels) -> Embeddings:
         if frames[0, 0, 0] == 7:
             raise RuntimeError("out of memory")
@@ -191,7 +193,7 @@ def test_a_fault_of_the_encoder_is_told_and_the_worker_goes_on(held: Held) -> No
     batcher.close()
 
 
-def test_closing_embeds_those_that_wait_and_refuses_others(make: Make, held: Held) -> None:
+def test_closing_embeds_waiting_frames_and_refuses_new_ones(make: Make, held: Held) -> None:
     batcher = make()
     waiting = [batcher.submit(frame(number), "one") for number in range(12)]
     closing = threading.Thread(target=batcher.close)

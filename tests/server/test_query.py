@@ -1,3 +1,5 @@
+"""Queries of browsers and programs: which are read, and which are refused."""
+
 import pytest
 
 from model.errors import SketchZooError
@@ -6,14 +8,14 @@ from server.query import MAX_K, MAX_NARROWED, parse_query
 LINE = [{"width": 0.01, "points": [[0, 0], [1, 1]]}]
 
 
-def test_a_drawing_alone_asks_for_12_photos_of_anything() -> None:
+def test_strokes_alone_ask_for_12_photos_of_anything() -> None:
     query = parse_query({"strokes": LINE})
     assert (len(query.strokes), query.k, query.picture, query.photo) == (1, 12, None, None)
     assert query.like == query.unlike == []
     assert query.only == query.without == frozenset()
 
 
-def test_everything_else_is_taken_over() -> None:
+def test_all_other_fields_are_read() -> None:
     query = parse_query(
         {
             **{"strokes": [], "picture": "a/b.png", "photo": 4, "k": 24.0, "like": [1, 2]},
@@ -47,7 +49,7 @@ def test_everything_else_is_taken_over() -> None:
         {"without": [["cat"]]},
     ],
 )
-def test_other_forms_are_refused(changes: dict[str, object]) -> None:
+def test_wrong_fields_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(SketchZooError):
         parse_query({"strokes": LINE, **changes})
 
@@ -56,3 +58,19 @@ def test_other_forms_are_refused(changes: dict[str, object]) -> None:
 def test_a_query_is_an_object(payload: object) -> None:
     with pytest.raises(SketchZooError):
         parse_query(payload)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"k": 0}, "k is a whole number from 1 to 48."),
+        ({"gallery": 7}, "gallery must be a string."),
+        ({"like": [1, "2"]}, "Photos are lists of at most 200 whole numbers."),
+        ({"only": [7]}, "A search is narrowed by at most 200 labels."),
+        ({"picture": 7}, "The uploaded picture is not known. Upload it again."),
+    ],
+)
+def test_the_message_says_which_field_is_wrong(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(SketchZooError) as refused:
+        parse_query({"strokes": LINE, **changes})
+    assert str(refused.value) == message

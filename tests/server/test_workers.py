@@ -1,4 +1,4 @@
-"""One client's pictures, and everybody else's."""
+"""Worker threads are shared among clients."""
 
 import asyncio
 import threading
@@ -6,14 +6,14 @@ import time
 
 import pytest
 
-from server.batching import BusyError
-from server.limits import client
+from server.fair_queue import BusyError
+from server.middleware.forwarded import client
 from server.workers import Workers
-from tests.loops import in_a_loop
+from tests.harness.loops import in_a_loop
 
 
-def test_one_client_has_a_share_of_the_threads_and_the_others_go_on() -> None:
-    workers = Workers(at_once=4, share=2, places=16)
+def test_one_client_cannot_take_all_threads() -> None:
+    workers = Workers(threads=4, threads_per_client=2, tasks_per_client=16)
     running, most, leave = [0], [0], threading.Event()
 
     def slow() -> None:
@@ -43,8 +43,8 @@ def test_one_client_has_a_share_of_the_threads_and_the_others_go_on() -> None:
     assert max(most) == 2
 
 
-def test_a_failure_gives_its_place_back() -> None:
-    workers = Workers(at_once=1, share=1, places=1)
+def test_a_failed_task_frees_its_place() -> None:
+    workers = Workers(threads=1, threads_per_client=1, tasks_per_client=1)
 
     async def fail() -> None:
         for _ in range(5):

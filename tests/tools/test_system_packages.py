@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.running import ROOT
+from tests.harness.apps import ROOT
 
 LOCKED = (
     "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 77 (apt-get)\\n"

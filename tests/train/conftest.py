@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.search.search import SketchSearch
-from tests.conftest import make_checkpoint
+from tests.harness.checkpoints import make_checkpoint
 from tests.train.fitting import run_fit
 from tests.train.own_photos import Index, Indexed
 from train.__main__ import main

@@ -1,7 +1,7 @@
 import torch
 
 from model.pictures.framing import MEAN, STD
-from tests.drawings import fish
+from tests.harness.pictures import fish
 from train.data.views import photo_views, sketch_views
 
 

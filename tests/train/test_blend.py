@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
 from tests.train.fitting import PHOTOS, export_fp32
 from train.__main__ import main
 from train.config import FitConfig
@@ -181,7 +181,16 @@ def test_teachers_of_different_spaces_are_refused(
     assert "takes images of 48 pixels, fewer than this run" in capsys.readouterr().err
 
 
-def test_the_teacher_sees_the_very_mixtures(
+def check_mixture(mixed: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> None:
+    """A mixture lies between its two pictures, in one share for the whole picture."""
+    between, one, two = (picture.flatten().double() for picture in (mixed, first, second))
+    apart = two - one
+    share = float((between - two) @ -apart / (apart @ apart))
+    assert 0 <= share <= 1
+    assert torch.allclose(between, share * one + (1 - share) * two, atol=1e-4)
+
+
+def test_the_teacher_sees_the_same_mixtures(
     sketchy: Path, tuned: Path, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = FitConfig(
@@ -220,15 +229,8 @@ def test_the_teacher_sees_the_very_mixtures(
     batch = trainer.draw()
     assert [(taught.folder, len(views)) for taught, views, *_ in seen] == [(half, 6), (tuned, 3)]
     for teacher, views, others, mixed, said in seen:
-        # Each mixture lies between its two pictures, in one share for the whole picture.
         for i in range(len(views)):
-            one, two = views[i].flatten().double(), others[i % len(others)].flatten().double()
-            apart = two - one
-            share = float((mixed[i].flatten().double() - two) @ -apart / (apart @ apart))
-            assert 0 <= share <= 1
-            assert torch.allclose(
-                mixed[i].flatten().double(), share * one + (1 - share) * two, atol=1e-4
-            )
+            check_mixture(mixed[i], views[i], others[i % len(others)])
         with torch.no_grad():
             assert torch.allclose(said, load_run(teacher.folder).network(mixed), atol=1e-3)
     # A sketch is mixed with another one.

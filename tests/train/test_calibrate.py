@@ -6,7 +6,8 @@ import pytest
 import torch
 from torchmetrics.classification import MulticlassCalibrationError
 
-from model import Checkpoint, SketchSearch
+from model.checkpoint.checkpoint import Checkpoint
+from model.search.search import SketchSearch
 from tests.train.fitting import PHOTOS, export_fp32, run_fit
 from train.__main__ import main
 from train.calibrate import (

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.files import ENCODER, MANIFEST
 from model.encoder.runtime import OnnxBackbone
-from tests.conftest import make_checkpoint
+from tests.harness.checkpoints import make_checkpoint
 from train.__main__ import main
 from train.errors import DataError
 from train.export import check_loss

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from model import SketchSearch
+from model.search.search import SketchSearch
 from tests.train.fitting import PHOTOS, SKETCHES, export_fp32, run_fit
 from train.__main__ import main
 

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from model.pictures.framing import frame_sketch
-from tests.drawings import fish
+from tests.harness.pictures import fish
 from train.networks.inputs import to_input
 
 

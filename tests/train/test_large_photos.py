@@ -12,9 +12,9 @@ from PIL import Image
 
 from model.errors import ImageError
 from model.pictures.decoding import open_image
-from server.site import shrunk
-from tests.conftest import ROOT
-from tests.drawings import huge_png
+from server.routes.photos import shrink
+from tests.harness.apps import ROOT
+from tests.harness.pictures import huge_png
 from tests.train.own_photos import Index, photo, save
 
 
@@ -46,7 +46,7 @@ def test_the_owners_large_photos_are_indexed_and_uploads_of_that_size_are_not(
         expected = np.asarray(photo(1).resize(small.size), int)
         assert max(small.size) == 320
         assert np.abs(np.asarray(small.convert("RGB"), int) - expected).mean() < 8
-    shown = Image.open(io.BytesIO(shrunk(found.search, 0, 640)))
+    shown = Image.open(io.BytesIO(shrink(found.search, 0, 640)))
     assert max(shown.size) == 640
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from model import SketchSearch
 from model.checkpoint.checkpoint import Checkpoint
-from tests.conftest import ROOT
-from tests.open_services import RUNNER, World, serving
+from model.search.search import SketchSearch
+from tests.harness.apps import ROOT
+from tests.harness.open_services import RUNNER, World, serving
 
 SERVED_PACKAGES_ONLY = r"""
 import importlib.metadata as metadata

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import Checkpoint
+from model.checkpoint.checkpoint import Checkpoint
 from tests.train.fitting import export_fp32
 from train.__main__ import main
 

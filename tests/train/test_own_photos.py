@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pillow_heif import register_heif_opener
 
-import app
 from model.checkpoint.checkpoint import Checkpoint
-from tests.conftest import ROOT
+from server.startup import open_galleries
+from tests.harness.apps import ROOT
 from tests.train.own_photos import Index, ordinary_user, photo, save
 from train.data.pictures import list_pictures
 from train.reports.inspection import inspect
@@ -232,7 +232,7 @@ def test_the_app_names_what_it_leaves_out(
     save(tmp_path / "in" / "fox" / "c.CR2", 2, "TIFF")
     (tmp_path / "in" / "fox" / "d.jpg").write_text("no")
     (tmp_path / "in" / "fox" / "e.jpg").symlink_to("nowhere")
-    app.open_galleries(encoder.folder, tmp_path / "in", tmp_path / "galleries")
+    open_galleries(encoder.folder, tmp_path / "in", tmp_path / "galleries")
     said = capsys.readouterr().err
     for line in (
         f"left out, raw files of cameras: export them as JPEG (1):\n  {tmp_path}/in/fox/c.CR2\n",

@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from model import Checkpoint, SketchSearch
+from model.checkpoint.checkpoint import Checkpoint
+from model.search.search import SketchSearch
 from tests.train.fitting import PHOTOS, SKETCHES, export_fp32
 from train.__main__ import main
 from train.networks.encoder import encoder_of

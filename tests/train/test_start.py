@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from model import SketchSearch
+from model.search.search import SketchSearch
 from tests.train.fitting import PHOTOS, export_fp32, run_fit
 from train.checkpoints import trained_network
 from train.runs import load_run, save_best

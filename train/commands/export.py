@@ -79,6 +79,14 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
         help="write the mean of the run's weights and those of checkpoints, such as the one it "
         "started from; it often generalises better than each of them",
     )
+    parser.add_argument(
+        "--photo-mean-with",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="CHECKPOINT",
+        help="the same for the --photo-encoder",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -98,6 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
             pose_encoder=arguments.pose_encoder,
             last=arguments.last,
             mean_with=arguments.mean_with,
+            photo_mean_with=arguments.photo_mean_with,
             precision=arguments.precision,
             data=DataFolders(sketchy, tuple(arguments.train_photos)) if sketchy else None,
             cache=arguments.cache,

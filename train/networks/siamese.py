@@ -12,6 +12,11 @@ LEAST_SPREAD = 1e-3
 """Added to the deviation of an image, so that blank paper does not divide by zero."""
 
 
+def is_pose(name: str) -> bool:
+    """Whether an entry of a state dict belongs to the pose's layer."""
+    return name.startswith("pose.")
+
+
 class SiameseNetwork(nn.Module):
     """Backbone, average pooling, and a linear layer to a point, usually on the unit sphere.
 

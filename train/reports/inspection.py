@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from model.errors import ImageError
-from model.pictures.decoding import OWN, flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import OWN, open_image
 from model.text import composed
 from train.data.classes import SETS
 from train.data.pictures import Picture, find_classes, sketched_photo, sketchy_folders

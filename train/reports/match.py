@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.pictures.decoding import flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
 from train.data.pictures import Picture, sketched_photo
 from train.errors import DataError
 from train.evaluate import choose_pictures, embed

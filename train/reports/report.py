@@ -11,7 +11,8 @@ from jinja2 import Environment, FileSystemLoader
 from matplotlib.figure import Figure
 
 from model.files import replacing
-from model.pictures.decoding import OWN, flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import OWN, open_image
 from train.data.pictures import Picture
 from train.evaluate import Evaluation
 from train.reports import charts

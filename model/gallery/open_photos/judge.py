@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.errors import ImageError
-from model.pictures.decoding import flatten, open_image
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
 
 MIN_SIDE = 240
 """Minimum pixels of a photo's shorter side."""

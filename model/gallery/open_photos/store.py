@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from model.checkpoint.records import Photo
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.errors import GalleryError
 from model.files import link_or_copy, replacing
 from model.gallery.open_photos.credits import Kept, credits_page, write_table

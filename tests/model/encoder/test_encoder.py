@@ -5,7 +5,7 @@ from torchvision import models
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.pictures.framing import frame_sketch
-from tests.drawings import fish
+from tests.harness.pictures import fish
 from train.networks.inputs import to_input
 from train.networks.siamese import SiameseNetwork
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from model.encoder.explain import explain
 from model.pictures.framing import frame_sketch
-from tests.drawings import fish
+from tests.harness.pictures import fish
 from train.networks.encoder import encoder_of
 from train.networks.inputs import to_input
 from train.networks.siamese import SiameseNetwork

@@ -15,7 +15,7 @@ from model.gallery.build import build_gallery
 from model.gallery.current import gallery_is_current
 from model.gallery.photos import photos_in
 from model.search.search import SketchSearch
-from tests.drawings import fish
+from tests.harness.pictures import fish
 from train.checkpoints import save_checkpoint
 from train.networks.encoder import encoder_of
 from train.networks.siamese import SiameseNetwork

@@ -15,7 +15,7 @@ from model.gallery.current import gallery_is_current
 from model.gallery.photos import photos_in
 from model.gallery.walk import SAME, LeftOut
 from model.search.search import SketchSearch
-from tests.drawings import fish
+from tests.harness.pictures import fish
 from tests.model.gallery.small_photos import counts, draw_photo
 from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork

@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from model.pictures.decoding import flatten, open_image
-from tests.profiles import (
+from model.pictures.colours import flatten
+from model.pictures.decoding import open_image
+from tests.harness.profiles import (
     cmyk_profile,
     grey_profile,
     rgb_profile,

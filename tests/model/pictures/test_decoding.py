@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from model.errors import ImageError
-from model.pictures.decoding import MAX_PIXELS, flatten, open_image
-from tests.drawings import fish, huge_png
+from model.pictures.colours import flatten
+from model.pictures.decoding import MAX_PIXELS, open_image
+from tests.harness.pictures import fish, huge_png
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -5,7 +5,7 @@ from PIL import Image, ImageDraw, ImageOps
 from model.errors import EmptySketchError, ImageError
 from model.pictures.framing import MARGIN, MIN_LINE, frame_box, frame_ink, frame_photo, frame_sketch
 from model.pictures.paper import find_ink
-from tests.drawings import fish
+from tests.harness.pictures import fish
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from model.pictures.framing import frame_sketch
 from model.pictures.paper import CLEAN_SIDE, clean_page, find_ink
-from tests.drawings import fish
+from tests.harness.pictures import fish
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:

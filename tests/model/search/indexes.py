@@ -9,7 +9,7 @@ import numpy as np
 from model.checkpoint.files import EMBEDDINGS
 from model.checkpoint.manifest import Manifest
 from model.checkpoint.records import EngineName, Metric, Photo
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.gallery.write import index_photos
 from model.search.engines import open_index
 from model.search.labels import number_labels

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.manifold import trustworthiness
 
-from model.encoder.encoder import Embeddings
+from model.encoder.head import Embeddings
 from model.search.map import lay_out, place
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.running import free_port
 from model.checkpoint.files import EMBEDDINGS
 from model.errors import GalleryError
+from tests.harness.apps import free_port
 from tests.model.search.indexes import (
     make,
     share_found,

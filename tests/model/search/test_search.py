@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import EmptySketchError, GalleryError, SketchSearch
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
+from model.errors import EmptySketchError, GalleryError
 from model.gallery.build import build_gallery
 from model.gallery.starter import starter_photos
 from model.pictures.decoding import open_image
 from model.pictures.strokes import parse_strokes, render_strokes
+from model.search.search import SketchSearch
 
 
 @pytest.fixture(scope="module")

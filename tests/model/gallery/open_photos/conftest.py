@@ -6,7 +6,7 @@ import pytest
 
 from model.gallery.open_photos.fetch import Fetcher
 from model.gallery.open_photos.services import services
-from tests.open_services import ToLocal, World, serving
+from tests.harness.open_services import ToLocal, World, serving
 
 HOSTS = {host: 0.0 for each in (*services("me").values(),) for host in each.hosts}
 

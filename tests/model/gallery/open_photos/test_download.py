@@ -21,8 +21,8 @@ from model.gallery.open_photos.fetch import Fetcher
 from model.gallery.open_photos.judge import Judgement
 from model.gallery.open_photos.services import services
 from model.gallery.open_photos.store import open_photos
-from tests.conftest import ROOT
-from tests.open_services import RUNNER, World, serving
+from tests.harness.apps import ROOT
+from tests.harness.open_services import RUNNER, World, serving
 from train.commands.download_photos import remove
 
 

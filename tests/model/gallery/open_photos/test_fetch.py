@@ -4,8 +4,8 @@ import pytest
 
 from model.gallery.open_photos import fetch
 from model.gallery.open_photos.fetch import Fetcher, GoneError, ServiceError
+from tests.harness.open_services import World
 from tests.model.gallery.open_photos.conftest import HOSTS
-from tests.open_services import World
 
 API = "https://api.inaturalist.org/v1/observations?taxon_id=47336"
 

@@ -1,0 +1,65 @@
+/** Saves the page in the browser, so that a reload or a crash does not lose it. */
+
+/** @typedef {import("./drawing.js").Stroke} Stroke */
+/** @typedef {import("./api.js").Sketch} Sketch */
+
+const KEY = "sketchzoo.page";
+
+/** Milliseconds without a change after which the page is saved. */
+const DELAY = 250;
+
+export class Autosave {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {Pick<Storage, "getItem" | "setItem">} storage
+   * @param {() => Sketch} page what is on the page now.
+   */
+  constructor(storage, page) {
+    this.storage = storage;
+    this.page = page;
+  }
+
+  /** Call this when the page has changed. It is saved once no more changes come. */
+  changed() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.save(), DELAY);
+  }
+
+  /** Saves the page now. */
+  save() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.storage.setItem(KEY, JSON.stringify(this.page()));
+  }
+
+  /** Saves the page now if it has unsaved changes: another tab may have saved its own since. */
+  flush() {
+    if (this.#timer !== undefined) this.save();
+  }
+
+  /**
+   * The page that was saved last; null if there is none, or if it is damaged.
+   *
+   * @returns {Sketch | null}
+   */
+  read() {
+    try {
+      const saved = JSON.parse(this.storage.getItem(KEY) ?? "null");
+      return Array.isArray(saved?.strokes) && saved.strokes.every(isStroke) ? saved : null;
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** @param {any} stroke @returns {stroke is Stroke} */
+function isStroke(stroke) {
+  return (
+    Number.isFinite(stroke?.width) &&
+    Array.isArray(stroke.points) &&
+    stroke.points.length > 0 &&
+    stroke.points.every((/** @type {any} */ p) => Array.isArray(p) && p.every(Number.isFinite))
+  );
+}

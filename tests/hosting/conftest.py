@@ -1,0 +1,63 @@
+"""The app, and a browser that finds its site on this machine."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser
+
+from tests.harness.apps import address_of, free_port
+from tests.harness.browser import launched
+from tests.harness.checkpoints import make_checkpoint
+from tests.hosting.proxies import SITE, App, running
+
+
+@pytest.fixture(scope="module")
+def browser(browser: Browser) -> Iterator[Browser]:
+    """A browser that resolves the site to this machine; the other tests have one of their own."""
+    other = launched(browser.browser_type, [f"--host-resolver-rules=MAP {SITE} 127.0.0.1"])
+    yield other
+    other.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a checkpoint, six photos and a certificate."""
+    place = tmp_path_factory.mktemp("hosting")
+    make_checkpoint(place / "checkpoint")
+    for number in range(6):
+        photo = Image.new("RGB", (90, 60), "white")
+        ImageDraw.Draw(photo).ellipse((9 * number, 9, 40 + 9 * number, 50), fill="navy")
+        folder = place / "photos" / ("bat" if number % 2 else "cat")
+        folder.mkdir(parents=True, exist_ok=True)
+        photo.save(folder / f"{number}.jpg")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", f"/CN={SITE}", "-addext", f"subjectAltName=DNS:{SITE},IP:127.0.0.1"),
+            *("-keyout", str(place / "zoo.key"), "-out", str(place / "zoo.pem")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return place
+
+
+@pytest.fixture
+def start(place: Path, tmp_path: Path) -> Callable[..., AbstractContextManager[App]]:
+    """Starts the app with these options and environment variables."""
+
+    @contextmanager
+    def started(*options: str, **names: str) -> Iterator[App]:
+        port, log = free_port(), tmp_path / "app.log"
+        command: list[str | Path] = [sys.executable, "app.py", f"--port={port}"]
+        command += [f"--checkpoint={place / 'checkpoint'}", f"--photos={place / 'photos'}"]
+        command += [f"--galleries={place / 'galleries'}", *options]
+        with running(command, log, f"{address_of(port)}/healthz", **names):
+            yield App(port, log)
+
+    return started

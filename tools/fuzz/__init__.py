@@ -1,0 +1,1 @@
+"""Feeds the app broken and hostile input."""
