@@ -1,5 +1,6 @@
 """Writes checkpoint folders, and reads networks from them to train further."""
 
+import os
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -106,6 +107,15 @@ def save_checkpoint(
     manifest.save(folder)
     clear_others(folder, hashes)
     return Checkpoint.open(folder)
+
+
+def move_checkpoint(source: Path, out: Path) -> None:
+    """Moves a complete checkpoint over an older one, its manifest last."""
+    out.mkdir(exist_ok=True)
+    names = {file.name for file in source.iterdir()}
+    for name in sorted(names, key=lambda name: name == MANIFEST):
+        os.replace(source / name, out / name)
+    clear_others(out, names)
 
 
 def clear_others(folder: Path, kept: Collection[str]) -> None:

@@ -181,6 +181,21 @@ def test_teachers_of_different_spaces_are_refused(
     assert "takes images of 48 pixels, fewer than this run" in capsys.readouterr().err
 
 
+MIXED = FitConfig(
+    backbone="resnet18",
+    embedding_size=16,
+    input_size=32,
+    classes="all",
+    validation=0.5,
+    sketch_batch=4,
+    photo_batch=4,
+    unlabelled_batch=6,
+    mix=True,
+    mixed_sketches=3,
+)
+"""A run with both kinds of mixtures."""
+
+
 def check_mixture(mixed: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> None:
     """A mixture lies between its two pictures, in one share for the whole picture."""
     between, one, two = (picture.flatten().double() for picture in (mixed, first, second))
@@ -193,29 +208,17 @@ def check_mixture(mixed: torch.Tensor, first: torch.Tensor, second: torch.Tensor
 def test_the_teacher_sees_the_same_mixtures(
     sketchy: Path, tuned: Path, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = FitConfig(
-        backbone="resnet18",
-        embedding_size=16,
-        input_size=32,
-        classes="all",
-        validation=0.5,
-        sketch_batch=4,
-        photo_batch=4,
-        unlabelled_batch=6,
-        mix=True,
-        mixed_sketches=3,
-    )
     folder = sketchy / PHOTOS
     split, cache = tuned / "split.json", tuned / "cache"
     sources = Sources(
         sketchy, unlabelled=(folder,), split=split, teacher=tuned, photo_teacher=half, cache=cache
     )
-    teachers = Teachers.load(config, sources)
+    teachers = Teachers.load(MIXED, sources)
     assert teachers.mixed_sizes == {"unlabelled": 64, "sketches": 48}
-    dataset = load_dataset(config, sources, teachers.mixed_sizes)
+    dataset = load_dataset(MIXED, sources, teachers.mixed_sizes)
     assert dataset.photos.frames.take(dataset.photos.labels[:1] * 0).shape[1:3] == (80, 80)
 
-    trainer = Trainer(config, dataset, half, torch.device("cpu"), sources, teachers)
+    trainer = Trainer(MIXED, dataset, half, torch.device("cpu"), sources, teachers)
     seen = []
 
     def recorded(
@@ -240,11 +243,11 @@ def test_the_teacher_sees_the_same_mixtures(
     # The student sees the same mixtures, each 2 x 2 pixels of the teacher's as one.
     assert batch.images.shape == (4 + 4 + 6 + 3, 3, 32, 32)
     assert batch.counts == (4, 4, 9)
-    of_photos, of_sketches = (mixed for *_, mixed, _ in seen)
-    smaller = of_photos.reshape(6, 3, 32, 2, 32, 2).mean(dim=(3, 5))
+    mixed_photos, mixed_sketches = (mixed for *_, mixed, _ in seen)
+    smaller = mixed_photos.reshape(6, 3, 32, 2, 32, 2).mean(dim=(3, 5))
     assert torch.allclose(batch.images[8:14], smaller, atol=1e-5)
-    # Of three of the other teacher's, the first two become one, and the last two.
-    threes = of_sketches.reshape(3, 3, 16, 3, 16, 3)
+    # Of three pixels of the other teacher's, the first two become one, and the last two.
+    threes = mixed_sketches.reshape(3, 3, 16, 3, 16, 3)
     for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
         one = threes[:, :, :, row : row + 2, :, column : column + 2].mean(dim=(3, 5))
         assert torch.allclose(batch.images[14:, :, row::2, column::2], one, atol=1e-5)
