@@ -1,4 +1,4 @@
-"""A fine-tuned encoder on its way back, and students that learn photos from it."""
+"""Blended encoders, and students that learn photos from them."""
 
 import json
 import math
@@ -30,7 +30,7 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def tuned(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that began with ImageNet weights, 48 pixels wide."""
+    """A run at 48 pixels that started from ImageNet weights."""
     folder = tmp_path_factory.mktemp("tuned")
     options = f"{SETTINGS} --backbone efficientnet_lite0 --pretrained --no-amp --input-size 48"
     common = ["--sketchy", str(sketchy), "--run", str(folder), "--cache", str(folder / "cache")]
@@ -246,7 +246,7 @@ def test_the_teacher_sees_the_same_mixtures(
     mixed_photos, mixed_sketches = (mixed for *_, mixed, _ in seen)
     smaller = mixed_photos.reshape(6, 3, 32, 2, 32, 2).mean(dim=(3, 5))
     assert torch.allclose(batch.images[8:14], smaller, atol=1e-5)
-    # Of three pixels of the other teacher's, the first two become one, and the last two.
+    # Of three pixels of the other teacher's, the first two are averaged, and the last two.
     threes = mixed_sketches.reshape(3, 3, 16, 3, 16, 3)
     for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
         one = threes[:, :, :, row : row + 2, :, column : column + 2].mean(dim=(3, 5))

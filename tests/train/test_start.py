@@ -1,4 +1,4 @@
-"""Runs that start from checkpoints or learn from teachers, and exported means of them."""
+"""Runs that start from checkpoints or learn from teachers, and means of their weights."""
 
 import dataclasses
 import json
