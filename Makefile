@@ -25,7 +25,6 @@ run: .venv/run
 	$(BIN)/python app.py --port $(PORT) $(if $(filter open,$(PHOTOS)),--open-photos)
 
 photos: .venv/run
-	$(BIN)/pip install --disable-pip-version-check --quiet -r requirements-train.txt
 	$(BIN)/python -m train download photos --out $(OUT) $(if $(CONTACT),--contact $(CONTACT))
 
 test: .venv/test lint

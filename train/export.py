@@ -27,7 +27,7 @@ from train.networks.encoder import encoder_of
 from train.networks.pair import ONE, PAIR, pair_of
 from train.networks.siamese import is_pose
 from train.runs import SPLIT, Run, is_checkpoint, load_run, mean_weights
-from train.start import animal_encoder
+from train.start import load_animal_encoder
 from train.teacher import same_prototypes
 
 MAX_LOSS = 0.005
@@ -55,8 +55,8 @@ class Export:
             network only, which is not decisive if there is a `photo_encoder`.
         mean_with: checkpoints to take the mean with, usually the one that the run started from
             (Wortsman et al. 2022, "Model soups").
-        photo_mean_with: the same for the photo encoder: runs, or checkpoints, whose network for
-            photos is taken.
+        photo_mean_with: the same for the photo encoder: runs or checkpoints, of which the network
+            for photos is taken.
         precision: `fp32` keeps the weights as they are; the files are four times as large.
         data: where the run's pictures are, if the run does not say or they have moved.
         cache: folder of frames.
@@ -119,30 +119,29 @@ def _load_shared(wanted: Export) -> Run:
     return trained
 
 
-def _mean_with(trained: Run, given: Run, share: float) -> Run:
-    """A run whose weights are the mean with those of another, which get the share `share`.
+def _mean_with(trained: Run, given_run: Run, share: float) -> Run:
+    """A run whose weights are the mean with those of another, of which they get `share`.
 
-    The pose's layer stays: poses of other runs are not comparable.
+    The layer of the pose stays as it is, because poses of other runs lie in other spaces.
     """
-    other = given.network
+    other = given_run.network
     weights, others = (
         {name: value for name, value in network.state_dict().items() if not is_pose(name)}
         for network in (trained.network, other)
     )
-    own, its = (
+    own, given = (
         (network.standardise, network.normalise, {k: v.shape for k, v in state.items()})
         for network, state in ((trained.network, weights), (other, others))
     )
-    if own != its or not same_prototypes(trained.network, other):
+    if own != given or not same_prototypes(trained.network, other):
         raise DataError(
-            f"{given.folder} holds another encoder than {trained.folder}, or embeds into another "
-            "space. --mean-with and --photo-mean-with take encoders like the one that the run "
-            "started from."
+            f"{given_run.folder} holds another encoder than {trained.folder}, or embeds into "
+            "another space. --mean-with and --photo-mean-with take encoders like the one that the "
+            "run started from."
         )
-    _check_split(trained.folder, given.folder)
+    _check_split(trained.folder, given_run.folder)
     network = deepcopy(trained.network)
-    mean = mean_weights(others, weights, 1 - share)
-    network.load_state_dict({**network.state_dict(), **mean})
+    network.load_state_dict({**network.state_dict(), **mean_weights(others, weights, 1 - share)})
     return replace(trained, network=network, metrics=None)
 
 
@@ -157,7 +156,7 @@ def _load_photo_run(wanted: Export) -> Run | None:
     for count, folder in enumerate(wanted.photo_mean_with, 1):
         if photo_run is None:
             raise DataError("--photo-mean-with needs a --photo-encoder.")
-        photo_run = _mean_with(photo_run, animal_encoder(folder), 1 / (count + 1))
+        photo_run = _mean_with(photo_run, load_animal_encoder(folder), 1 / (count + 1))
     if wanted.pose_encoder:
         return _with_pose(photo_run, load_run(wanted.pose_encoder, photos=True))
     return photo_run
@@ -243,7 +242,7 @@ def _save(
     older = None
     if is_checkpoint(wanted.run):
         older = Manifest.read(wanted.run / MANIFEST, older=True)
-    is_same = older and not wanted.mean_with and not wanted.photo_encoder
+    is_same = older and not (wanted.mean_with or wanted.photo_mean_with or wanted.photo_encoder)
     return save_checkpoint(
         folder,
         trained.network,

@@ -47,7 +47,11 @@ def start_network(
 
 
 def _load_start(folder: Path, config: FitConfig) -> Run:
-    """The run to start with; if a checkpoint has another backbone for sketches, that for photos."""
+    """The run to start with.
+
+    If a checkpoint has another backbone for sketches, it is the network for photos; of a pair of
+    networks, the one that embeds the animal.
+    """
     if not is_checkpoint(folder) and not (folder / BEST).exists():
         raise DataError(
             f"{folder} is no checkpoint, nor an evaluated run. Name a folder that 'python -m train "
@@ -56,15 +60,11 @@ def _load_start(folder: Path, config: FitConfig) -> Run:
     run = load_run(folder)
     if run.config.backbone == config.backbone or not is_checkpoint(folder):
         return run
-    return animal_encoder(folder)
+    return load_animal_encoder(folder)
 
 
-def animal_encoder(folder: Path) -> Run:
-    """The network for photos of a run or a checkpoint; of a pair, the one that embeds the animal.
-
-    Raises:
-        DataError, CheckpointError: as `load_run`.
-    """
+def load_animal_encoder(folder: Path) -> Run:
+    """The network for photos; of a pair of networks, the one that embeds the animal."""
     run = load_run(folder, photos=True)
     if run.config.backbone != PAIR:
         return run

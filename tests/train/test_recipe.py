@@ -64,3 +64,4 @@ def test_its_commands_are_three_trainings_that_build_on_each_other(
     assert exported[0].photo_encoder == Path("out/animal")
     assert list(exported[0].mean_with) == ([Path(start)] if start else [])
     assert second.split == third.split == Path("out/animal/split.json")
+    assert exported[0].photo_mean_with == exported[0].mean_with

@@ -24,7 +24,8 @@ class Animal:
 
     Attributes:
         name: the class, such as `sea_turtle`.
-        source: `inaturalist` for wild animals, `openverse` for domestic animals.
+        source: name of the service to ask after Commons: `inaturalist` for wild animals,
+            `openverse` for domestic animals.
         taxa: iNaturalist's ids of the taxa.
         without: iNaturalist's ids of taxa below them that are excluded.
         words: search terms for the other services.

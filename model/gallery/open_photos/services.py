@@ -1,6 +1,8 @@
 """The services: the requests for photos of an animal, and the answers.
 
-To add a service, write a class like these (see `Service`) and add it to `services`.
+To add a service, write a class like these (see `Service`), add it to `services`, and write its
+name into the column `source` of `assets/open_photos.csv`. For each animal, a download asks Commons
+and the service in that column; it asks no other one.
 """
 
 import re
