@@ -1,5 +1,6 @@
 """Writes checkpoint folders, and reads networks from them to train further."""
 
+import os
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -79,16 +80,12 @@ def save_checkpoint(
     """
     folder.mkdir(parents=True, exist_ok=True)
     head, shown = head_of_network(network), frames or CalibrationFrames(None, None)
+    hashes = _save_network(network, input_size, folder, WEIGHTS, ENCODER, shown.shared)
     heads = {"sketches": head}
-    hashes = {
-        WEIGHTS: _save_weights(network, folder / WEIGHTS),
-        ENCODER: _save_backbone(network, input_size, folder / ENCODER, shown.shared),
-    }
     if photo_network is not None and photo_encoder is not None:
         heads["photos"] = head_of_network(photo_network)
-        size, path = photo_encoder.input_size, folder / PHOTO_ENCODER
-        hashes[PHOTO_WEIGHTS] = _save_weights(photo_network, folder / PHOTO_WEIGHTS)
-        hashes[PHOTO_ENCODER] = _save_backbone(photo_network, size, path, shown.photos)
+        given = photo_network, photo_encoder.input_size, folder, PHOTO_WEIGHTS, PHOTO_ENCODER
+        hashes |= _save_network(*given, shown.photos)
     hashes[HEADS] = _save_heads(heads, folder / HEADS)
     manifest = Manifest(
         name=name,
@@ -110,6 +107,15 @@ def save_checkpoint(
     manifest.save(folder)
     clear_others(folder, hashes)
     return Checkpoint.open(folder)
+
+
+def move_checkpoint(source: Path, out: Path) -> None:
+    """Moves a complete checkpoint over an older one, its manifest last."""
+    out.mkdir(exist_ok=True)
+    names = {file.name for file in source.iterdir()}
+    for name in sorted(names, key=lambda name: name == MANIFEST):
+        os.replace(source / name, out / name)
+    clear_others(out, names)
 
 
 def clear_others(folder: Path, kept: Collection[str]) -> None:
@@ -177,13 +183,20 @@ def pose_options(pose: PoseInfo | None) -> dict[str, Any]:
     return {"pose": pose.size, "pose_cells": pose.cells, "pose_weight": pose.weight}
 
 
-def _save_backbone(
-    network: SiameseNetwork, input_size: int, path: Path, frames: Sequence[Pixels] | None
-) -> str:
-    with replacing(path) as unfinished:
+def _save_network(
+    network: SiameseNetwork,
+    input_size: int,
+    folder: Path,
+    weights: str,
+    encoder: str,
+    frames: Sequence[Pixels] | None,
+) -> dict[str, str]:
+    """Writes a network's weights and its backbone as ONNX; returns the sha256 of both files."""
+    with replacing(folder / encoder) as unfinished:
         write_backbone(network, input_size, unfinished, frames)
         unfinished.chmod(0o644)
-    return sha256(path)
+    digest = _save_weights(network, folder / weights)
+    return {weights: digest, encoder: sha256(folder / encoder)}
 
 
 def _save_heads(heads: dict[str, Head], path: Path) -> str:

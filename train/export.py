@@ -1,6 +1,5 @@
 """From a training run to the checkpoint folder that the app loads."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from model.checkpoint.versions import versions_in
 from model.gallery.build import build_gallery
 from model.gallery.photos import FoundPhotos, find_photos
 from model.gallery.walk import named
-from train.checkpoints import clear_others, save_checkpoint
+from train.checkpoints import move_checkpoint, save_checkpoint
 from train.config import MAX_SIZE, MIN_SIZE, Precision
 from train.console import say
 from train.data.pictures import Split
@@ -107,7 +106,7 @@ def export(wanted: Export) -> Checkpoint:
             before = frames.precision_at_12(exact)
             check_loss(before, frames.precision_at_12(checkpoint.encoder()))
         shutil.copyfile(wanted.run / SPLIT, folder / SPLIT)
-        _move(folder, wanted.out)
+        move_checkpoint(folder, wanted.out)
     checkpoint = Checkpoint.open(wanted.out)
     return _with_photos(checkpoint, found) if found.photos else checkpoint
 
@@ -283,15 +282,6 @@ def _folder_beside(out: Path) -> Iterator[Path]:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         yield Path(folder)
-
-
-def _move(source: Path, out: Path) -> None:
-    """Moves a complete checkpoint over an older one, its manifest last."""
-    out.mkdir(exist_ok=True)
-    names = {file.name for file in source.iterdir()}
-    for name in sorted(names, key=lambda name: name == MANIFEST):
-        os.replace(source / name, out / name)
-    clear_others(out, names)
 
 
 def _with_photos(checkpoint: Checkpoint, found: FoundPhotos) -> Checkpoint:

@@ -70,7 +70,7 @@ def test_standardising_takes_brightness_and_contrast_away() -> None:
 
 
 def give_statistics(network: nn.Module) -> None:
-    """Batch norms as after a training: nothing of theirs is 0 or 1."""
+    """Gives batch norms random values: after a training, none of them is 0 or 1."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             for values in (module.weight, module.bias, module.running_mean, module.running_var):

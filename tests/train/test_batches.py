@@ -1,4 +1,4 @@
-"""The next batch while one is learned, and losses that are read later."""
+"""Batches that are made ahead, and losses that are read later."""
 
 import json
 import threading
@@ -135,7 +135,7 @@ def test_the_input_made_on_the_device_is_the_one_that_the_app_makes(shape: tuple
 def test_frames_go_to_the_gpu_while_half_of_its_free_memory_holds_them(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """No GPU is needed: the CPU stands for its memory."""
+    """The CPU's memory stands in for that of a GPU."""
     of = {str(kind): frames for kind, frames in dataset.training_frames().items()}
     bytes_of = {
         name: len(frames.pictures) * frames.take(np.array([0])).nbytes

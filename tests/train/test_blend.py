@@ -1,4 +1,4 @@
-"""A fine-tuned encoder on its way back, and students that learn photos from it."""
+"""Blended encoders, and students that learn photos from them."""
 
 import json
 import math
@@ -30,7 +30,7 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def tuned(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that began with ImageNet weights, 48 pixels wide."""
+    """A run at 48 pixels that started from ImageNet weights."""
     folder = tmp_path_factory.mktemp("tuned")
     options = f"{SETTINGS} --backbone efficientnet_lite0 --pretrained --no-amp --input-size 48"
     common = ["--sketchy", str(sketchy), "--run", str(folder), "--cache", str(folder / "cache")]
@@ -181,32 +181,44 @@ def test_teachers_of_different_spaces_are_refused(
     assert "takes images of 48 pixels, fewer than this run" in capsys.readouterr().err
 
 
-def test_the_teacher_sees_the_very_mixtures(
+MIXED = FitConfig(
+    backbone="resnet18",
+    embedding_size=16,
+    input_size=32,
+    classes="all",
+    validation=0.5,
+    sketch_batch=4,
+    photo_batch=4,
+    unlabelled_batch=6,
+    mix=True,
+    mixed_sketches=3,
+)
+"""A run with both kinds of mixtures."""
+
+
+def check_mixture(mixed: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> None:
+    """A mixture lies between its two pictures, in one share for the whole picture."""
+    between, one, two = (picture.flatten().double() for picture in (mixed, first, second))
+    apart = two - one
+    share = float((between - two) @ -apart / (apart @ apart))
+    assert 0 <= share <= 1
+    assert torch.allclose(between, share * one + (1 - share) * two, atol=1e-4)
+
+
+def test_the_teacher_sees_the_same_mixtures(
     sketchy: Path, tuned: Path, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = FitConfig(
-        backbone="resnet18",
-        embedding_size=16,
-        input_size=32,
-        classes="all",
-        validation=0.5,
-        sketch_batch=4,
-        photo_batch=4,
-        unlabelled_batch=6,
-        mix=True,
-        mixed_sketches=3,
-    )
     folder = sketchy / PHOTOS
     split, cache = tuned / "split.json", tuned / "cache"
     sources = Sources(
         sketchy, unlabelled=(folder,), split=split, teacher=tuned, photo_teacher=half, cache=cache
     )
-    teachers = Teachers.load(config, sources)
+    teachers = Teachers.load(MIXED, sources)
     assert teachers.mixed_sizes == {"unlabelled": 64, "sketches": 48}
-    dataset = load_dataset(config, sources, teachers.mixed_sizes)
+    dataset = load_dataset(MIXED, sources, teachers.mixed_sizes)
     assert dataset.photos.frames.take(dataset.photos.labels[:1] * 0).shape[1:3] == (80, 80)
 
-    trainer = Trainer(config, dataset, half, torch.device("cpu"), sources, teachers)
+    trainer = Trainer(MIXED, dataset, half, torch.device("cpu"), sources, teachers)
     seen = []
 
     def recorded(
@@ -220,15 +232,8 @@ def test_the_teacher_sees_the_very_mixtures(
     batch = trainer.draw()
     assert [(taught.folder, len(views)) for taught, views, *_ in seen] == [(half, 6), (tuned, 3)]
     for teacher, views, others, mixed, said in seen:
-        # Each mixture lies between its two pictures, in one share for the whole picture.
         for i in range(len(views)):
-            one, two = views[i].flatten().double(), others[i % len(others)].flatten().double()
-            apart = two - one
-            share = float((mixed[i].flatten().double() - two) @ -apart / (apart @ apart))
-            assert 0 <= share <= 1
-            assert torch.allclose(
-                mixed[i].flatten().double(), share * one + (1 - share) * two, atol=1e-4
-            )
+            check_mixture(mixed[i], views[i], others[i % len(others)])
         with torch.no_grad():
             assert torch.allclose(said, load_run(teacher.folder).network(mixed), atol=1e-3)
     # A sketch is mixed with another one.
@@ -238,11 +243,11 @@ def test_the_teacher_sees_the_very_mixtures(
     # The student sees the same mixtures, each 2 x 2 pixels of the teacher's as one.
     assert batch.images.shape == (4 + 4 + 6 + 3, 3, 32, 32)
     assert batch.counts == (4, 4, 9)
-    of_photos, of_sketches = (mixed for *_, mixed, _ in seen)
-    smaller = of_photos.reshape(6, 3, 32, 2, 32, 2).mean(dim=(3, 5))
+    mixed_photos, mixed_sketches = (mixed for *_, mixed, _ in seen)
+    smaller = mixed_photos.reshape(6, 3, 32, 2, 32, 2).mean(dim=(3, 5))
     assert torch.allclose(batch.images[8:14], smaller, atol=1e-5)
-    # Of three of the other teacher's, the first two become one, and the last two.
-    threes = of_sketches.reshape(3, 3, 16, 3, 16, 3)
+    # Of three pixels of the other teacher's, the first two are averaged, and the last two.
+    threes = mixed_sketches.reshape(3, 3, 16, 3, 16, 3)
     for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
         one = threes[:, :, :, row : row + 2, :, column : column + 2].mean(dim=(3, 5))
         assert torch.allclose(batch.images[14:, :, row::2, column::2], one, atol=1e-5)

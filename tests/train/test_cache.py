@@ -1,4 +1,4 @@
-"""A cache that two runs share, and that is pruned."""
+"""The cache: shared by two runs, listed and pruned."""
 
 import os
 import subprocess

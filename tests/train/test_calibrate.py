@@ -20,7 +20,7 @@ from train.calibrate import (
 
 
 def posteriors(sharpened: float) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of posteriors that are right when divided by `sharpened`, and labels drawn so."""
+    """Logarithms of posteriors, and labels drawn from them; they are calibrated at `sharpened`."""
     random = np.random.default_rng(0)
     logs = random.normal(0, 1.5, (20_000, 6))
     shares = softmax(logs)

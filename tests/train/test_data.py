@@ -55,7 +55,7 @@ def test_at_most_so_many_photos_of_a_class_are_held_out() -> None:
 
 
 def test_a_name_that_many_classes_have_is_held_out_in_one() -> None:
-    """As in Caltech-101, where each class has its image_0001.jpg."""
+    """As in Caltech-101, where each class has an image_0001.jpg."""
     photos = [
         Picture(Path(f"{label}/image_{i}.jpg"), label, f"image_{i}")
         for label in ("ant", "bat", "cow", "dog")

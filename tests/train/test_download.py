@@ -1,4 +1,4 @@
-"""Against a server on this machine that serves a small archive of the official layout."""
+"""Downloads from a local server with a small archive in the official layout."""
 
 import hashlib
 import io
@@ -15,7 +15,7 @@ from train.data.pictures import list_pictures, sketchy_folders
 
 
 class Archive(BaseHTTPRequestHandler):
-    """Serves `content` with ranges; breaks off once after `breaks_after` bytes."""
+    """Serves ranges of `content`; the first answer ends after `breaks_after` bytes."""
 
     content = b""
     breaks_after: int | None = None
@@ -59,7 +59,7 @@ def server(sketchy: Path, tmp_path: Path) -> Iterator[tuple[str, type[Archive]]]
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test waits for as long as a person would between tries."""
+    """Waits only a moment between tries."""
     monkeypatch.setattr("train.data.download.WAIT", 0.01)
 
 

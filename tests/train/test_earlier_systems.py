@@ -1,4 +1,4 @@
-"""The script that trains what the earlier systems compared."""
+"""tools/earlier-systems trains the encoders that the earlier systems compared."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "tools" / "earlier-systems"
 def test_each_of_its_commands_is_a_run_that_the_earlier_systems_had(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it starts is recorded instead, by a program called python."""
+    """A program called python records its commands instead of running them."""
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\necho "$@" >>"$RECORD"\n')
     python.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Networks as ONNX, beside the same ones in PyTorch."""
+"""Exported networks give the same maps as in PyTorch."""
 
 import json
 import shutil

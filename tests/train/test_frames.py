@@ -22,7 +22,7 @@ class Usage(NamedTuple):
 
 @pytest.fixture
 def pictures(sketchy: Path, tmp_path: Path) -> list[Picture]:
-    """Four sketches with a broken one between them."""
+    """Four sketches and a broken one."""
     listed = list_pictures(sketchy_folders(sketchy)[1], sketches=True)[:4]
     broken = tmp_path / "broken.png"
     broken.write_bytes(listed[0].path.read_bytes()[:100])
@@ -113,7 +113,7 @@ def test_a_disk_that_fills_up_while_frames_are_written_is_an_error(
 
 
 def end_at_once(path: Path, **_: object) -> None:
-    """What the system does to a process when the memory is full."""
+    """Ends the process, as the system does when the memory is full."""
     os._exit(1)
 
 

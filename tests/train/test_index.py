@@ -13,7 +13,7 @@ from train.__main__ import main
 
 @pytest.fixture
 def more_photos(tmp_path: Path) -> Path:
-    """Another folder: a photo, the same again under another name, and a broken one."""
+    """Another folder: a photo, a copy of it with another name, and a broken one."""
     folder = tmp_path / "more" / "deep" / "sea_star"
     folder.mkdir(parents=True)
     Image.new("RGB", (40, 40), "orange").save(folder / "1.png")

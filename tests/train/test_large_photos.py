@@ -1,4 +1,4 @@
-"""One's own photos may be larger than uploads."""
+"""Photos of one's own may be larger than uploads."""
 
 import io
 import subprocess

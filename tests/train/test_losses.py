@@ -1,4 +1,4 @@
-"""Losses against values worked out with plain numbers."""
+"""Losses against values worked out by hand, and against pytorch-metric-learning."""
 
 import math
 from collections.abc import Callable
@@ -131,7 +131,7 @@ def test_distillation_adds_the_angle_and_the_divergence() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_losses_and_gradients_are_those_of_pytorch_metric_learning(seed: int) -> None:
-    """Also where a sketch has no positive, which is class 3 here."""
+    """Some sketches, those of class 3, have no positive."""
     torch.manual_seed(seed)
     labels = torch.randint(4, (9,)), torch.randint(3, (14,))
     euclidean = LpDistance(normalize_embeddings=False, p=2, power=1)
@@ -167,7 +167,7 @@ def test_losses_and_gradients_are_those_of_pytorch_metric_learning(seed: int) ->
 
 
 def test_a_loss_of_what_is_no_number_is_no_number() -> None:
-    """An embedding that is not finite must not be left out as one without a positive is."""
+    """An embedding that is NaN must not be left out like one without a positive."""
     broken = rows((math.nan, 1), (0, 1))
     labels = torch.tensor([0, 1])
     whole = rows((1, 0), (0, 1))

@@ -1,4 +1,4 @@
-"""Sketches with their photos, as `python -m train match` shows them."""
+"""`python -m train match`."""
 
 import json
 import re

@@ -38,7 +38,7 @@ def test_metrics_are_means_over_sketches() -> None:
 
 
 def test_balanced_precision_counts_photos_of_small_classes_as_if_there_were_twelve() -> None:
-    """Photos of a count 6 times, those of b once, those of c 4 times."""
+    """Photos of a count 6 times, those of b once, and those of c 4 times."""
     order = ["b"] * 5 + ["a"] + ["c", "b", "a", "c", "c"] + ["b"] * 9
     photos = on_circle([4.0 * rank for rank in range(len(order))])
     sketches = on_circle([0.0] * 3)

@@ -1,4 +1,4 @@
-"""Links among one's own photos."""
+"""Links in folders of photos."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Photos as people have them: their formats, names and permissions."""
+"""Photos as people have them: formats, names and permissions."""
 
 import os
 import shutil
@@ -161,7 +161,7 @@ def test_names_that_cannot_be_printed_are_named_all_the_same(
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_names_are_the_same_composed_or_decomposed(index: Index, tmp_path: Path, form: Any) -> None:
-    """Apple decomposes names; tables are typed elsewhere, and the other way round."""
+    """File names of macOS are decomposed; those in tables may be composed, or vice versa."""
     other: Any = {"NFC": "NFD", "NFD": "NFC"}[form]
     labels = tmp_path / "labels.csv"
     rows = ["file,label"]
@@ -246,7 +246,7 @@ def test_the_app_names_what_it_leaves_out(
 def test_a_gallery_of_an_older_version_is_read_again(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its colours were others, and large photos were left out of it."""
+    """It had other colours, and no large photos."""
     save(tmp_path / "in" / "a.jpg", 0)
     index(tmp_path / "in")
     assert "1 kept; 0 removed; 0 embedded" in index(tmp_path / "in").said

@@ -1,4 +1,4 @@
-"""Poses: pairs, their batches and views, the loss, two networks in one, and a whole training."""
+"""Poses: pairs, their batches and views, the loss, pairs of networks, and a whole training."""
 
 import math
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_pairs_are_part_of_a_balanced_batch_on_any_number_of_ranks() -> None:
 
 
 def test_views_of_a_pair_are_mirrored_together() -> None:
-    """A dark left half stays on the left, or goes to the right, as it is told."""
+    """A dark left half stays on the left, or is mirrored to the right."""
     frames = np.full((2, 40, 40), 255, np.uint8)
     frames[:, 8:32, 4:20] = 0
     told = torch.tensor([0, 1])
@@ -180,7 +180,7 @@ def test_a_teacher_of_poses_and_its_student_make_a_checkpoint_that_compares_them
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without ONNX, which takes long for the pair and is tested in test_export."""
+    """Without ONNX files: those of the pair take long, and test_export checks them."""
     monkeypatch.setattr("train.checkpoints.write_backbone", lambda *given: given[2].touch())
     own = ["--sketchy", str(sketchy), "--cache", str(tmp_path / "cache")]
     settings = "--input-size 32 --classes all --sketch-batch 20 --photo-batch 20 --no-standardise "

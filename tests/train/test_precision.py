@@ -1,4 +1,4 @@
-"""Numbers of 16 bits: where networks compute in them, and where losses do not."""
+"""bf16: networks use it if the device supports it, losses do not."""
 
 import dataclasses
 

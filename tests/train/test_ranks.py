@@ -1,4 +1,4 @@
-"""Two processes against one, over gloo."""
+"""Two processes, over gloo, give the same results as one."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The script that trains an encoder like the shipped one."""
+"""tools/recipe trains an encoder like the shipped one."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "tools" / "recipe"
 
 
 def commands(tmp_path: Path, **variables: str) -> list[list[str]]:
-    """What the script starts, recorded by a program called python."""
+    """The commands of the script, which a program called python records."""
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\necho "$@" >>"$RECORD"\n')
     python.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What comes after training: evaluation, report, comparison, plot, export."""
+"""After the training: evaluation, report, comparison, plot and export."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ def fit(sketchy: Path, run: Path, *more: str) -> None:
 
 @pytest.fixture(scope="module")
 def runs(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """One run on points anywhere in two dimensions, one on the unit sphere."""
+    """A run with embeddings of two numbers, of any length, and one on the unit sphere."""
     root = tmp_path_factory.mktemp("runs")
     flat = ["--embedding-size", "2", "--loss", "contrastive", "--no-normalise"]
     fit(sketchy, root / "flat", "--backbone", "resnet18", *flat)

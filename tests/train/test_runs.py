@@ -1,4 +1,4 @@
-"""Files of runs, also of those that an earlier version has written."""
+"""Files of runs, also those of the previous version."""
 
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("blended", [False, True])
 def test_a_run_of_the_previous_version_is_read(tmp_path: Path, blended: bool) -> None:
-    """It knew no poses, and no mark of a blend: a blend had no metrics."""
+    """It has no `pose_space` and no `blended`; a blend has no metrics."""
     save_best(small_run(tmp_path))
     state = torch.load(tmp_path / BEST, weights_only=True)
     del state["pose_space"], state["blended"]

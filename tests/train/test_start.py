@@ -1,4 +1,4 @@
-"""Runs that start from checkpoints or learn from teachers, and exported means of them."""
+"""Runs that start from checkpoints or learn from teachers, and means of their weights."""
 
 import dataclasses
 import json
@@ -27,6 +27,19 @@ def test_a_run_does_not_go_on_without_its_teacher(
     assert run_fit(sketchy, student, "--steps", "4", "--resume", *taught) == 0
     os.utime(teacher / "best.pt", (1, 1))  # as another run in its place would have
     assert run_fit(sketchy, student, "--steps", "6", "--resume", *taught) == 1
+    assert "the teacher was" in capsys.readouterr().err
+
+
+def test_a_checkpoint_teaches_and_the_run_goes_on_with_it(
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    teacher, student = tmp_path / "teacher", tmp_path / "student"
+    assert export_fp32(run, teacher) == 0
+    taught = ["--teacher", str(teacher), "--split", str(run / "split.json")]
+    assert run_fit(sketchy, student, *taught, "--steps", "1") == 0
+    assert run_fit(sketchy, student, *taught, "--steps", "2", "--resume") == 0
+    os.utime(teacher / "manifest.json", (1, 1))  # as another checkpoint in its place would have
+    assert run_fit(sketchy, student, *taught, "--steps", "3", "--resume") == 1
     assert "the teacher was" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""Runs that are killed, that run out of disk, and that diverge."""
+"""Runs that are killed, that fill the disk, or that diverge."""
 
 import json
 import os
@@ -115,7 +115,7 @@ TINY = FitConfig(
 
 
 class Losing(Trainer):
-    """All photos but one of each class are deleted after the first step."""
+    """Deletes all photos but one of each class after the first step."""
 
     def draw(self) -> Batch:
         if self.step == 1:
@@ -133,7 +133,7 @@ def test_pictures_that_go_away_while_it_trains_do_not_end_the_training(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Where frames do not fit on the disk, so that they are decoded each time."""
+    """With frames that do not fit on the disk, so that they are decoded each time."""
     full = SimpleNamespace(total=10**6, used=10**6 - 9000, free=9000)
     monkeypatch.setattr("train.data.frames.shutil.disk_usage", lambda _: full)
     data = tmp_path / "data"

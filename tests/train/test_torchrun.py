@@ -1,4 +1,4 @@
-"""The commands for many GPUs, as docs/training.md has them, over gloo."""
+"""The commands for many GPUs in docs/training.md, on CPUs over gloo."""
 
 import os
 import re
@@ -26,13 +26,13 @@ TINY = (
 
 @pytest.fixture
 def home(sketchy: Path, tmp_path: Path) -> Path:
-    """A home folder with the data where the document has them."""
+    """A home folder with the data where the document expects them."""
     (tmp_path / "sketchy").symlink_to(sketchy)
     return tmp_path
 
 
 def start(command: str, home: Path, port: int = 0) -> "subprocess.Popen[str]":
-    """Starts a command in a shell, as a person would."""
+    """Starts a command in a shell."""
     environment = {
         **os.environ,
         "HOME": str(home),
@@ -61,7 +61,7 @@ def output(process: "subprocess.Popen[str]", seconds: float = 240) -> str:
 
 
 def two_hosts(home: Path, more: str) -> Iterator["subprocess.Popen[str]"]:
-    """The document's commands of both hosts, on this one, with one process each."""
+    """The document's commands for two hosts, with one process each, on this host."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -109,7 +109,7 @@ def test_two_processes_train_by_the_command_of_the_document(home: Path) -> None:
 
 
 def test_torchrun_leaves_all_options_of_fit_to_fit(home: Path) -> None:
-    """Also --start and --resume, whose beginnings torchrun has options of."""
+    """Also --start and --resume, which torchrun would take as abbreviations of its own."""
     begun = ["fit", "--sketchy", str(home / "sketchy"), "--run", str(home / "one")]
     options = [*TINY.split(), "--steps", "2", "--eval-every", "2", "--cache", str(home / "cache")]
     assert main([*begun, *options]) == 0

@@ -1,4 +1,4 @@
-"""Run by one process or by two; writes what each rank has found.
+"""Runs on one process or two; writes the results of each rank.
 
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py gradients FOLDER
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py fit FOLDER SKETCHY
@@ -40,7 +40,7 @@ LOSSES: dict[str, dict[str, object]] = {
 
 
 def gradients(folder: Path) -> None:
-    """The gradient of one step on a fixed batch, in fp64, for every loss."""
+    """Gradients of one step on a fixed batch, in fp64, for every loss."""
     for name, changes in LOSSES.items():
         config = FitConfig(
             backbone="resnet18",
@@ -85,7 +85,7 @@ def gradients(folder: Path) -> None:
 
 
 class Recorded(Trainer):
-    """Leaves the weights of every rank, and what it makes of some photos."""
+    """Writes the weights of every rank, and its projections of some photos."""
 
     folder: Path
     sketchy: Path

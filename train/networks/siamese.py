@@ -13,7 +13,7 @@ LEAST_SPREAD = 1e-3
 
 
 def is_pose(name: str) -> bool:
-    """Whether a tensor of a state dictionary belongs to the layer of the pose."""
+    """Whether an entry of a state dict belongs to the pose's layer."""
     return name.startswith("pose.")
 
 
