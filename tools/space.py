@@ -3,10 +3,10 @@
 python tools/space.py             in a new copy with a new environment
 python tools/space.py --keep DIR  in DIR, whose environment is used again the next time
 
-Copies the files that git tracks. A Space installs requirements.txt; requirements-serve.txt, which
-has no PyTorch, takes its place. Starts `python app.py` twice with the variables of a Space: first
-to index the gallery, then behind a proxy with a prefix to measure it. Afterwards, DIR is ready to
-be pushed to a Space.
+Copies the files that git tracks. A Space installs requirements.txt, so the copy holds
+requirements-serve.txt, which is without PyTorch, under that name. Starts `python app.py` twice with
+the variables of a Space: first to index the gallery, then behind a proxy with a prefix to measure
+it. Afterwards, DIR is ready to be pushed to a Space.
 """
 
 import argparse

@@ -29,9 +29,9 @@ from train.errors import DataError
 from train.networks.backbones import build_backbone
 from train.networks.inputs import to_input
 from train.networks.siamese import SiameseNetwork
+from train.run_files import LAST
 from train.runs import BEST, SPLIT, Run, load_run, mean_weights, save_best
 from train.schedule import learning_rate_share
-from train.states import LAST
 
 BATCH = 64
 """Photos that go through the backbone at once."""
@@ -104,7 +104,7 @@ def blend(
 
 
 def _check(run: Run) -> None:
-    """Whether a run can be blended, as far as one sees without its photos."""
+    """Raises DataError if a run cannot be blended, as far as one sees without its photos."""
     if not len(run.network.prototypes):
         raise DataError(
             f"{run.folder} has no prototypes. Only runs with --loss cosface can be blended."

@@ -78,8 +78,9 @@ class FitConfig:
     steps: int = setting(12000, "Optimizer steps.", COUNT)
     epochs: int = setting(
         0,
-        "Epochs over the training sketches; overrides --steps if above 0. Batches balanced by "
-        "class draw half of their sketches by class and half from the epoch.",
+        "Epochs over the training sketches; overrides --steps if above 0. The contrastive loss and "
+        "random triplets draw each sketch once an epoch. Other losses have as many steps, but draw "
+        "half of the sketches by class, or more with --pose.",
         OPTIONAL,
     )
     minutes: float = setting(
@@ -100,9 +101,9 @@ class FitConfig:
     )
     photo_balance: float = setting(
         0.75,
-        "How often classes of photos are drawn. 1: all equally; 0: by their number of photos; "
-        "0.75: by its fourth root. Photos of the database are drawn twice as often as others of "
-        "their class. The contrastive loss and random triplets follow the classes of the sketches.",
+        "A class is drawn in proportion to (number of its photos)^(1 - this). 1: all classes "
+        "equally; 0: all photos equally. Photos of the Sketchy Database count twice. The "
+        "contrastive loss and random triplets follow the classes of the sketches.",
         SHARE,
     )
     mix: bool = setting(
@@ -164,9 +165,11 @@ class FitConfig:
     augment: float = setting(1.0, "Strength of the augmentation, 0 to 1.", SHARE)
     amp: bool = setting(True, "Compute in bf16 where it is safe and the device supports it.")
     validation: float = setting(0.2, "Share of the photo ids of each class to hold out.")
-    validation_photos: int = setting(12, "Most photos of a class to hold out.", COUNT)
+    validation_photos: int = setting(12, "Maximum number of photos of a class to hold out.", COUNT)
     eval_every: int = setting(500, "Steps between evaluations on the held-out pictures.", COUNT)
-    keep: int = setting(1, "Older checkpoints to keep beside the last and the best.", OPTIONAL)
+    keep: int = setting(
+        1, "Older training states (step-*.pt) to keep beside last.pt and best.pt.", OPTIONAL
+    )
     seed: int = setting(
         0, "Seed of the split, the weights, the batches and the augmentation.", OPTIONAL
     )

@@ -36,7 +36,7 @@ def project(
         frames: all of them sketches or all of them photos.
         device: where to compute.
         amp: compute in bf16 where that is fast.
-        mirror: take the mean of each picture and its mirror image.
+        mirror: take the mean of the projections of each picture and of its mirror image.
         name: of a progress bar; none if empty.
 
     Returns:

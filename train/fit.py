@@ -17,8 +17,8 @@ from train.data.dataset import Dataset, load_dataset
 from train.data.sources import Sources
 from train.errors import DataError
 from train.metrics import Metrics
+from train.run_files import LAST
 from train.runs import BEST, is_blend
-from train.states import LAST
 from train.teacher import Teachers
 from train.trainer import Trainer
 
@@ -64,7 +64,7 @@ def fit(
 
 
 def _check_folder(run: Path, *, resume: bool) -> None:
-    """Whether the run's folder may be written to."""
+    """Raises DataError if the run's folder must not be written to."""
     is_evaluated = (run / BEST).exists()
     is_begun = is_evaluated or (run / LAST).exists()
     blended = is_evaluated and is_blend(run)
@@ -78,13 +78,18 @@ def _check_folder(run: Path, *, resume: bool) -> None:
 
 
 def _check_ranks(config: FitConfig) -> None:
-    """Whether batches can be shared by all processes."""
+    """Raises DataError if the processes cannot share batches evenly."""
     world = distributed.world()
-    for name in ("sketch_batch", "photos", "unlabelled_batch", "mixed_sketches"):
-        if getattr(config, name) % world:
+    for option, count in (
+        ("--sketch-batch", config.sketch_batch),
+        ("--photo-batch", config.photos),
+        ("--unlabelled-batch", config.unlabelled_batch),
+        ("--mixed-sketches", config.mixed_sketches),
+    ):
+        if count % world:
             raise DataError(
-                f"A batch of {getattr(config, name)} ({name}) cannot be shared evenly by {world} "
-                "processes."
+                f"{option} {count} cannot be shared evenly by {world} processes. Use a multiple of "
+                f"{world}."
             )
     if 0 < config.mixed_sketches < 2 * world:
         raise DataError(
@@ -94,7 +99,7 @@ def _check_ranks(config: FitConfig) -> None:
 
 
 def _check_sources(config: FitConfig, sources: Sources) -> None:
-    """Whether the configuration and the sources fit, before anything is decoded."""
+    """Raises DataError if configuration and sources do not fit, before anything is decoded."""
     if bool(config.unlabelled_batch) != bool(sources.unlabelled):
         raise DataError("--unlabelled-photos and --unlabelled-batch need each other.")
     if config.unlabelled_batch and not sources.teacher:
@@ -113,7 +118,7 @@ def _check_sources(config: FitConfig, sources: Sources) -> None:
 
 
 def _check_embedding(config: FitConfig, dataset: Dataset) -> None:
-    """Whether an embedding with a pose is small enough."""
+    """Raises DataError if an embedding with a pose is too large."""
     pose, classes = config.pose_cells**2 * config.pose, len(dataset.classes)
     numbers = config.embedding_size + classes + pose
     if config.pose and numbers > MAX_EMBEDDING:

@@ -13,7 +13,10 @@ from train.errors import DataError
 from train.runs import BEST
 
 MAY_CHANGE = ("steps", "epochs", "minutes", "patience", "keep", "eval_every")
-"""Settings that only decide how long a run takes and what it keeps."""
+"""Settings that decide how long a run takes and what it keeps.
+
+`steps`, `epochs` and `minutes` also stretch the schedules of the learning rate and the image size.
+"""
 
 Identity = dict[str, object]
 

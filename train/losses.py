@@ -1,9 +1,12 @@
-"""Losses on the embeddings of a whole batch of sketches and photos.
+"""Losses on the embeddings of a whole batch, over all ranks.
 
-Each takes `(n, d)` sketches and `(m, d)` photos with their labels. Sketches are anchors; photos are
-their positives and negatives. D is the Euclidean distance between two embeddings.
+`train.objective` adds up those that a run uses; their settings are in `train.config`.
 
-All are sums over masks of fixed shape. A library that lists pairs and triplets must wait for the
+Most compare `(n, d)` sketches, the anchors, with `(m, d)` photos, their positives and negatives.
+`cosine_softmax` compares pictures with class prototypes, `distillation` with a teacher's
+projections. D is the Euclidean distance between two embeddings.
+
+Pairs and triplets are chosen by masks of fixed shape. A library that lists them must wait for the
 GPU at each step to know how many there are.
 """
 
@@ -17,7 +20,7 @@ EXCLUDED = -1e4
 
 
 def _mean(losses: torch.Tensor, counted: torch.Tensor | None = None) -> torch.Tensor:
-    """The mean over `counted` losses above 0, and over those that are NaN."""
+    """The mean over the losses that are above 0 or NaN, among those `counted`; None counts all."""
     above = ~(losses <= 0)
     counted = above if counted is None else above & counted
     mean: torch.Tensor = losses.masked_fill(~counted, 0).sum() / counted.sum().clamp(min=1)

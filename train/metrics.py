@@ -39,7 +39,11 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class Metrics:
-    """Means over all sketches, 0 to 1; see the head of this file for the definitions."""
+    """Means over all sketches, 0 to 1; see the head of this file for the definitions.
+
+    `photos`, `sketches` and `classes` are numbers of those that were measured with; `classes` are
+    those of the sketches.
+    """
 
     precision_at_12: float
     precision_at_1: float

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from train.errors import DataError
-from train.states import LAST
+from train.run_files import LAST
 
 SMOOTHING = 0.98
 """Share of the past in a running mean."""
@@ -50,7 +50,7 @@ class RunningLosses:
             if not all(map(math.isfinite, row)):
                 told = ", ".join(f"{name} {value:g}" for name, value in values.items())
                 raise DataError(
-                    f"A loss is not finite at step {step}: {told}. The last good checkpoint is "
+                    f"A loss is not finite at step {step}: {told}. The last good state is "
                     f"{self._run / LAST}; lower --lr and start another run."
                 )
             del values[GRADIENT]

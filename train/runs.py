@@ -16,7 +16,7 @@ from train.config import FitConfig
 from train.errors import DataError
 from train.networks.build import build_network
 from train.networks.siamese import SiameseNetwork
-from train.states import LAST, read_state, save_state
+from train.run_files import LAST, read_state, save_state
 
 BEST = "best.pt"
 """The averaged network of a run's best evaluation."""

@@ -14,7 +14,7 @@ GROWTH = 0.5
 """Share of the training over which images grow."""
 
 SIZE_STEP = 16
-"""Pixels."""
+"""Images grow in steps of this many pixels."""
 
 
 def learning_rate_share(done: float) -> float:

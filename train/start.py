@@ -72,6 +72,7 @@ def load_animal_encoder(folder: Path) -> Run:
 
 
 def _check_start(start: Run, network: SiameseNetwork, dataset: Dataset, teachers: Teachers) -> None:
+    """Raises DataError if a run cannot start with these weights."""
     folder, source = start.folder, start.network
     if start.classes != dataset.classes:
         raise DataError(f"{folder} knows other classes than this run.")

@@ -22,8 +22,8 @@ from train.errors import DataError
 from train.networks.inputs import as_input
 from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
+from train.run_files import save_state
 from train.runs import SPLIT, Run, is_checkpoint, load_run
-from train.states import save_state
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ class Targets:
     """What teachers say of the training pictures.
 
     Attributes:
-        projections: by kind of picture, `(n, projection_size)` rows of length 1; no kind without a
-            teacher, nor one whose pictures are mixed in each batch.
+        projections: by kind of picture, `(n, projection_size)` rows of length 1; empty without a
+            teacher. Without `unlabelled` if these photos are mixed: mixtures are projected in
+            each batch.
         poses: `(2 * photos, pose_size)`, for each photo its pose and that of its mirror image, so
             that the number of a pair is a row; zeros for photos in no pair. None without a teacher
             of poses.
@@ -112,7 +113,7 @@ class Teachers:
         return self.projections["sketches"].network.prototypes
 
     def check(self, config: FitConfig, network: SiameseNetwork, dataset: Dataset) -> None:
-        """Whether a run can learn from these teachers.
+        """Makes sure that a run can learn from these teachers.
 
         Raises:
             DataError: a teacher knows other classes, has prototypes or poses of another size, or
@@ -140,7 +141,7 @@ class Teachers:
         }
 
     def targets(self, dataset: Dataset, device: torch.device, cache: Path) -> Targets:
-        """What the teachers say of the training pictures; it is kept in the cache."""
+        """What the teachers say of the training pictures; the cache keeps their projections."""
         projections = {
             kind: cached_projections(self.projections[kind], frames, kind, device, cache)
             for kind, frames in dataset.training_frames().items()
@@ -154,12 +155,14 @@ NO_TEACHERS = Teachers()
 
 
 def _check_teacher(teacher: Run, dataset: Dataset) -> None:
+    """Raises DataError if a teacher has other classes, or may have seen held-out pictures."""
     if teacher.classes != dataset.classes:
         raise DataError(f"The teacher {teacher.folder} knows other classes than this run.")
     check_split(teacher.folder / SPLIT, dataset)
 
 
 def _check_poses(teacher: Run, config: FitConfig) -> None:
+    """Raises DataError if a teacher has no pose, or one of another size."""
     network = teacher.network
     if network.pose is None:
         raise DataError(f"{teacher.folder} has no pose to teach. Name a run that has --pose.")

@@ -28,11 +28,11 @@ from train.networks.convolutions import speed_up_convolutions
 from train.networks.siamese import SiameseNetwork
 from train.objective import Batch, loss_terms
 from train.precision import bf16_is_fast
+from train.run_files import LAST, read_state, save_last
 from train.running_losses import RunningLosses
 from train.runs import BEST, SPLIT, Run, new_pose_space, save_best
 from train.schedule import learning_rate_share
 from train.start import start_network
-from train.states import LAST, read_state, save_last
 from train.teacher import NO_TEACHERS, Teachers
 
 SAVE_EVERY = 180
@@ -101,7 +101,8 @@ class Trainer:
         elif not compiled:
             speed_up_convolutions(self.network)
         if self.config.amp and not bf16_is_fast(self.device):
-            say("this CPU has no instructions for bf16: computing in fp32")
+            name = "GPU" if gpu else "CPU"
+            say(f"this {name} has no instructions for bf16: computing in fp32")
         forward: nn.Module = self.network
         if distributed.world() > 1:  # batch norms are joined, so that their statistics are the same
             forward = DistributedDataParallel(self.network, broadcast_buffers=False)
@@ -220,7 +221,7 @@ class Trainer:
         return metrics
 
     def save(self, keep: int = 0) -> None:
-        """Writes `last.pt`, which `resume` reads; see `train.states.save_last`."""
+        """Writes `last.pt`, which `resume` reads; see `train.run_files.save_last`."""
         if distributed.rank() > 0:
             return
         state = {
@@ -278,7 +279,7 @@ def _make_optimizer(config: FitConfig, network: nn.Module) -> torch.optim.Optimi
 
 
 def _try_to_save(save: Callable[[], None]) -> bool:
-    """A checkpoint that cannot be written costs a warning, not the training."""
+    """Saves; if that fails, prints a warning, and the training goes on."""
     try:
         save()
     except (DataError, OSError) as error:
@@ -288,5 +289,5 @@ def _try_to_save(save: Callable[[], None]) -> bool:
 
 
 def _order(metrics: Metrics) -> tuple[float, float]:
-    """Better checkpoints come last; mAP decides if P@12 is equal."""
+    """Sorts evaluations, the best one last; mAP decides if P@12 is equal."""
     return metrics.precision_at_12, metrics.map

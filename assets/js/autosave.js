@@ -34,7 +34,7 @@ export class Autosave {
     this.storage.setItem(KEY, JSON.stringify(this.page()));
   }
 
-  /** Saves the page now if it has unsaved changes: another tab may have saved its own since. */
+  /** Saves the page now, but only if it has unsaved changes: it would replace the page of another tab. */
   flush() {
     if (this.#timer !== undefined) this.save();
   }

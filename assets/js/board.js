@@ -229,7 +229,7 @@ class Board {
     });
   }
 
-  /** The filters of the gallery before do not fit another one. */
+  /** Another gallery was chosen: clears the filters, which belong to the previous one, and searches. */
   #switchGallery() {
     this.#show({});
     this.#say("");

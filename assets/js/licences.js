@@ -28,6 +28,7 @@ const LICENCE = new RegExp(
       `(?<gnu>A?GPL|LGPL|GFDL)[- ]?v?(?<version>\\d(?:\\.\\d)?)${LATER}`,
       "CC[- ](?<cc>BY(?:-NC)?(?:-SA|-ND)?)[- ](?<ccVersion>[1-4]\\.0|2\\.5)(?:-(?<place>[A-Z]{2}))?",
       "(?<zero>CC0)(?:[- ]1\\.0)?",
+      "(?<mark>CC-PDM-1\\.0)",
       `(?<known>${KNOWN.join("|").replaceAll(".", "\\.")})`,
     ].join("|") +
     ")(?![\\w+-]|\\.\\w)",
@@ -65,8 +66,9 @@ export function licenceLinks(terms) {
 }
 
 /** @param {Record<string, string | undefined>} groups of `LICENCE` */
-function address({ gnu, version = "", later, cc, ccVersion, place, zero, known }) {
+function address({ gnu, version = "", later, cc, ccVersion, place, zero, mark, known }) {
   if (zero) return "https://creativecommons.org/publicdomain/zero/1.0/";
+  if (mark) return "https://creativecommons.org/publicdomain/mark/1.0/";
   if (cc) {
     const country = place ? `${place.toLowerCase()}/` : "";
     return `https://creativecommons.org/licenses/${cc.toLowerCase()}/${ccVersion}/${country}`;

@@ -6,16 +6,21 @@
  * @typedef {Box & {shown: boolean}} Pin  a small photo; hidden if there is no room.
  */
 
-/** Sizes that are tried for a pin, and shifts as shares of its size, in so many directions. */
+/** Sizes that are tried for a pin, as shares of its full size. */
 const SIZES = [1, 0.75, 0.55];
+
+/** Distances from its spot that are tried for a pin, as shares of its side. */
 const SHIFTS = [0, 0.6, 0.85, 1.15, 1.5, 1.9, 2.4];
+
+/** Directions that are tried at each distance. */
 const DIRECTIONS = 12;
 
 /** Space between two things on the map, in pixels. */
 const GAP = 3;
 
 /**
- * A function from places on the map, 0 to 1, to pixels. All places are as large as there is room.
+ * A function from places on the map, 0 to 1, to pixels. It scales the map so that all places just fit
+ * between the margins.
  *
  * @param {Spot[]} places
  * @param {number} width

@@ -9,7 +9,12 @@ import { dropClosePoints } from "./simplify.js";
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {{width: number, erase?: boolean}} Pen  width as a share of the page's side. */
 
-/** @type {Record<string, Pen>} The medium pen is as wide as the lines of training sketches. */
+/**
+ * Pens by name; their buttons are in assets/board.html (`data-pen`). The medium pen is as wide as the
+ * lines of training sketches.
+ *
+ * @type {Record<string, Pen>}
+ */
 export const PENS = {
   fine: { width: 0.007 },
   medium: { width: 0.012 },
@@ -163,7 +168,7 @@ export class Pad {
     const inRange = (/** @type {number} */ value) => rounded(Math.min(Math.max(value, LEAST), MOST));
     const x = inRange((event.clientX - box.left) / box.width);
     const y = inRange((event.clientY - box.top) / box.height);
-    // A pen that is held as usual reports a pressure of about 0.5. A mouse always does.
+    // A pen held as usual reports a pressure of about 0.5; a mouse reports 0.5 for every stroke.
     return event.pointerType === "pen" ? [x, y, rounded(0.4 + 1.2 * event.pressure)] : [x, y];
   }
 }

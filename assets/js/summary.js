@@ -4,17 +4,23 @@ import { TEXT } from "./text.js";
 
 /**
  * @typedef {{text: string, unlike: boolean, animal: string, others: string}} Summary
- *   `unlike`: whether no photo is like the drawing; `animal`: the animal whose photos come first;
- *   `others`: the line between them and the rest. Both are empty if the order stays as it is.
+ *   `text`: the sentence; `unlike`: whether no photo is like the drawing; `animal`: the animal whose
+ *   photos are shown first; `others`: heading of the other photos. `animal` and `others` are empty if
+ *   the order stays as it is.
  */
 
 /** A guess is named in the sentence if its share is above this. */
 const SURE = 0.6;
 
-/** Number of labels that are named. */
+/** Number of labels that the sentence names. */
 const NAMED = 3;
 
 /**
+ * Sums up an answer.
+ *
+ * A guess has the number of photos of its class in the gallery. A match has an `animal`: the class that
+ * its photo shows, by its label or by the encoder; empty if uncertain.
+ *
  * @param {import("./api.js").Answer} answer with at least one match.
  * @param {string} more how this person gets more photos; empty if they cannot.
  * @returns {Summary}
@@ -35,7 +41,7 @@ export function summarize({ matches = [], guesses = [], unlike = false, photos =
 }
 
 /**
- * The matches of one animal first, then the others; each in their order.
+ * The matches whose photo shows one animal first, then the others; both in their order.
  *
  * @template {{animal: string}} Match
  * @param {Match[]} matches

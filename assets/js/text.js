@@ -46,7 +46,7 @@ export const TEXT = {
   elsewhere:
     "Something other than SketchZoo answers at this address. Reload the page, and sign in if it asks. Your drawing is safe.",
   notUploaded: "The picture did not reach the server. Try again.",
-  unreadable: "This file cannot be shown as a picture. Use a PNG, JPEG, WebP, HEIC, TIFF or SVG.",
+  unreadable: "This file cannot be shown as a picture. Use a PNG, JPEG, WebP, HEIC, AVIF, TIFF or SVG.",
   tooLarge: "This file is larger than 30 MB. Save it smaller and try again.",
   example: (/** @type {string} */ name) => `Draw the example: ${name}`,
   byPhoto: (/** @type {string} */ label) => `like a photo: ${label}`,

@@ -182,7 +182,11 @@ export class Zoom {
     this.#zoom(1, this.#middle, move);
   }
 
-  /** @param {TouchEvent} event scrolls the page unless it zooms or moves the plane. */
+  /**
+   * Zooms and moves the plane by fingers. Otherwise the browser scrolls the page.
+   *
+   * @param {TouchEvent} event
+   */
   #pinch(event) {
     const [before, now] = [this.#fingers, this.#touches(event)];
     this.#fingers = now;

@@ -21,6 +21,8 @@ test("licences are recognised in the spelling of SPDX, Debian and people", () =>
     "apache-2.0": `${SPDX}/Apache-2.0.html`,
     "CC0": `${CC}/publicdomain/zero/1.0/`,
     "CC0-1.0": `${CC}/publicdomain/zero/1.0/`,
+    "CC-PDM-1.0": `${CC}/publicdomain/mark/1.0/`,
+    "CC-PDDC": `${SPDX}/CC-PDDC.html`,
     "CC BY 4.0": `${CC}/licenses/by/4.0/`,
     "CC-BY-NC-ND-3.0": `${CC}/licenses/by-nc-nd/3.0/`,
     "cc by-sa 2.5": `${CC}/licenses/by-sa/2.5/`,

@@ -18,7 +18,7 @@ from model.search.search import SketchSearch
 from train.checkpoints import trained_network
 from train.data.frames import StoredFrames
 from train.errors import DataError
-from train.states import read_state
+from train.run_files import read_state
 
 
 class Evil:

@@ -16,7 +16,7 @@ from model.encoder.runtime import OnnxBackbone
 from tests.harness.checkpoints import make_checkpoint
 from train.__main__ import main
 from train.errors import DataError
-from train.export import check_loss
+from train.export import check_drop
 from train.networks.encoder import TorchBackbone
 from train.networks.names import BACKBONES, PLAIN_CNN_SIDE
 from train.networks.onnx import write_backbone
@@ -57,9 +57,9 @@ def test_an_export_has_weights_of_7_bits_and_says_what_they_cost(
 
 
 def test_8_bits_that_cost_too_much_are_refused() -> None:
-    check_loss(0.6, 0.5951)
+    check_drop(0.6, 0.5951)
     with pytest.raises(DataError, match=r"from 0\.6000 to 0\.5940.*Nothing was written.*fp32"):
-        check_loss(0.6, 0.594)
+        check_drop(0.6, 0.594)
 
 
 def test_a_run_that_does_not_know_its_pictures_asks_for_them(

@@ -21,7 +21,7 @@ from train.data.dataset import load_dataset
 from train.data.sources import Sources
 from train.errors import DataError
 from train.objective import Batch
-from train.states import save_last
+from train.run_files import save_last
 from train.trainer import Trainer
 
 SETTINGS = [
@@ -71,7 +71,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(sketchy: Path, tmp_path
 def test_a_full_disk_is_reported_and_the_last_checkpoint_survives(tmp_path: Path) -> None:
     save_last({"step": 1, "weights": torch.zeros(10)}, tmp_path, keep=2)
     before = (tmp_path / "last.pt").read_bytes()
-    said = r"last\.pt could not be written.*the one before is"
+    said = r"last\.pt could not be written.*it is unchanged"
     with full_disk(100_000), pytest.raises(DataError, match=said):
         save_last({"step": 2, "weights": torch.zeros(1_000_000)}, tmp_path, keep=2)
     assert (tmp_path / "last.pt").read_bytes() == before
@@ -164,9 +164,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_says_at_which_step(
     sources = Sources(sketchy, cache=tmp_path / "cache")
     dataset = load_dataset(config, sources)
     trainer = Poisoned(config, dataset, tmp_path / "run", torch.device("cpu"), sources)
-    with pytest.raises(
-        DataError, match=r"not finite at step 3: cosface nan.*The last good checkpoint"
-    ):
+    with pytest.raises(DataError, match=r"not finite at step 3: cosface nan.*The last good state"):
         trainer.train()
     last = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
     assert last["step"] == 2

@@ -18,7 +18,12 @@ def add(commands: Commands) -> None:
     add_data(parser)
     parser.add_argument("--run", type=Path, required=True, help="the fine-tuned encoder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new run")
-    parser.add_argument("--share", type=float, default=0.5, help="of the fine-tuned weights")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.5,
+        help="weight of the fine-tuned encoder in the average, 0 to 1",
+    )
     add_device(parser)
     parser.add_argument("--input-size", type=int, help="side in pixels of the photos it will see")
     add_cache(parser)

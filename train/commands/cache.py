@@ -19,7 +19,8 @@ def add(commands: Commands) -> None:
         "--unused",
         type=float,
         metavar="DAYS",
-        help="delete what no run has used for this many days; 0 deletes everything",
+        help="delete what no run has started to use for this many days; 0 deletes "
+        "all files that no run is using",
     )
     parser.set_defaults(run_command=run)
 

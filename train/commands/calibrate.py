@@ -1,4 +1,4 @@
-"""`calibrate`: fits the confidence of a checkpoint's guesses."""
+"""`calibrate`: fits the confidence of a checkpoint's guesses, and what is unlike all photos."""
 
 import argparse
 
@@ -10,9 +10,10 @@ def add(commands: Commands) -> None:
     parser = add_command(
         commands,
         "calibrate",
-        "fit how confident a checkpoint's guesses are to how often they are right",
-        "Fits one number, the temperature, on held-out sketches, and writes it into the manifest. "
-        "The app shows guesses only after that. The error is measured by cross-validation.",
+        "make a checkpoint's confidence match how often its guesses are right",
+        "Fits two numbers on held-out sketches, and writes them into the manifest: the temperature "
+        "of the guesses, and the similarity below which a drawing is like none of the photos. The "
+        "app shows guesses only after that. The error is measured by cross-validation.",
     )
     add_pictures(parser)
     parser.set_defaults(run_command=run)

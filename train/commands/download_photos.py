@@ -25,9 +25,9 @@ def add(data: Commands) -> None:
         "fetch openly licensed photos of the 55 animals",
         "Wild animals come from iNaturalist, domestic ones from Openverse, and all of them from "
         "Wikimedia Commons if you give a --contact. Only CC0, public domain, CC BY and CC BY-SA "
-        "are taken. The encoder chooses photos that show the animal, in many poses. 40 photos of "
-        "each animal take about an hour, since the services allow about one request a second. The "
-        "command has not been run against the real services yet: start with --dry-run.",
+        "are taken. An encoder keeps photos that clearly show the animal, in many poses. 40 photos "
+        "of each animal take about an hour, since the services allow about one request a second. "
+        "The command has not been run against the real services yet: start with --dry-run.",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to put them into")
     parser.add_argument(
@@ -40,8 +40,8 @@ def add(data: Commands) -> None:
         "--contact",
         default="",
         metavar="ADDRESS",
-        help="your web or mail address, which is sent to the services. Wikimedia Commons requires "
-        "one and is left out without it",
+        help="your web or mail address, which is sent to the services. Without it, Wikimedia "
+        "Commons is left out, since it requires one",
     )
     parser.add_argument(
         "--checkpoint", type=Path, default=SHIPPED, help="the encoder that chooses photos"
@@ -52,7 +52,8 @@ def add(data: Commands) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="ask for three photos of the first class, show each service's answer, keep nothing",
+        help="try one request to each service for the first class, and up to three photos of its "
+        "answer; show what came back, and keep nothing",
     )
     parser.set_defaults(run_command=run)
 

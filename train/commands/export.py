@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
         "export",
         "write the checkpoint folder that the app loads",
         "It holds the best weights of a run, and an index of --photos if you name some. Networks "
-        "are written as ONNX with 8-bit weights. The command prints what that costs in P@12 on "
+        "are written as 8-bit ONNX. The command prints what that costs in P@12 on "
         "held-out pictures, and writes nothing if it is more than 0.005.",
     )
     parser.add_argument(

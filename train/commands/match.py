@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
     which.add_argument(
         "--random", type=int, default=10, metavar="N", help="match this many random sketches"
     )
-    parser.add_argument("--seed", type=int, default=0, help="another one draws other sketches")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random sketches")
     parser.add_argument("--k", type=int, default=10, help="photos for each sketch, at most")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png or .svg")
     parser.set_defaults(run_command=run)

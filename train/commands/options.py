@@ -51,7 +51,9 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def add_cache(parser: argparse.ArgumentParser) -> None:
     """`--cache`: where decoded pictures are kept."""
-    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for frames")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("cache"), help="folder for decoded pictures"
+    )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

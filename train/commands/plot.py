@@ -18,7 +18,9 @@ def add(commands: Commands) -> None:
     parser.add_argument("what", choices=["embedding"], help="what to draw")
     parser.add_argument("--run", type=Path, required=True, help="the run's folder")
     add_data(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .png or .svg")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="a .png, .svg or .pdf"
+    )
     add_cache(parser)
     parser.set_defaults(run_command=run)
 

@@ -1,7 +1,8 @@
 """How far random views may differ from their pictures, at an augmentation strength of 1.
 
 A range is a pair, lowest and highest, of a uniform distribution. Changes are relative: 0.2 makes
-something up to 20 % larger. Chances are probabilities for one picture.
+something up to 20 % larger. Chances are probabilities for one picture. Lengths are in half image
+sides unless something else is said: a picture is 2 wide, from -1 to 1 with its centre at 0.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ MIRROR_CHANCE = 0.5
 """Chance that a picture is mirrored, unless its pose is learned. Strength does not change it."""
 
 LEAST_HALF_SIDE = 0.1
-"""Smallest half side of a half-drawn sketch's frame, in half image sides."""
+"""Smallest half side of a half-drawn sketch's frame."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Waves:
     """Smooth random displacements of lines.
 
     Attributes:
-        points: random displacements along each side, between which it is interpolated.
-        most: standard deviation of the displacements, at the most, in half image sides.
+        points: number of random displacements along each side; others are interpolated.
+        most: largest standard deviation of the displacements.
         none_chance: of no displacement.
     """
 
@@ -37,16 +38,15 @@ class SketchRanges:
     Attributes:
         thicker_chances: of lines 2 pixels thicker; independent of each other.
         half_chance: of a sketch that is only half drawn.
-        half_line: where the line lies that its second half is behind, in half image sides from the
-            centre.
-        half_level_chance: of a level line.
+        half_line: position of the cut, measured from the centre; what is beyond it is not drawn.
+        half_level_chance: of a level cut.
         degrees: rotation.
         zoom: change of the size.
         stretch: change of the width relative to the height.
-        shift: in half image sides, along each axis.
+        shift: along each axis.
         waves: of bent and of shaky lines.
         hole_chance: of a missing rectangle.
-        hole_sides: its sides, in image sides.
+        hole_sides: width and height of that rectangle, as shares of the image side.
         grain_chance: of pale ink and noise.
         paler: largest share of the ink that is lost.
         grain: largest amplitude of the noise, in units of full ink.
@@ -74,11 +74,10 @@ class PhotoRanges:
 
     Attributes:
         cut: share of the side that is cut off.
-        cut_with_pose: the same, at the most, for photos whose pose is learned: it must stay
-            visible.
+        cut_with_pose: largest such share for photos whose pose is learned: it must stay visible.
         degrees: rotation.
         stretch: change of the width relative to the height.
-        beyond: how far the crop may reach beyond the photo, in half image sides.
+        beyond: how far the crop may reach beyond the photo.
         saturation, brightness, contrast: their changes.
         grey_chance: of no colour.
     """

@@ -34,7 +34,10 @@ CACHE_SCALE = 1.25
 """Side of the cached training frames, relative to the input: augmentation needs the room."""
 
 VALIDATION_SKETCHES = 2000
-"""Most held-out sketches that are embedded at each evaluation during training."""
+"""Maximum number of held-out sketches that each evaluation during training embeds.
+
+One of each class that is not among them is added; see `sample`.
+"""
 
 DATABASE_WEIGHT = 2.0
 """How often a photo of the database is drawn, relative to others of its class."""
@@ -229,7 +232,7 @@ def sample(sketches: Sequence[Picture], most: int = VALIDATION_SKETCHES) -> list
 
 
 def _check(classes: Sequence[str], listed: _Listed) -> None:
-    """Whether the pictures are enough to train on and to measure with."""
+    """Raises DataError if the pictures are too few to train on or to measure with."""
     for name, pictures in (
         ("training sketches", listed.sketches),
         ("training photos", listed.photos),
@@ -249,7 +252,7 @@ def _check(classes: Sequence[str], listed: _Listed) -> None:
 
 
 def _check_decoded(config: FitConfig, dataset: Dataset) -> None:
-    """Whether the pictures are still enough without those that cannot be read."""
+    """Raises DataError if the pictures are too few without those that cannot be read."""
     parts = dataset.sketches, dataset.photos, dataset.held_sketches, dataset.held_photos
     _check(dataset.classes, _Listed(*(list(part.frames.pictures) for part in parts)))
     if config.pose and not len(dataset.pairs):

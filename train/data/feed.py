@@ -78,7 +78,10 @@ def place(frames: Mapping[str, Frames], device: torch.device) -> dict[str, Feed]
             where = "are on the GPU"
         else:
             placed[name] = HostFrames(of, device)
-            where = f"stay in the computer's memory: {room / 1e9:.2f} GB of the GPU are left for it"
+            where = (
+                "stay in the computer's memory: the GPU has only "
+                f"{room / 1e9:.2f} GB left for frames"
+            )
         say(f"{name}: {len(of.pictures)} frames, {needed / 1e9:.2f} GB, {where}")
     return placed
 

@@ -37,7 +37,7 @@ CHUNK = 64
 
 
 class Frames(Protocol):
-    """Framed pictures by row."""
+    """Frames by row: pictures that are decoded, cropped and scaled as the encoder sees them."""
 
     @property
     def pictures(self) -> Sequence[Picture]:
@@ -50,8 +50,8 @@ class Frames(Protocol):
 def load_frames(pictures: Sequence[Picture], size: int, *, sketches: bool, cache: Path) -> Frames:
     """Frames of pictures, in the cache if they fit on its disk, else decoded when they are used.
 
-    In both cases rank 0 decodes all pictures once. It names those that cannot be read, and leaves
-    them out.
+    Unless they are in the cache already, rank 0 decodes all pictures once. It names those that
+    cannot be read, and leaves them out.
 
     Args:
         pictures: all of them sketches or all of them photos.
@@ -146,7 +146,11 @@ def _store(
     decode: "partial[Pixels]",
     kind: str,
 ) -> None:
-    """Writes the rows of broken pictures, and then the frames."""
+    """Decodes pictures into the cache file.
+
+    The row numbers of broken pictures are in a `.json` file beside it, which is complete before the
+    cache file gets its name.
+    """
     unfinished = path.with_name(f".{path.name}-{os.getpid()}.tmp")
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     nothing = np.zeros(shape[1:], np.uint8)

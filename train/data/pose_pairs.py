@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from train.config import POSE_GROUP
 from train.data.frames import Indices
-from train.data.views import RANDOM
+from train.data.views import AT_RANDOM
 
 NO_PAIR = -1
 """The number of a picture that is in no pair."""
@@ -24,14 +24,14 @@ def pair_numbers(photos: Indices, mirrored: Indices) -> Indices:
 
 def mirroring(pairs: Indices) -> Indices:
     """How views are mirrored, as `train.data.views` takes it; random for pictures in no pair."""
-    return np.where(pairs == NO_PAIR, RANDOM, pairs % 2)
+    return np.where(pairs == NO_PAIR, AT_RANDOM, pairs % 2)
 
 
 class PosePairs:
     """Draws groups of pairs of one class: 8 photos, each as it is and mirrored.
 
     A mirror image is the negative that looks most like its photo. Each of the two comes with a
-    sketch of the photo, with different ones if there are several.
+    sketch of the photo: with two different sketches if the photo has several.
 
     Args:
         pairs: `(n, 2)` rows of sketches and of the photos that they were drawn from.

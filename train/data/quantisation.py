@@ -97,7 +97,7 @@ def _list(run: Run, folders: DataFolders | None) -> tuple[list[Picture], list[Pi
     if folders is None:
         raise DataError(
             f"{run.folder} does not say where its pictures are; they are needed to make and to "
-            "measure 8-bit weights. Add --sketchy DIR (and --train-photos), or --precision fp32."
+            "measure 8-bit networks. Add --sketchy DIR (and --train-photos), or --precision fp32."
         )
     photo_folder, sketch_folder = sketchy_folders(folders.sketchy)
 

@@ -18,9 +18,9 @@ from train.data.augmentation import (
     Range,
     Waves,
 )
-from train.networks.inputs import normalise
+from train.networks.inputs import imagenet_normalised
 
-RANDOM, AS_IS, MIRRORED = -1, 0, 1
+AT_RANDOM, AS_IS, MIRRORED = -1, 0, 1
 """How a view is mirrored: with `MIRROR_CHANCE`, never, always."""
 
 INK = 0.3
@@ -33,7 +33,7 @@ OUTSIDE = 2.0
 """A coordinate beyond any picture, which ends at -1 and 1."""
 
 
-class Random:
+class RandomNumbers:
     """Random numbers on one device.
 
     Args:
@@ -76,12 +76,12 @@ def sketch_views(
         size: side of the views in pixels.
         strength: 0 only mirrors, 1 uses the whole ranges.
         generator: of the frames' device; PyTorch's own if None.
-        mirroring: `(n,)` of `RANDOM`, `AS_IS` and `MIRRORED`; all random if None.
+        mirroring: `(n,)` of `AT_RANDOM`, `AS_IS` and `MIRRORED`; all random if None.
 
     Returns:
         `(n, 3, size, size)`, normalised as the encoder expects.
     """
-    n, random, ranges = len(frames), Random(frames.device, generator), SKETCHES
+    n, random, ranges = len(frames), RandomNumbers(frames.device, generator), SKETCHES
     ink = 1 - frames.unsqueeze(1).float() / 255
     for chance in ranges.thicker_chances:
         ink = torch.where(random.happens(n, chance * strength), _thicker(ink), ink)
@@ -105,7 +105,7 @@ def sketch_views(
     grain = strength * ranges.grain * random.rand(n, 1, 1, 1) * random.rand(*ink.shape)
     grainy = random.happens(n, ranges.grain_chance * strength)
     ink = torch.where(grainy, ink * pale + grain, ink).clamp(0, 1)
-    return normalise((1 - ink).expand(-1, 3, -1, -1))
+    return imagenet_normalised((1 - ink).expand(-1, 3, -1, -1))
 
 
 def photo_views(
@@ -122,18 +122,18 @@ def photo_views(
         size: side of the views in pixels.
         strength: 0 only mirrors, 1 uses the whole ranges.
         generator: of the frames' device; PyTorch's own if None.
-        mirroring: `(n,)` of `RANDOM`, `AS_IS` and `MIRRORED`; all random if None. Less is cut off
-            photos that are not `RANDOM`, since their pose is learned.
+        mirroring: `(n,)` of `AT_RANDOM`, `AS_IS` and `MIRRORED`; all random if None. Less is
+            cut off photos that are not `AT_RANDOM`, since their pose is learned.
 
     Returns:
         `(n, 3, size, size)`, normalised as the encoder expects.
     """
-    n, random, ranges = len(frames), Random(frames.device, generator), PHOTOS
+    n, random, ranges = len(frames), RandomNumbers(frames.device, generator), PHOTOS
     photos = frames.permute(0, 3, 1, 2).float() / 255
     cut = random.uniform(n, within=ranges.cut)
     if mirroring is not None:
         less = ranges.cut_with_pose / ranges.cut[1]
-        cut = torch.where(mirroring == RANDOM, cut, cut * less)
+        cut = torch.where(mirroring == AT_RANDOM, cut, cut * less)
     zoom = 1 / (1 - strength * cut)
     room = (1 - 1 / zoom).unsqueeze(1) + ranges.beyond * strength
     maps = _affine(
@@ -153,11 +153,11 @@ def photo_views(
     photos = grey + (photos - grey) * saturation
     mean = photos.mean(dim=(1, 2, 3), keepdim=True)
     photos = (mean + (photos - mean) * contrast) * brightness
-    return normalise(photos.clamp(0, 1))
+    return imagenet_normalised(photos.clamp(0, 1))
 
 
 def _affine(
-    random: Random,
+    random: RandomNumbers,
     *,
     degrees: torch.Tensor,
     zoom: torch.Tensor,
@@ -172,7 +172,7 @@ def _affine(
     radians = degrees * (math.pi / 180)
     flipped = random.rand(len(degrees)) < MIRROR_CHANCE
     if mirroring is not None:
-        flipped = torch.where(mirroring == RANDOM, flipped, mirroring == MIRRORED)
+        flipped = torch.where(mirroring == AT_RANDOM, flipped, mirroring == MIRRORED)
     mirror = 1 - 2 * flipped.float()
     x, y = (1 + stretch / 2) / zoom, (1 - stretch / 2) / zoom
     rows = torch.stack(
@@ -204,7 +204,7 @@ def _thicker(ink: torch.Tensor) -> torch.Tensor:
 
 
 def _half_drawn(
-    ink: torch.Tensor, random: Random, strength: float
+    ink: torch.Tensor, random: RandomNumbers, strength: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Sketches of which some lack a half, and `(n,)` which ones."""
     begun = ink * _side(ink, random)
@@ -213,7 +213,7 @@ def _half_drawn(
     return torch.where(halved, begun, ink), halved.flatten()
 
 
-def _side(ink: torch.Tensor, random: Random) -> torch.Tensor:
+def _side(ink: torch.Tensor, random: RandomNumbers) -> torch.Tensor:
     """`(n, 1, h, w)`, 1 on one side of a random line, else 0."""
     n, _, height, width = ink.shape
     level = random.rand(n) < SKETCHES.half_level_chance
@@ -244,7 +244,7 @@ def _extent(ink: torch.Tensor, halved: torch.Tensor) -> tuple[torch.Tensor, torc
     return centre, half_side.masked_fill(~halved, 1).clamp(LEAST_HALF_SIDE, 1).view(-1, 1, 1)
 
 
-def _displacements(random: Random, n: int, size: int, waves: Waves) -> torch.Tensor:
+def _displacements(random: RandomNumbers, n: int, size: int, waves: Waves) -> torch.Tensor:
     """`(n, size, size, 2)`, in half image sides."""
     height = random.uniform(n, 1, 1, 1, within=(0, waves.most))
     height = height.masked_fill(random.happens(n, waves.none_chance), 0)
@@ -253,7 +253,7 @@ def _displacements(random: Random, n: int, size: int, waves: Waves) -> torch.Ten
     return fine.permute(0, 2, 3, 1)
 
 
-def _box(random: Random, n: int, size: int, sides: Range) -> torch.Tensor:
+def _box(random: RandomNumbers, n: int, size: int, sides: Range) -> torch.Tensor:
     """`(n, 1, size, size)`, true in one random rectangle of each image."""
     line = torch.linspace(0, 1, size, device=random.device)
     lengths = random.uniform(n, 2, within=sides)

@@ -24,7 +24,7 @@ SMALL = 6
 """Side of the output up to which the weight gradient is a matrix product."""
 
 SMALLEST = 3
-"""Side of the output up to which the forward pass and the input gradient are, too."""
+"""Side of the output up to which forward pass and input gradient are matrix products, too."""
 
 WINOGRAD = frozenset({2, 4, 8})
 """Sides of the maps for which saving multiplications is worth the copies."""

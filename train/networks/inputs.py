@@ -30,10 +30,10 @@ def as_input(frames: torch.Tensor) -> torch.Tensor:
     if frames.ndim == 3:
         frames = frames.unsqueeze(3).expand(-1, -1, -1, 3)
     batch = frames.permute(0, 3, 1, 2).float().div_(255)
-    return normalise(batch).contiguous(memory_format=torch.channels_last)
+    return imagenet_normalised(batch).contiguous(memory_format=torch.channels_last)
 
 
-def normalise(batch: torch.Tensor) -> torch.Tensor:
+def imagenet_normalised(batch: torch.Tensor) -> torch.Tensor:
     """`(n, 3, h, w)` in 0 to 1 to zero mean and unit variance on ImageNet."""
     mean, deviation = _imagenet(batch.device)
     return (batch - mean) / deviation

@@ -156,8 +156,8 @@ class SiameseNetwork(nn.Module):
 
         Args:
             batch: `(n, 3, h, w)`.
-            mirror: take the mean of each image and its mirror image, in twice the time; used for
-                photos, which are embedded once.
+            mirror: take the mean of the projections of each image and of its mirror image, in twice
+                the time; used for photos, which are embedded once.
 
         Returns:
             `(n, size)` float32 rows: projection, posterior, and the pose of the unmirrored image
@@ -173,7 +173,7 @@ class SiameseNetwork(nn.Module):
         return embedded
 
     def project(self, batch: torch.Tensor, *, mirror: bool = False) -> torch.Tensor:
-        """Projections of a batch; with `mirror`, the mean of each image and its mirror image."""
+        """Projections of a batch; with `mirror`, means of those of images and mirror images."""
         return self._project(self.maps(batch), batch, mirror=mirror)
 
     def _project(self, maps: torch.Tensor, batch: torch.Tensor, *, mirror: bool) -> torch.Tensor:

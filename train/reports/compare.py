@@ -22,7 +22,7 @@ TIMED = 30
 """Times that each encoder embeds one sketch, after the warm-up; the median counts."""
 
 WARM_UP = 3
-"""Times before those."""
+"""Times that each encoder embeds one sketch before the timed ones."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Reads and writes the `.pt` files of a run."""
+"""Reads and writes `.pt` files: the states of a run, and teachers' projections in the cache."""
 
 import os
 import shutil
@@ -38,14 +38,15 @@ def save_state(state: object, path: Path) -> None:
     """Writes to a temporary name beside `path`, then replaces it.
 
     Raises:
-        DataError: it cannot be written; the previous file is kept.
+        DataError: it cannot be written; a file that is there stays as it is.
     """
     try:
         with replacing(path) as unfinished:
             torch.save(state, unfinished)
     except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
         raise DataError(
-            f"{path} could not be written ({error}); the one before is kept. Free some space."
+            f"{path} could not be written ({error}). If it was there before, it is unchanged. "
+            "Check the free space and the permissions."
         ) from error
 
 
@@ -59,7 +60,7 @@ def save_last(state: object, run: Path, keep: int) -> None:
             is deleted.
 
     Raises:
-        DataError: the disk is full; the previous `last.pt` is kept.
+        DataError: `last.pt` cannot be written; the previous one is kept.
     """
     path = run / LAST
     previous = read_state(path)["step"] if keep and path.exists() else None
