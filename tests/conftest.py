@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from playwright.sync_api import Browser
 
 from model.checkpoint.checkpoint import Checkpoint
@@ -14,6 +15,21 @@ from tests.harness.apps import ROOT
 from tests.harness.browser import chromium
 from tests.harness.checkpoints import make_checkpoint
 from tests.harness.pictures import draw_photos
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """PyTorch computes in one thread, also in processes that tests start.
+
+    Its threads wait actively for one another. For networks as small as those of the tests, that
+    takes far longer than the work, above all if several test processes share the cores.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

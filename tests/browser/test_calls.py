@@ -21,9 +21,11 @@ sys.path.insert(0, os.getcwd())
 import uvicorn
 from fastapi import FastAPI
 import app
+from server.application import build_app
+from server.startup import open_galleries
 chosen = app.parse_arguments([])
-zoo = app.build_app(app.open_galleries(chosen.checkpoint, None, chosen.galleries))
-outer = FastAPI(lifespan=lambda _: zoo.app.router.lifespan_context(zoo.app))
+zoo = build_app(open_galleries(chosen.checkpoint, None, chosen.galleries))
+outer = FastAPI(lifespan=lambda _: zoo.router.lifespan_context(zoo))
 outer.get("/")(lambda: "ready")
 outer.mount("/zoo/x", zoo)
 uvicorn.run(outer, host=chosen.host, port=int(chosen.port), log_level="warning")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image, ImageDraw
 
 from model.checkpoint.checkpoint import Checkpoint
@@ -20,21 +19,6 @@ from tests.train.own_photos import Index, Indexed
 from train.__main__ import main
 
 SHAPES = ("bat", "cow", "eel")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    """PyTorch computes in one thread, also in processes that tests start.
-
-    Its threads wait actively for one another. For networks as small as those of the tests, that
-    takes far longer than the work, above all if several test processes share the cores.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
 
 
 def draw(draw_on: ImageDraw.ImageDraw, label: str, shift: int, **style: Any) -> None:
