@@ -18,6 +18,7 @@ from typing import Any, get_args
 
 from model.checkpoint.checkpoint import SHIPPED
 from model.checkpoint.records import EngineName
+from model.encoder.runtime import limit_blas
 from model.errors import SketchZooError
 from server.application import build_app
 from server.lifecycle import Lifecycle, check_port, exit_now, serve
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     """Opens the galleries and serves them; returns the exit code."""
     arguments = parse_arguments(argv)
     start_log(arguments.log_format)
+    limit_blas()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

@@ -26,8 +26,7 @@ from train.errors import DataError
 from train.networks.encoder import encoder_of
 from train.networks.pair import ONE, PAIR, pair_of
 from train.networks.siamese import is_pose
-from train.runs import SPLIT, Run, is_checkpoint, load_run, mean_weights
-from train.start import load_animal_encoder
+from train.runs import SPLIT, Run, is_checkpoint, load_animal_encoder, load_run, mean_weights
 from train.teacher import same_prototypes
 
 MAX_DROP = 0.005

@@ -102,15 +102,15 @@ def _check_sources(config: FitConfig, sources: Sources) -> None:
     """Raises DataError if configuration and sources do not fit, before anything is decoded."""
     if bool(config.unlabelled_batch) != bool(sources.unlabelled):
         raise DataError("--unlabelled-photos and --unlabelled-batch need each other.")
-    if config.unlabelled_batch and not sources.teacher:
+    if config.unlabelled_batch and not sources.teachers:
         raise DataError("Unlabelled photos are learned from a teacher: add --teacher RUN.")
     if sources.pose_teacher and not config.pose:
         raise DataError("--pose-teacher teaches poses: add --pose.")
-    if config.mixed_sketches and not sources.teacher:
+    if config.mixed_sketches and not sources.teachers:
         raise DataError("--mixed-sketches are learned from a teacher: add --teacher RUN.")
-    if sources.photo_teacher and not sources.teacher:
+    if sources.photo_teacher and not sources.teachers:
         raise DataError("--photo-teacher needs a teacher of sketches beside it: add --teacher RUN.")
-    if not config.labels and not (sources.teacher and config.distil):
+    if not config.labels and not (sources.teachers and config.distil):
         raise DataError(
             "With --labels 0, there is nothing to learn from: add a --teacher, with --distil "
             "above 0."

@@ -26,7 +26,7 @@ def run_identity(config: FitConfig, dataset: Dataset, sources: Sources) -> Ident
     settings = {name: value for name, value in asdict(config).items() if name not in MAY_CHANGE}
     return {
         **settings,
-        "the teacher": _version(sources.teacher),
+        "the teacher": " and ".join(map(_version, sources.teachers)) or "none",
         "the teacher of photos": _version(sources.photo_teacher),
         "the teacher of poses": _version(sources.pose_teacher),
         "the checkpoint to start from": str(sources.start or "none"),

@@ -1,6 +1,6 @@
 """What a training run has learned: reads and writes `best.pt`, and reads checkpoints as runs."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,7 @@ from train.checkpoints import trained_network
 from train.config import FitConfig
 from train.errors import DataError
 from train.networks.build import build_network
+from train.networks.pair import ONE, PAIR, first_of
 from train.networks.siamese import SiameseNetwork
 from train.run_files import LAST, read_state, save_state
 
@@ -120,6 +121,14 @@ def load_run(folder: Path, *, last: bool = False, photos: bool = False) -> Run:
         )
     except (KeyError, TypeError, RuntimeError) as error:
         raise DataError(f"{path} was made by another version. Train the run again.") from error
+
+
+def load_animal_encoder(folder: Path) -> Run:
+    """The network for photos; of a pair of networks, the one that embeds the animal."""
+    run = load_run(folder, photos=True)
+    if run.config.backbone != PAIR:
+        return run
+    return replace(run, network=first_of(run.network), config=replace(run.config, backbone=ONE))
 
 
 def _averaged(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -1,6 +1,5 @@
 """The network that a run starts with."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,9 +8,8 @@ from train.config import FitConfig
 from train.data.dataset import Dataset
 from train.errors import DataError
 from train.networks.build import build_network
-from train.networks.pair import ONE, PAIR, first_of
 from train.networks.siamese import SiameseNetwork, is_pose
-from train.runs import BEST, SPLIT, Run, is_checkpoint, load_run
+from train.runs import BEST, SPLIT, Run, is_checkpoint, load_animal_encoder, load_run
 from train.teacher import Teachers, check_split, same_prototypes
 
 
@@ -63,21 +61,13 @@ def _load_start(folder: Path, config: FitConfig) -> Run:
     return load_animal_encoder(folder)
 
 
-def load_animal_encoder(folder: Path) -> Run:
-    """The network for photos; of a pair of networks, the one that embeds the animal."""
-    run = load_run(folder, photos=True)
-    if run.config.backbone != PAIR:
-        return run
-    return replace(run, network=first_of(run.network), config=replace(run.config, backbone=ONE))
-
-
 def _check_start(start: Run, network: SiameseNetwork, dataset: Dataset, teachers: Teachers) -> None:
     """Raises DataError if a run cannot start with these weights."""
     folder, source = start.folder, start.network
     if start.classes != dataset.classes:
         raise DataError(f"{folder} knows other classes than this run.")
     check_split(folder / SPLIT, dataset)
-    teacher = teachers.projections.get("sketches")
+    teacher = next(iter(teachers.projections.get("sketches", ())), None)
     if teacher and not same_prototypes(source, teacher.network):
         raise DataError(
             f"{folder} embeds into another space than the teacher {teacher.folder}. Use a teacher "

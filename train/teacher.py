@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.functional import normalize
 from tqdm import tqdm
 
 from train import distributed
@@ -23,7 +24,7 @@ from train.networks.inputs import as_input
 from train.networks.siamese import SiameseNetwork
 from train.precision import autocast
 from train.run_files import save_state
-from train.runs import SPLIT, Run, is_checkpoint, load_run
+from train.runs import SPLIT, Run, is_checkpoint, load_animal_encoder, load_run
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,13 @@ class Teachers:
     """The encoders that a run learns from.
 
     Attributes:
-        projections: by kind of picture; empty without a teacher.
+        projections: by kind of picture, one encoder or several, whose mean is learned; empty
+            without a teacher.
         poses: the teacher of the poses of photos, if there is one.
         mixed: kinds of pictures that are mixed in each batch.
     """
 
-    projections: Mapping[Kind, Run] = field(default_factory=dict)
+    projections: Mapping[Kind, tuple[Run, ...]] = field(default_factory=dict)
     poses: Run | None = None
     mixed: tuple[Kind, ...] = ()
 
@@ -73,44 +75,52 @@ class Teachers:
                 takes smaller images than the run.
         """
         poses = load_run(sources.pose_teacher, photos=True) if sources.pose_teacher else None
-        if not sources.teacher:
+        if not sources.teachers:
             return cls(poses=poses)
-        teacher = load_run(sources.teacher)
-        photo_folder = sources.photo_teacher or sources.teacher
+        first, *others = sketch_teachers = tuple(load_run(folder) for folder in sources.teachers)
+        photo_folder = sources.photo_teacher or first.folder
         # A checkpoint may have another network for photos; a run has one for both.
         is_other = sources.photo_teacher is not None or is_checkpoint(photo_folder)
-        photo_teacher = load_run(photo_folder, photos=True) if is_other else teacher
-        if is_other and not same_prototypes(teacher.network, photo_teacher.network):
-            raise DataError(
-                f"{teacher.folder} and {photo_teacher.folder} embed into different spaces. Train "
-                "one with a checkpoint of the other as --start, or 'blend' it."
-            )
+        photo_teacher = load_animal_encoder(photo_folder) if is_other else first
+        for other in (*others, photo_teacher):
+            if not same_prototypes(first.network, other.network):
+                raise DataError(
+                    f"{first.folder} and {other.folder} embed into different spaces. Train one "
+                    "with a checkpoint of the other as --start, or 'blend' it."
+                )
         wanted: dict[Kind, bool] = {"unlabelled": config.mix, "sketches": config.mixed_sketches > 0}
         teachers = cls(
-            {"sketches": teacher, "photos": photo_teacher, "unlabelled": photo_teacher},
+            {
+                "sketches": sketch_teachers,
+                "photos": (photo_teacher,),
+                "unlabelled": (photo_teacher,),
+            },
             poses,
             tuple(kind for kind, is_mixed in wanted.items() if is_mixed),
         )
         for kind, size in teachers.mixed_sizes.items():
             if size < config.input_size:
                 raise DataError(
-                    f"{teachers.projections[kind].folder}, the teacher of mixtures, takes images "
-                    f"of {size} pixels, fewer than this run. Name another teacher, or a smaller "
-                    "--input-size."
+                    f"{teachers.projections[kind][0].folder}, the teacher of mixtures, takes "
+                    f"images of {size} pixels, fewer than this run. Name another teacher, or a "
+                    "smaller --input-size."
                 )
         return teachers
 
     @property
     def mixed_sizes(self) -> dict[Kind, int]:
-        """Kinds of pictures that are mixed, and sides in pixels at which teachers see them."""
-        return {kind: self.projections[kind].config.input_size for kind in self.mixed}
+        """Kinds of pictures that are mixed, and sides in pixels for the teacher of the largest."""
+        return {
+            kind: max(run.config.input_size for run in self.projections[kind])
+            for kind in self.mixed
+        }
 
     @property
     def prototypes(self) -> torch.Tensor | None:
         """`(classes, projection_size)`, which the run takes over; None without a teacher."""
         if not self.projections:
             return None
-        return self.projections["sketches"].network.prototypes
+        return self.projections["sketches"][0].network.prototypes
 
     def check(self, config: FitConfig, network: SiameseNetwork, dataset: Dataset) -> None:
         """Makes sure that a run can learn from these teachers.
@@ -120,30 +130,32 @@ class Teachers:
                 may have been trained on held-out pictures.
         """
         for kind in dataset.training_frames() if self.projections else ():
-            teacher = self.projections[kind]
-            _check_teacher(teacher, dataset)
-            shape = network.prototypes.shape
-            if teacher.network.prototypes.shape != shape or not shape[0]:
-                raise DataError(
-                    f"The teacher {teacher.folder} has other prototypes. Give this run its "
-                    "--embedding-size, and both --loss cosface."
-                )
+            for teacher in self.projections[kind]:
+                _check_teacher(teacher, dataset)
+                shape = network.prototypes.shape
+                if teacher.network.prototypes.shape != shape or not shape[0]:
+                    raise DataError(
+                        f"The teacher {teacher.folder} has other prototypes. Give this run its "
+                        "--embedding-size, and both --loss cosface."
+                    )
         if self.poses:
             _check_poses(self.poses, config)
             _check_teacher(self.poses, dataset)
 
-    def mixers(self, device: torch.device) -> dict[Kind, Run]:
+    def mixers(self, device: torch.device) -> dict[Kind, tuple[Run, ...]]:
         """The teachers of mixtures, with networks for inference on a device."""
         return {
-            kind: replace(run, network=run.network.for_inference(device))
-            for kind, run in self.projections.items()
-            if kind in self.mixed
+            kind: tuple(
+                replace(run, network=run.network.for_inference(device))
+                for run in self.projections[kind]
+            )
+            for kind in self.mixed
         }
 
     def targets(self, dataset: Dataset, device: torch.device, cache: Path) -> Targets:
         """What the teachers say of the training pictures; the cache keeps their projections."""
         projections = {
-            kind: cached_projections(self.projections[kind], frames, kind, device, cache)
+            kind: _mean_projections(self.projections[kind], frames, kind, device, cache)
             for kind, frames in dataset.training_frames().items()
             if self.projections and not (kind == "unlabelled" and kind in self.mixed)
         }
@@ -190,6 +202,14 @@ def check_split(split: Path, dataset: Dataset) -> None:
 def same_prototypes(one: SiameseNetwork, other: SiameseNetwork) -> bool:
     """Whether prototypes are equal as checkpoints keep them, in fp16; False if there are none."""
     return len(one.prototypes) > 0 and torch.equal(one.prototypes.half(), other.prototypes.half())
+
+
+def _mean_projections(
+    teachers: tuple[Run, ...], frames: Frames, kind: Kind, device: torch.device, cache: Path
+) -> torch.Tensor:
+    """The mean of the teachers' projections of pictures, as rows of length 1."""
+    each = [cached_projections(teacher, frames, kind, device, cache) for teacher in teachers]
+    return normalize(torch.stack(each).mean(dim=0), dim=1)
 
 
 def cached_projections(

@@ -31,7 +31,7 @@ from model.checkpoint.manifest import RESTORE, Manifest
 from model.checkpoint.versions import Lock, hold_current
 from model.encoder.encoder import Encoder
 from model.encoder.head import Head, PoseHead
-from model.encoder.runtime import OnnxBackbone
+from model.encoder.runtime import MANY_BATCHES, OnnxBackbone
 from model.errors import CheckpointError
 from model.pictures.framing import PREPROCESSING
 
@@ -103,8 +103,11 @@ class Checkpoint:
             return None
 
         def load() -> Encoder:
-            backbone = OnnxBackbone(self.folder / PHOTO_ENCODER)
-            return Encoder(backbone, self._head("photos"), info.input_size)
+            path, head = self.folder / PHOTO_ENCODER, self._head("photos")
+            backbone, mirrored = OnnxBackbone(path, MANY_BATCHES), None
+            if head.channels < head.matrix.shape[1]:
+                mirrored = OnnxBackbone(path, MANY_BATCHES, head.channels)
+            return Encoder(backbone, head, info.input_size, mirrored=mirrored)
 
         return load
 

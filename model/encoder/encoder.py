@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
 from model.encoder.head import Embeddings, Head
-from model.encoder.runtime import Backbone, Maps
+from model.encoder.runtime import STREAMS, Backbone, Maps
 from model.pictures.framing import Pixels, frame_photo, frame_sketch
 
 __all__ = ["Embeddings", "Encoder"]
@@ -26,6 +28,8 @@ class Encoder:
         load_photo_encoder: loads a stronger encoder for photos, into the same space (asymmetric
             metric learning, Budnik and Avrithis 2021). It is called once, when photos are first
             embedded.
+        mirrored: gives the maps of mirror images, for which the first channels are enough if the
+            others serve the pose alone. By default it is `backbone`.
     """
 
     BATCH = 32
@@ -40,8 +44,10 @@ class Encoder:
         head: Head,
         input_size: int,
         load_photo_encoder: "Callable[[], Encoder] | None" = None,
+        mirrored: Backbone | None = None,
     ) -> None:
         self.backbone, self.head, self.input_size = backbone, head, input_size
+        self._mirrored = mirrored or backbone
         self._loading = threading.Lock()
         self._load_photo_encoder = load_photo_encoder
         self._photo_encoder: Encoder | None = None
@@ -116,11 +122,10 @@ class Encoder:
             `(n, size)` float32.
         """
         filled = np.stack([*frames, *[frames[-1]] * (-len(frames) % self.GROUP)])
-        rows = [
-            self.photo_encoder._forward(filled[start : start + self.GROUP], mirror=True)
-            for start in range(0, len(filled), self.GROUP)
-        ]
-        return np.concatenate(rows)[: len(frames)]
+        groups = np.split(filled, len(filled) // self.GROUP)
+        embed = partial(self.photo_encoder._forward, mirror=True)
+        with ThreadPoolExecutor(STREAMS) as pool:
+            return np.concatenate(list(pool.map(embed, groups)))[: len(frames)]
 
     def embed_frame(self, frame: Pixels) -> Embeddings:
         """The embedding of one sketch frame of shape `(input_size, input_size)`.
@@ -168,6 +173,16 @@ class Encoder:
             frames = np.repeat(frames[..., None], 3, axis=3)
         return self.backbone(np.ascontiguousarray(frames))
 
+    def mirrored_maps(self, frames: Pixels) -> Maps:
+        """The maps of mirrored photos, or the first of them, as many as the projection reads.
+
+        Args:
+            frames: `(n, h, w, 3)`; they are mirrored here.
+        """
+        return self._mirrored(np.ascontiguousarray(frames[:, :, ::-1]))
+
     def _forward(self, frames: Pixels, *, mirror: bool) -> Embeddings:
-        mirrored = self.maps(frames[:, :, ::-1]) if mirror else None
-        return self.head.embed(self.maps(frames), mirrored)
+        maps = self.maps(frames)
+        if not mirror:
+            return self.head.embed(maps)
+        return self.head.embed(maps, self.mirrored_maps(frames))

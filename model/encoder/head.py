@@ -80,8 +80,9 @@ class Head:
 
         Args:
             maps: `(n, channels, h, w)`, feature maps of the pictures.
-            mirrored: feature maps of their mirror images. If given, the projection is the mean of
-                both. The pose is always that of the picture itself.
+            mirrored: feature maps of their mirror images, or the first channels of them, if the
+                projection reads no others. If given, the projection is the mean of both. The pose
+                is always that of the picture itself.
 
         Returns:
             `(n, size)`; rows of length 1 unless `normalise` is off.
@@ -103,7 +104,13 @@ class Head:
 
     def points(self, maps: Maps) -> Floats:
         """The result of the linear projection, `(n, d)`, before it is normalised."""
-        return np.asarray(maps.mean(axis=(2, 3)) @ self.matrix.T + self.bias, np.float32)
+        means = maps.mean(axis=(2, 3))
+        return np.asarray(means @ self.matrix[:, : means.shape[1]].T + self.bias, np.float32)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the maps up to the last one that the projection reads."""
+        return 1 + int(np.flatnonzero(self.matrix.any(axis=0)).max(initial=0))
 
     def place(self, points: Floats) -> Floats:
         """`(n, d)` points, scaled to length 1 if the head normalises."""

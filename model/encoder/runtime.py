@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from model.errors import CheckpointError
 from model.pictures.framing import Pixels
@@ -23,14 +24,23 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-PLUGIN = {
-    # Otherwise OpenVINO computes in bf16 on some CPUs, and results differ between machines.
-    "INFERENCE_PRECISION_HINT": "f32",
+STREAMS = min(8, _cores())
+"""Batches of photos that are embedded at the same time. The limit keeps memory small."""
+
+# Otherwise OpenVINO computes in bf16 on some CPUs, and results differ between machines.
+PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
+
+ONE_BATCH = {
+    **PRECISION,
     # One batch at a time: single drawings are embedded sooner, and large batches as fast.
     "PERFORMANCE_HINT": "LATENCY",
-    # One core is left for requests and for reading photos.
+    # One core is left for requests.
     "INFERENCE_NUM_THREADS": max(1, _cores() - 1),
 }
+"""Settings for drawings, where one answer has to come soon."""
+
+MANY_BATCHES = {**PRECISION, "NUM_STREAMS": STREAMS, "INFERENCE_NUM_THREADS": STREAMS}
+"""Settings for photos, of which many have to be embedded: one thread for each batch."""
 
 
 class Backbone(Protocol):
@@ -46,17 +56,24 @@ class OnnxBackbone:
     Args:
         path: a network from `train.export`, with the input `frames`, `(n, h, w, 3)` uint8, and the
             output `maps`.
+        settings: of OpenVINO.
+        channels: compute only the first channels of the maps, if the network is made of several
+            that end in one `Concat`, and the first one has that many. None computes all.
 
     Raises:
         CheckpointError: the file does not hold such a network.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Any] = ONE_BATCH, channels: int | None = None
+    ) -> None:
         try:
             network = _core().read_model(path)
             if [port.any_name for port in network.inputs] != ["frames"]:
                 raise RuntimeError("the network has no input named frames")
-            self._compiled = _core().compile_model(network, "CPU", PLUGIN)
+            if channels is not None:
+                _keep_first(network, channels)
+            self._compiled = _core().compile_model(network, "CPU", settings)
         except RuntimeError as error:
             raise CheckpointError(
                 f"{path} cannot be run by OpenVINO. Fetch it again, or export it again with "
@@ -74,6 +91,24 @@ class OnnxBackbone:
         finally:
             self._idle.append(request)
         return maps
+
+
+def _keep_first(network: Any, channels: int) -> None:
+    """Drops all networks but the first from one that joins their maps at its end."""
+    node = network.output("maps").get_node()
+    while node.get_type_name() != "Concat" and node.get_input_size():
+        node = node.input_value(0).get_node()
+    if node.get_type_name() == "Concat" and node.input(0).get_partial_shape()[1] == channels:
+        node.output(0).replace(node.input_value(0))
+        network.validate_nodes_and_infer_types()
+
+
+def limit_blas() -> None:
+    """Lets numpy multiply in one thread from now on, in this whole process.
+
+    OpenBLAS's threads spin for a while after each product. That takes a core from the networks.
+    """
+    threadpool_limits(1, user_api="blas")
 
 
 @cache

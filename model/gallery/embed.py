@@ -61,10 +61,10 @@ def embed_photos(photos: Sequence[Photo], checkpoint: Checkpoint, progress: Prog
 
     Args:
         photos: the photos to read.
-        checkpoint: the encoder. It is only loaded if a photo has to be embedded.
+        checkpoint: the encoder. The network for photos is loaded if one has to be embedded.
         progress: the photos that are already embedded. New ones are added to it.
     """
-    found, encoder = Found(), cache(checkpoint.encoder)
+    found, encoder = Found(), cache(checkpoint.photo_encoder() or checkpoint.encoder)
     size = checkpoint.manifest.photo_size
     batch: list[tuple[File, Pixels]] = []
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MAX_WAITING = 64
+MAX_WAITING = 128
 """Results that may wait for the consumer. It limits memory."""
 
 MAX_THREADS = 8

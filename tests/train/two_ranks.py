@@ -135,7 +135,7 @@ def main() -> None:
     sources = Sources(Recorded.sketchy, cache=folder / "cache")
     if what == "mix":
         photos = sketchy_folders(Recorded.sketchy)[0]
-        taught = replace(sources, unlabelled=(photos,), teacher=folder / "run")
+        taught = replace(sources, unlabelled=(photos,), teachers=(folder / "run",))
         config = replace(config, unlabelled_batch=4, mix=True, mixed_sketches=4)
         fitting.fit(config, taught, folder / "student", device="cpu")
     else:

@@ -51,7 +51,12 @@ def add(commands: Commands) -> None:
 def _add_encoders(parser: argparse.ArgumentParser) -> None:
     """Options that name other encoders, to start with or to learn from."""
     parser.add_argument(
-        "--teacher", type=Path, help="run or checkpoint whose projections the run learns"
+        "--teacher",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="runs or checkpoints whose projections the run learns: the mean of all for sketches, "
+        "and those of the first one for photos",
     )
     parser.add_argument("--photo-teacher", type=Path, help="another teacher, for photos")
     parser.add_argument(
@@ -102,7 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
         more_photos=tuple(arguments.photos),
         unlabelled=tuple(arguments.unlabelled_photos),
         split=arguments.split,
-        teacher=arguments.teacher,
+        teachers=tuple(arguments.teacher),
         photo_teacher=arguments.photo_teacher,
         pose_teacher=arguments.pose_teacher,
         start=arguments.start,

@@ -7,6 +7,7 @@ from typing import get_args
 
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.checkpoint.records import EngineName
+from model.encoder.runtime import limit_blas
 from model.gallery.build import Built, build_gallery
 from model.gallery.captions import caption
 from model.gallery.photos import find_photos
@@ -64,6 +65,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs it."""
+    limit_blas()
     photos, out, tables = arguments.photos, arguments.out, (arguments.labels, arguments.credits)
     checkpoint = Checkpoint.open(arguments.checkpoint)
     found = find_photos(photos, [path for path in (out, *tables) if path])

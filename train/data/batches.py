@@ -1,14 +1,13 @@
 """From the rows of a batch to its images, labels, and what teachers say of them."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
-from torch.nn.functional import interpolate
 
 from train import distributed
 from train.config import FitConfig
@@ -18,7 +17,7 @@ from train.data.frames import Indices
 from train.data.pose_pairs import mirroring
 from train.data.sampling import BatchRows, make_sampler
 from train.data.views import photo_views, sketch_views
-from train.mixing import mix
+from train.mixing import mix, shrunk
 from train.objective import Batch
 from train.runs import Run
 from train.schedule import image_size
@@ -72,7 +71,7 @@ class Batches:
         config: FitConfig,
         dataset: Dataset,
         targets: Targets,
-        mixers: Mapping[Kind, Run],
+        mixers: Mapping[Kind, Sequence[Run]],
         device: torch.device,
         *,
         ahead: bool,
@@ -191,8 +190,8 @@ class Batches:
             generator: of the device.
         """
         config, strength = self.config, self.config.augment
-        mixer, sketch_mixer = self.mixers.get("unlabelled"), self.mixers.get("sketches")
-        photo_size = mixer.config.input_size if mixer else size
+        mixers, sketch_mixers = self.mixers.get("unlabelled"), self.mixers.get("sketches")
+        photo_size = _largest(mixers) if mixers else size
         sketches = sketch_views(
             self._feeds["sketches"].take(rows.sketches),
             size,
@@ -211,21 +210,21 @@ class Batches:
         if self.dataset.unlabelled is not None:
             frames = self._feeds["unlabelled"].take(rows.unlabelled)
             unlabelled = photo_views(frames, photo_size, strength, generator)
-            if mixer:
-                unlabelled, target = mix(mixer, unlabelled, photos, generator)
+            if mixers:
+                unlabelled, target = mix(mixers, unlabelled, photos, generator)
             else:
                 target = self._targets.projections["unlabelled"][self._send(rows.unlabelled)]
             views.append(unlabelled)
             targets.append(target)
-        if sketch_mixer:
+        if sketch_mixers:
             frames = self._feeds[LARGE].take(
                 rows.sketches[: config.mixed_sketches // distributed.world()]
             )
-            large = sketch_views(frames, sketch_mixer.config.input_size, strength, generator)
-            mixed, target = mix(sketch_mixer, large, large.roll(1, 0), generator)
+            large = sketch_views(frames, _largest(sketch_mixers), strength, generator)
+            mixed, target = mix(sketch_mixers, large, large.roll(1, 0), generator)
             views.append(mixed)
             targets.append(target)
-        return [_shrunk(view, size) for view in views], targets
+        return [shrunk(view, size) for view in views], targets
 
     def _mirroring(self, pairs: Indices) -> torch.Tensor | None:
         return self._send(mirroring(pairs)) if self.config.pose else None
@@ -234,5 +233,6 @@ class Batches:
         return send(values, self.device)
 
 
-def _shrunk(view: torch.Tensor, size: int) -> torch.Tensor:
-    return interpolate(view, size, mode="area") if view.shape[-1] > size else view
+def _largest(teachers: Sequence[Run]) -> int:
+    """Side in pixels of the largest images that one of the teachers takes."""
+    return max(teacher.config.input_size for teacher in teachers)

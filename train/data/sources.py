@@ -20,7 +20,8 @@ class Sources:
         more_photos: folders of further photos, with one folder a class in each.
         unlabelled: folders of photos that are learned from a teacher only.
         split: a `split.json` to use instead of drawing one.
-        teacher: the run or checkpoint of an encoder to learn from.
+        teachers: runs or checkpoints of encoders to learn from. Sketches are learned from the mean
+            of all, and photos from the first one.
         photo_teacher: another one, for photos.
         pose_teacher: another one, for the poses of photos.
         start: a run or checkpoint to start with.
@@ -31,7 +32,7 @@ class Sources:
     more_photos: tuple[Path, ...] = ()
     unlabelled: tuple[Path, ...] = ()
     split: Path | None = None
-    teacher: Path | None = None
+    teachers: tuple[Path, ...] = ()
     photo_teacher: Path | None = None
     pose_teacher: Path | None = None
     start: Path | None = None
