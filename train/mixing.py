@@ -38,7 +38,7 @@ def mix(
     for teacher in teachers:
         seen = shrunk(mixed, teacher.config.input_size)
         with autocast(mixed.device, amp=teacher.config.amp):
-            said.append(teacher.network.project(seen, mirror=True).float())
+            said.append(teacher.network.project(seen).float())
     return mixed, normalize(torch.stack(said).mean(dim=0), dim=1)
 
 

@@ -208,13 +208,12 @@ def check_mixture(mixed: torch.Tensor, first: torch.Tensor, second: torch.Tensor
 
 @torch.no_grad()
 def mean_projections(taught_by: Sequence[Run], images: torch.Tensor) -> torch.Tensor:
-    """The mean of what each teacher says of images and of mirror images, at its own size."""
+    """The mean of what each teacher says of images, at its own size."""
     total = torch.zeros(len(images), 16)
     for run in taught_by:
         network, side = load_run(run.folder).network, run.config.input_size
-        seen = torch.nn.functional.adaptive_avg_pool2d(images, side)
-        both = network(seen) + network(seen.flip(3))
-        total += both / both.norm(dim=1, keepdim=True)
+        said = network(torch.nn.functional.adaptive_avg_pool2d(images, side))
+        total += said / said.norm(dim=1, keepdim=True)
     mean: torch.Tensor = total / total.norm(dim=1, keepdim=True)
     return mean
 
