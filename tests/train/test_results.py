@@ -21,6 +21,7 @@ COMMON = [
     *("--input-size", "32", "--classes", "all", "--sketch-batch", "8", "--photo-batch", "8"),
     *("--validation", "0.5", "--steps", "8", "--eval-every", "8", "--lr", "0.002"),
 ]
+TWO_STEPS = ["--steps", "2", "--eval-every", "2"]
 
 
 def fit(sketchy: Path, run: Path, *more: str) -> None:
@@ -155,7 +156,7 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
     alone, both = tmp_path / "alone", tmp_path / "both"
     assert export_fp32(runs[1], alone) == 0
     other = ["--backbone", "resnet18", "--embedding-size", "16", "--start", str(alone)]
-    fit(sketchy, tmp_path / "other", *other)
+    fit(sketchy, tmp_path / "other", *other, *TWO_STEPS)
     command = runs[1], both, "--photo-encoder"
     assert export_fp32(*command, tmp_path / "other") == 0
     encoder, second = SketchSearch.load(both).encoder, load_run(tmp_path / "other").network
@@ -180,7 +181,7 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
     capsys.readouterr()
     assert export_fp32(*command, tmp_path / "other", "--photo-size", "7") == 1
     assert "--photo-size must be 32 to 1024" in capsys.readouterr().err
-    fit(sketchy, tmp_path / "stranger", "--backbone", "resnet18", "--embedding-size", "16")
+    fit(sketchy, tmp_path / "stranger", *other[:4], *TWO_STEPS)
     assert export_fp32(*command, tmp_path / "stranger") == 1
     assert "embeds into another space" in capsys.readouterr().err
 
