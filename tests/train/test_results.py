@@ -35,7 +35,7 @@ def runs(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     root = tmp_path_factory.mktemp("runs")
     flat = ["--embedding-size", "2", "--loss", "contrastive", "--no-normalise"]
     fit(sketchy, root / "flat", "--backbone", "resnet18", *flat)
-    fit(sketchy, root / "sphere", "--backbone", "vgg11", "--embedding-size", "16")
+    fit(sketchy, root / "sphere", "--backbone", "efficientnet_lite0", "--embedding-size", "16")
     return root / "flat", root / "sphere"
 
 
@@ -113,7 +113,7 @@ def test_runs_are_compared_in_a_table_and_charts(
     table = {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[2:]}
     assert table["flat"]["loss"] == "contrastive"
     assert table["flat"]["embedding"] == "2"
-    assert table["sphere"]["backbone"] == "vgg11"
+    assert table["sphere"]["backbone"] == "efficientnet_lite0"
     for run in runs:
         logged = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
         assert float(table[run.name]["P@12"]) == pytest.approx(logged["precision_at_12"], abs=5e-4)
