@@ -51,7 +51,8 @@ def _made(seed: int, own_for_photos: bool) -> Path:
 def _network(backbone: str, seed: int) -> SiameseNetwork:
     torch.manual_seed(0)
     network = SiameseNetwork(backbone, 8, 3)
-    torch.manual_seed(seed)
-    network.projection.reset_parameters()
-    nn.init.normal_(network.prototypes)
+    if seed:
+        torch.manual_seed(seed)
+        network.projection.reset_parameters()
+        nn.init.normal_(network.prototypes)
     return network
