@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from model.checkpoint.checkpoint import Checkpoint
 from tests.harness.apps import ROOT
 from tests.harness.browser import chromium
 from tests.harness.checkpoints import make_checkpoint
+from tests.harness.onnx import WrittenOnce
 from tests.harness.pictures import draw_photos
 
 
@@ -30,6 +32,17 @@ def one_thread() -> Iterator[None]:
         patch.setenv("OMP_NUM_THREADS", "1")
         yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def backbones_written_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Checkpoints with the same backbone share one export, also those of other workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "backbones"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("train.checkpoints.write_backbone", WrittenOnce(folder))
+        yield
 
 
 @pytest.fixture(scope="session")

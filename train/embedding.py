@@ -26,33 +26,30 @@ def project(
     device: torch.device,
     *,
     amp: bool,
-    mirror: bool = False,
     name: str = "",
 ) -> torch.Tensor:
-    """Projections of many frames.
+    """Projections of many frames, each the mean of those of the picture and its mirror image.
 
     Args:
         network: on the device; it is put into evaluation mode.
         frames: all of them sketches or all of them photos.
         device: where to compute.
         amp: compute in bf16 where that is fast.
-        mirror: take the mean of the projections of each picture and of its mirror image.
         name: of a progress bar; none if empty.
 
     Returns:
         `(n, projection_size)` float32 rows, on the CPU, in the order of the frames.
     """
-    encode = partial(network.project, mirror=mirror)
+    encode = partial(network.project, mirror=True)
     size = network.projection.out_features
     return _encode_all(network, encode, size, frames, device, amp=amp, name=name)
 
 
 def embed(
-    network: SiameseNetwork, frames: Frames, device: torch.device, *, amp: bool, mirror: bool
+    network: SiameseNetwork, frames: Frames, device: torch.device, *, amp: bool
 ) -> torch.Tensor:
     """Embeddings of many frames, `(n, network.size)`; see `project`."""
-    encode = partial(network.embed, mirror=mirror)
-    return _encode_all(network, encode, network.size, frames, device, amp=amp, name="")
+    return _encode_all(network, network.embed, network.size, frames, device, amp=amp, name="")
 
 
 def validate(
@@ -61,8 +58,8 @@ def validate(
     """Metrics of a network on the held-out pictures; the same on all ranks."""
     sketches, photos = dataset.held_sketches, dataset.held_photos
     metrics = evaluate_embeddings(
-        embed(network, sketches.frames, device, amp=amp, mirror=False).numpy(),
-        embed(network, photos.frames, device, amp=amp, mirror=True).numpy(),
+        embed(network, sketches.frames, device, amp=amp).numpy(),
+        embed(network, photos.frames, device, amp=amp).numpy(),
         sketches.labels,
         photos.labels,
         sketches.photo_ids,

@@ -251,7 +251,6 @@ def _projections(
         seen,
         device,
         amp=teacher.config.amp,
-        mirror=True,
         name=f"teacher on {kind}",
     )
 

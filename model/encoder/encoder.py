@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -30,6 +29,10 @@ class Encoder:
             embedded.
         mirrored: gives the maps of mirror images, for which the first channels are enough if the
             others serve the pose alone. By default it is `backbone`.
+
+    The projection of a sketch or a photo is the mean of those of the picture and of its mirror
+    image: which animal it is does not depend on the way it looks. The pose is that of the picture
+    itself.
     """
 
     BATCH = 32
@@ -47,7 +50,7 @@ class Encoder:
         mirrored: Backbone | None = None,
     ) -> None:
         self.backbone, self.head, self.input_size = backbone, head, input_size
-        self._mirrored = mirrored or backbone
+        self._mirrored = mirrored
         self._loading = threading.Lock()
         self._load_photo_encoder = load_photo_encoder
         self._photo_encoder: Encoder | None = None
@@ -87,10 +90,10 @@ class Encoder:
         def frame(image: Image.Image) -> Pixels:
             return frame_sketch(image, self.input_size, allow_empty=True)
 
-        return self._embed(images, frame, mirror=False)
+        return self._embed(images, frame)
 
     def embed_photos(self, images: Sequence[Image.Image], *, shared: bool = False) -> Embeddings:
-        """Embeddings of photos, each the mean of the photo and its mirror image.
+        """Embeddings of photos of any size and mode.
 
         Args:
             shared: use the network for sketches, even if there is another one for photos.
@@ -107,7 +110,7 @@ class Encoder:
         def frame(image: Image.Image) -> Pixels:
             return frame_photo(image, self.input_size)
 
-        return self._embed(images, frame, mirror=True)
+        return self._embed(images, frame)
 
     def embed_photo_frames(self, frames: Sequence[Pixels]) -> Embeddings:
         """Embeddings of photos that do not depend on the other photos, to the last bit.
@@ -123,9 +126,9 @@ class Encoder:
         """
         filled = np.stack([*frames, *[frames[-1]] * (-len(frames) % self.GROUP)])
         groups = np.split(filled, len(filled) // self.GROUP)
-        embed = partial(self.photo_encoder._forward, mirror=True)
         with ThreadPoolExecutor(STREAMS) as pool:
-            return np.concatenate(list(pool.map(embed, groups)))[: len(frames)]
+            rows = list(pool.map(self.photo_encoder.embed_frames, groups))
+        return np.concatenate(rows)[: len(frames)]
 
     def embed_frame(self, frame: Pixels) -> Embeddings:
         """The embedding of one sketch frame of shape `(input_size, input_size)`.
@@ -137,27 +140,31 @@ class Encoder:
         return embedding
 
     def embed_frames(self, frames: Pixels) -> Embeddings:
-        """The embeddings of sketch frames, in one forward pass.
+        """The embeddings of frames and their mirror images, in one forward pass where possible.
 
         Args:
-            frames: `(n, input_size, input_size)`; n should be at most about `BATCH`.
+            frames: `(n, input_size, input_size)` sketches or `(n, input_size, input_size, 3)`
+                photos; n should be at most about `BATCH`.
 
         Returns:
             `(n, size)` float32.
         """
-        return self._forward(frames, mirror=False)
+        mirrored = frames[:, :, ::-1]
+        if self._mirrored is None:
+            maps, others = np.split(self.maps(np.concatenate([frames, mirrored])), 2)
+        else:
+            maps, others = self.maps(frames), self._mirrored(np.ascontiguousarray(mirrored))
+        return self.head.embed(maps, others)
 
     def _embed(
         self,
         images: Sequence[Image.Image],
         frame: Callable[[Image.Image], Pixels],
-        *,
-        mirror: bool,
     ) -> Embeddings:
         rows = [np.empty((0, self.size), np.float32)]
         for start in range(0, len(images), self.BATCH):
             frames = np.stack([frame(image) for image in images[start : start + self.BATCH]])
-            rows.append(self._forward(frames, mirror=mirror))
+            rows.append(self.embed_frames(frames))
         return np.concatenate(rows)
 
     def maps(self, frames: Pixels) -> Maps:
@@ -172,17 +179,3 @@ class Encoder:
         if frames.ndim == 3:
             frames = np.repeat(frames[..., None], 3, axis=3)
         return self.backbone(np.ascontiguousarray(frames))
-
-    def mirrored_maps(self, frames: Pixels) -> Maps:
-        """The maps of mirrored photos, or the first of them, as many as the projection reads.
-
-        Args:
-            frames: `(n, h, w, 3)`; they are mirrored here.
-        """
-        return self._mirrored(np.ascontiguousarray(frames[:, :, ::-1]))
-
-    def _forward(self, frames: Pixels, *, mirror: bool) -> Embeddings:
-        maps = self.maps(frames)
-        if not mirror:
-            return self.head.embed(maps)
-        return self.head.embed(maps, self.mirrored_maps(frames))

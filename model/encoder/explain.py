@@ -53,7 +53,7 @@ class _Seen:
 
     head: Head
     maps: Maps
-    mirrored: Maps | None
+    mirrored: Maps
 
     @property
     def projected(self) -> Floats:
@@ -77,7 +77,7 @@ def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
     """
     photos = encoder.photo_encoder
     seen = frame_photo(photo, photos.input_size)[None]
-    sketch = _Seen(encoder.head, encoder.maps(frame[None]), None)
+    sketch = _Seen(encoder.head, encoder.maps(frame[None]), encoder.maps(frame[None, :, ::-1]))
     picture = _Seen(photos.head, photos.maps(seen), photos.maps(seen[:, :, ::-1]))
     similarity = float(sketch.embedded @ picture.embedded)
     return Explanation(
@@ -89,7 +89,7 @@ def _heat(own: _Seen, other: _Seen, similarity: float) -> Heat:
     """The contribution of each location of a picture, `(h, w)`."""
     head = own.head
     direction = _direction(head, own.projected, other.projected)
-    views = [own.maps] if own.mirrored is None else [own.maps, own.mirrored]
+    views = [own.maps, own.mirrored]
     points = [head.points(view) for view in views]
     # The projection is the mean of unit vectors, put on the unit sphere again.
     mean = np.mean([head.place(each) for each in points], axis=0)

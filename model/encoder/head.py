@@ -75,14 +75,14 @@ class Head:
         """Numbers in an embedding."""
         return len(self.bias) + len(self.prototypes) + (self.pose.numbers if self.pose else 0)
 
-    def embed(self, maps: Maps, mirrored: Maps | None = None) -> Embeddings:
+    def embed(self, maps: Maps, mirrored: Maps) -> Embeddings:
         """Embeddings of pictures.
 
         Args:
             maps: `(n, channels, h, w)`, feature maps of the pictures.
             mirrored: feature maps of their mirror images, or the first channels of them, if the
-                projection reads no others. If given, the projection is the mean of both. The pose
-                is always that of the picture itself.
+                projection reads no others. The projection is the mean of both, and the pose that
+                of the picture itself.
 
         Returns:
             `(n, size)`; rows of length 1 unless `normalise` is off.
@@ -94,13 +94,10 @@ class Head:
         both = np.concatenate([embedded, self.pose.weight**0.5 * self.pose(maps)], axis=1)
         return np.asarray(both / (1 + self.pose.weight) ** 0.5, np.float32)
 
-    def project(self, maps: Maps, mirrored: Maps | None = None) -> Floats:
-        """Projections of pictures, `(n, d)`; the mean of both if `mirrored` is given."""
-        projected = self.place(self.points(maps))
-        if mirrored is not None:
-            both = np.stack([projected, self.place(self.points(mirrored))])
-            projected = self.place(np.asarray(both.mean(axis=0), np.float32))
-        return projected
+    def project(self, maps: Maps, mirrored: Maps) -> Floats:
+        """Projections of pictures, `(n, d)`: the mean of those of both maps."""
+        both = np.stack([self.place(self.points(each)) for each in (maps, mirrored)])
+        return self.place(np.asarray(both.mean(axis=0), np.float32))
 
     def points(self, maps: Maps) -> Floats:
         """The result of the linear projection, `(n, d)`, before it is normalised."""

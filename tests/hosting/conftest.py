@@ -47,17 +47,34 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-@pytest.fixture
-def start(place: Path, tmp_path: Path) -> Callable[..., AbstractContextManager[App]]:
+@pytest.fixture(scope="module")
+def start(
+    place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., AbstractContextManager[App]]:
     """Starts the app with these options and environment variables."""
 
     @contextmanager
     def started(*options: str, **names: str) -> Iterator[App]:
-        port, log = free_port(), tmp_path / "app.log"
+        port, folder = free_port(), tmp_path_factory.mktemp("app")
         command: list[str | Path] = [sys.executable, "app.py", f"--port={port}"]
         command += [f"--checkpoint={place / 'checkpoint'}", f"--photos={place / 'photos'}"]
         command += [f"--galleries={place / 'galleries'}", *options]
-        with running(command, log, f"{address_of(port)}/healthz", **names):
-            yield App(port, log)
+        names = {"GRADIO_TEMP_DIR": str(folder / "uploads"), **names}
+        with running(command, folder / "log", f"{address_of(port)}/healthz", **names):
+            yield App(port, folder / "log")
 
     return started
+
+
+@pytest.fixture(scope="module")
+def app(start: Callable[..., AbstractContextManager[App]]) -> Iterator[App]:
+    """The app as it is started without a proxy."""
+    with start() as running_app:
+        yield running_app
+
+
+@pytest.fixture(scope="module")
+def app_behind_proxy(start: Callable[..., AbstractContextManager[App]]) -> Iterator[App]:
+    """The app that trusts a proxy on this machine."""
+    with start("--proxy=127.0.0.1") as running_app:
+        yield running_app

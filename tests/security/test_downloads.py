@@ -77,7 +77,7 @@ class Web(BaseHTTPRequestHandler):
 def web() -> Iterator[str]:
     Web.asked = []
     with ThreadingHTTPServer(("127.0.0.1", 0), Web) as served:
-        threading.Thread(target=served.serve_forever, daemon=True).start()
+        threading.Thread(target=served.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{served.server_port}"
         served.shutdown()
 

@@ -1,7 +1,7 @@
 """Names of other sites that resolve to this machine (DNS rebinding)."""
 
 import http.client
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -14,11 +14,13 @@ from tests.harness.apps import free_port, running_process
 PORT = 7860
 
 
-@pytest.fixture
-def alone(galleries: Galleries) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def alone(galleries: Galleries, place: Path) -> TestClient:
     """The app as it serves only its own machine."""
-    built = build_app(galleries, rate=0, names=["zoo.example.org"])
-    yield TestClient(built, base_url=f"http://127.0.0.1:{PORT}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(place / "uploads"))
+        built = build_app(galleries, rate=0, names=["zoo.example.org"])
+    return TestClient(built, base_url=f"http://127.0.0.1:{PORT}")
 
 
 def status(client: TestClient, host: str, path: str = "/map.json", **more: str) -> int:

@@ -82,6 +82,23 @@ def test_photos_are_told_apart_and_how_well_is_said(
     assert after > 0.8, "three shapes in one colour are easy to tell apart"
 
 
+@pytest.fixture(scope="module")
+def unfit(tuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with runs that cannot be blended: `other` has random weights, `posed` a pose."""
+    root = tmp_path_factory.mktemp("unfit")
+    other = load_run(tuned)
+    with torch.no_grad():
+        for kernel in other.network.backbone.parameters():
+            kernel.normal_()
+    config = replace(other.config, pose=4, pose_pairs=16, sketch_batch=16, photo_batch=16)
+    posed = build_network(config, len(other.classes), pretrained=False)
+    for name, network in (("other", other.network), ("posed", posed)):
+        (root / name).mkdir()
+        used = config if network is posed else other.config
+        save_best(replace(other, folder=root / name, network=network, config=used))
+    return root
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -96,23 +113,14 @@ def test_photos_are_told_apart_and_how_well_is_said(
 def test_what_cannot_be_blended_is_named(
     sketchy: Path,
     tuned: Path,
+    unfit: Path,
     tmp_path: Path,
     options: list[str],
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    other = load_run(tuned)
-    with torch.no_grad():
-        for kernel in other.network.backbone.parameters():
-            kernel.normal_()
-    config = replace(other.config, pose=4, pose_pairs=16, sketch_batch=16, photo_batch=16)
-    posed = build_network(config, len(other.classes), pretrained=False)
-    for name, network in (("other", other.network), ("posed", posed)):
-        (tmp_path / name).mkdir()
-        used = config if network is posed else other.config
-        save_best(replace(other, folder=tmp_path / name, network=network, config=used))
     named = {"{tuned}": str(tuned), "{tmp}": str(tmp_path)}
-    named |= {f"{{{name}}}": str(tmp_path / name) for name in ("other", "posed")}
+    named |= {f"{{{name}}}": str(unfit / name) for name in ("other", "posed")}
     given = [named.get(option, option) for option in options]
     assert blended(sketchy, tuned, tmp_path / "out", *given) == 1
     assert said in capsys.readouterr().err
@@ -152,8 +160,10 @@ def student(sketchy: Path, tuned: Path, run: Path, *more: str) -> int:
 
 
 def test_a_student_of_both_indexes_photos_with_the_second(
-    sketchy: Path, tuned: Path, half: Path, tmp_path: Path
+    sketchy: Path, tuned: Path, half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Without ONNX files: test_export checks them."""
+    monkeypatch.setattr("train.checkpoints.write_backbone", lambda *given: given[2].touch())
     run, out = tmp_path / "run", tmp_path / "checkpoint"
     assert (
         student(sketchy, tuned, run, "--photo-teacher", str(half), "--mix", "--mixed-sketches", "3")

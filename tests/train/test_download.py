@@ -51,7 +51,7 @@ def server(sketchy: Path, tmp_path: Path) -> Iterator[tuple[str, type[Archive]]]
         asked: list[str | None] = []  # noqa: RUF012
 
     serving = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    threading.Thread(target=serving.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{serving.server_port}/a.7z", Handler
     serving.shutdown()
     serving.server_close()

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.train import two_ranks
 from train.runs import load_run
 
 SCRIPT = Path(__file__).parent / "two_ranks.py"
 ROOT = SCRIPT.parents[2]
 
 
-def run_ranks(count: int, *arguments: object) -> None:
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}"]
+def run_ranks(*arguments: object) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command = [sys.executable, *launcher, str(SCRIPT), *map(str, arguments)]
     done = subprocess.run(
         command,
@@ -30,8 +31,8 @@ def run_ranks(count: int, *arguments: object) -> None:
 @pytest.fixture(scope="module")
 def gradients(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    run_ranks(1, "gradients", one)
-    run_ranks(2, "gradients", two)
+    two_ranks.gradients(one)
+    run_ranks("gradients", two)
     return one, two
 
 
@@ -56,7 +57,7 @@ def test_gradients_and_statistics_on_two_ranks_are_those_of_the_joined_batch(
 def test_a_run_on_two_ranks_ends_with_equal_weights_and_counts_each_picture_once(
     sketchy: Path, tmp_path: Path
 ) -> None:
-    run_ranks(2, "fit", tmp_path, sketchy)
+    run_ranks("fit", tmp_path, sketchy)
     first, second = (torch.load(tmp_path / f"fit-{rank}.pt", weights_only=True) for rank in (0, 1))
     for part in ("network", "average"):
         for key, value in first[part].items():
@@ -72,8 +73,8 @@ def test_a_run_on_two_ranks_ends_with_equal_weights_and_counts_each_picture_once
 def test_each_rank_knows_what_the_teacher_says_of_the_mixtures_of_all(
     sketchy: Path, tmp_path: Path
 ) -> None:
-    run_ranks(2, "teacher", tmp_path, sketchy)
-    run_ranks(2, "mix", tmp_path, sketchy)
+    two_ranks.teacher(tmp_path, sketchy)
+    run_ranks("mix", tmp_path, sketchy)
     ranks = [torch.load(tmp_path / f"fit-{rank}.pt", weights_only=True) for rank in (0, 1)]
     assert torch.equal(ranks[0]["targets"], ranks[1]["targets"])
     assert ranks[0]["targets"].shape == (8 + 6 + 4 + 4, 8)

@@ -21,6 +21,7 @@ COMMON = [
     *("--input-size", "32", "--classes", "all", "--sketch-batch", "8", "--photo-batch", "8"),
     *("--validation", "0.5", "--steps", "8", "--eval-every", "8", "--lr", "0.002"),
 ]
+TWO_STEPS = ["--steps", "2", "--eval-every", "2"]
 
 
 def fit(sketchy: Path, run: Path, *more: str) -> None:
@@ -34,7 +35,7 @@ def runs(sketchy: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     root = tmp_path_factory.mktemp("runs")
     flat = ["--embedding-size", "2", "--loss", "contrastive", "--no-normalise"]
     fit(sketchy, root / "flat", "--backbone", "resnet18", *flat)
-    fit(sketchy, root / "sphere", "--backbone", "vgg11", "--embedding-size", "16")
+    fit(sketchy, root / "sphere", "--backbone", "efficientnet_lite0", "--embedding-size", "16")
     return root / "flat", root / "sphere"
 
 
@@ -112,7 +113,7 @@ def test_runs_are_compared_in_a_table_and_charts(
     table = {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[2:]}
     assert table["flat"]["loss"] == "contrastive"
     assert table["flat"]["embedding"] == "2"
-    assert table["sphere"]["backbone"] == "vgg11"
+    assert table["sphere"]["backbone"] == "efficientnet_lite0"
     for run in runs:
         logged = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
         assert float(table[run.name]["P@12"]) == pytest.approx(logged["precision_at_12"], abs=5e-4)
@@ -155,7 +156,7 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
     alone, both = tmp_path / "alone", tmp_path / "both"
     assert export_fp32(runs[1], alone) == 0
     other = ["--backbone", "resnet18", "--embedding-size", "16", "--start", str(alone)]
-    fit(sketchy, tmp_path / "other", *other)
+    fit(sketchy, tmp_path / "other", *other, *TWO_STEPS)
     command = runs[1], both, "--photo-encoder"
     assert export_fp32(*command, tmp_path / "other") == 0
     encoder, second = SketchSearch.load(both).encoder, load_run(tmp_path / "other").network
@@ -180,7 +181,7 @@ def test_a_second_encoder_starts_in_the_space_of_the_first_and_embeds_the_photos
     capsys.readouterr()
     assert export_fp32(*command, tmp_path / "other", "--photo-size", "7") == 1
     assert "--photo-size must be 32 to 1024" in capsys.readouterr().err
-    fit(sketchy, tmp_path / "stranger", "--backbone", "resnet18", "--embedding-size", "16")
+    fit(sketchy, tmp_path / "stranger", *other[:4], *TWO_STEPS)
     assert export_fp32(*command, tmp_path / "stranger") == 1
     assert "embeds into another space" in capsys.readouterr().err
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.train.fitting import export_fp32
-from train.__main__ import main
+from train.runs import load_run
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = re.findall(r"^ +(torchrun .+)$", (ROOT / "docs" / "training.md").read_text(), re.M)
@@ -100,25 +100,17 @@ def test_the_document_says_how_to_train_on_two_gpus_and_on_two_hosts() -> None:
     assert all("-m -- train fit " in command for command in COMMANDS)
 
 
-def test_two_processes_train_by_the_command_of_the_document(home: Path) -> None:
-    process = start(f"{COMMANDS[0]} {TINY} --steps 4 --eval-every 2", home)
+def test_two_processes_train_by_the_command_of_the_document(home: Path, run: Path) -> None:
+    """With further options, which torchrun would take as abbreviations of its own."""
+    assert export_fp32(run, home / "start") == 0
+    split = ["--split", str(run / "split.json")]
+    more = ["--start", "start", *split, "--resume", "--steps", "4", "--eval-every", "2"]
+    command = [COMMANDS[0], TINY, "--embedding-size", str(load_run(run).config.embedding_size)]
+    process = start(" ".join([*command, *more]), home)
     said = output(process)
     assert process.returncode == 0, said
     assert said.count("best P@12 on held-out photos and sketches") == 1
     assert last(home / "runs" / "two-gpus")["step"] == 4
-
-
-def test_torchrun_leaves_all_options_of_fit_to_fit(home: Path) -> None:
-    """Also --start and --resume, which torchrun would take as abbreviations of its own."""
-    begun = ["fit", "--sketchy", str(home / "sketchy"), "--run", str(home / "one")]
-    options = [*TINY.split(), "--steps", "2", "--eval-every", "2", "--cache", str(home / "cache")]
-    assert main([*begun, *options]) == 0
-    assert export_fp32(home / "one", home / "start") == 0
-    more = f"{TINY} --start start --split one/split.json --resume --steps 2 --eval-every 2"
-    process = start(f"{COMMANDS[0]} {more}", home)
-    said = output(process)
-    assert process.returncode == 0, said
-    assert last(home / "runs" / "two-gpus")["step"] == 2
 
 
 def test_two_hosts_train_by_the_commands_of_the_document(home: Path) -> None:

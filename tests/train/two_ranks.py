@@ -2,7 +2,6 @@
 
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py gradients FOLDER
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py fit FOLDER SKETCHY
-python -m torch.distributed.run --nproc-per-node=2 two_ranks.py teacher FOLDER SKETCHY
 python -m torch.distributed.run --nproc-per-node=2 two_ranks.py mix FOLDER SKETCHY
 """
 
@@ -111,6 +110,27 @@ class Recorded(Trainer):
         return best
 
 
+CONFIG = FitConfig(
+    backbone="resnet18",
+    classes="all",
+    embedding_size=8,
+    input_size=32,
+    steps=4,
+    sketch_batch=8,
+    photo_batch=6,
+    validation=0.5,
+    eval_every=2,
+)
+
+EXACT = replace(CONFIG, amp=False)
+"""In fp32, so that what the teacher says is the same to the last digits."""
+
+
+def teacher(folder: Path, sketchy: Path) -> None:
+    """Trains the teacher of `mix`, on one process."""
+    fitting.fit(EXACT, Sources(sketchy, cache=folder / "cache"), folder / "run", device="cpu")
+
+
 def main() -> None:
     what, folder = sys.argv[1], Path(sys.argv[2])
     torch.set_num_threads(1)
@@ -120,26 +140,14 @@ def main() -> None:
         return
     Recorded.folder, Recorded.sketchy = folder, Path(sys.argv[3])
     fitting.Trainer = Recorded  # type: ignore[attr-defined]
-    config = FitConfig(
-        backbone="resnet18",
-        classes="all",
-        embedding_size=8,
-        input_size=32,
-        steps=4,
-        sketch_batch=8,
-        photo_batch=6,
-        validation=0.5,
-        eval_every=2,
-        amp=what == "fit",  # without, what the teacher says is the same to the last digits
-    )
     sources = Sources(Recorded.sketchy, cache=folder / "cache")
     if what == "mix":
         photos = sketchy_folders(Recorded.sketchy)[0]
         taught = replace(sources, unlabelled=(photos,), teachers=(folder / "run",))
-        config = replace(config, unlabelled_batch=4, mix=True, mixed_sketches=4)
+        config = replace(EXACT, unlabelled_batch=4, mix=True, mixed_sketches=4)
         fitting.fit(config, taught, folder / "student", device="cpu")
     else:
-        fitting.fit(config, sources, folder / "run", device="cpu")
+        fitting.fit(CONFIG, sources, folder / "run", device="cpu")
 
 
 if __name__ == "__main__":

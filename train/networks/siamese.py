@@ -151,20 +151,18 @@ class SiameseNetwork(nn.Module):
         return torch.cat([projected, posterior.sqrt()], dim=1) / 2**0.5
 
     @torch.inference_mode()
-    def embed(self, batch: torch.Tensor, *, mirror: bool = False) -> torch.Tensor:
-        """Embeddings of a batch from `train.networks.inputs.to_input`.
+    def embed(self, batch: torch.Tensor) -> torch.Tensor:
+        """Embeddings of a batch from `train.networks.inputs.to_input`, as the app makes them.
 
         Args:
             batch: `(n, 3, h, w)`.
-            mirror: take the mean of the projections of each image and of its mirror image, in twice
-                the time; used for photos, which are embedded once.
 
         Returns:
-            `(n, size)` float32 rows: projection, posterior, and the pose of the unmirrored image
-            where the network has one.
+            `(n, size)` float32 rows: the projection, the mean of those of the image and of its
+            mirror image; the posterior; and the pose of the image itself where the network has one.
         """
         maps = self.maps(batch)
-        projected = self._project(maps, batch, mirror=mirror)
+        projected = self._project(maps, batch, mirror=True)
         with torch.autocast(batch.device.type, enabled=False):
             embedded = self.extend(projected)
             if self.pose is not None:

@@ -46,9 +46,7 @@ def plot_embedding(
             chosen = np.random.default_rng(0).permutation(len(pictures))[:MOST_PICTURES]
             pictures = [pictures[i] for i in sorted(chosen)]
         frames = load_frames(pictures, trained.config.input_size, sketches=drawn, cache=cache)
-        projected = project(
-            trained.network, frames, torch.device("cpu"), amp=False, mirror=not drawn
-        )
+        projected = project(trained.network, frames, torch.device("cpu"), amp=False)
         rows.append(trained.network.extend(projected).detach().numpy())
         labels.append(np.array([p.label for p in frames.pictures]))
     photos, sketches = rows

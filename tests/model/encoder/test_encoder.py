@@ -50,9 +50,10 @@ def test_the_network_is_torchvisions_resnet_with_the_documented_head() -> None:
     theirs.eval()
     batch = to_input(frame_sketch(fish(), 64)[None])
     with torch.no_grad():
-        pooled = theirs(batch)[0].double().numpy()
+        pooled = theirs(torch.cat([batch, batch.flip(3)])).double().numpy()
     weight, bias = (p.detach().double().numpy() for p in ours.projection.parameters())
-    projected = weight @ pooled + bias
+    points = pooled @ weight.T + bias
+    projected = (points / np.linalg.norm(points, axis=1, keepdims=True)).sum(axis=0)
     projected /= np.linalg.norm(projected)
     prototypes = ours.prototypes.detach().double().numpy()
     prototypes /= np.linalg.norm(prototypes, axis=1, keepdims=True)

@@ -90,11 +90,14 @@ def test_without_biases_the_parts_are_the_class_activation_map() -> None:
     frame = frame_sketch(fish(), 256)
     found = explain(encoder, frame, photo())
     with torch.no_grad():
-        maps = made.backbone(to_input(frame[None]))[0]
-        point = made.projection(maps.mean(dim=(1, 2)))
+        batch = to_input(frame[None])
+        maps = made.backbone(torch.cat([batch, batch.flip(3)]))
+        points = made.projection(maps.mean(dim=(2, 3)))
+        units = points / points.norm(dim=1, keepdim=True)
         other = torch.from_numpy(encoder.embed_photos([photo()])[0])
-        by_place = torch.einsum("chw,dc,d->hw", maps, made.projection.weight, other) / 64
-    expected = (by_place / point.norm()).numpy()
+        by_place = torch.einsum("nchw,dc,d->nhw", maps, made.projection.weight, other) / 64
+        own, turned = by_place / points.norm(dim=1).view(2, 1, 1)
+    expected = ((own + turned.flip(1)) / units.sum(dim=0).norm()).numpy()
     assert found.sketch == pytest.approx(expected, abs=1e-5)
 
 

@@ -15,10 +15,9 @@ from model.gallery.current import gallery_is_current
 from model.gallery.photos import photos_in
 from model.gallery.walk import SAME, LeftOut
 from model.search.search import SketchSearch
+from tests.harness.checkpoints import make_checkpoint
 from tests.harness.pictures import fish
 from tests.model.gallery.small_photos import counts, draw_photo
-from train.checkpoints import save_checkpoint
-from train.networks.siamese import SiameseNetwork
 
 
 def test_unreadable_photos_are_named_and_left_out(
@@ -96,18 +95,7 @@ def test_another_encoder_embeds_everything_again(
 ) -> None:
     photos, folder = photos_in(photo_folder), tmp_path / "gallery"
     build_gallery(tiny_checkpoint, photos, folder)
-    network = SiameseNetwork("resnet18", 8, 3)
-    manifest = tiny_checkpoint.manifest
-    other = save_checkpoint(
-        tmp_path / "other",
-        network,
-        name="other",
-        backbone="resnet18",
-        input_size=32,
-        classes=manifest.classes,
-        training={},
-        metrics={},
-    )
+    other = make_checkpoint(tmp_path / "other", seed=1)
     built = build_gallery(other, photos, folder)
     assert counts(built) == (6, 0, 0, 0, 6)
     assert_same(built.checkpoint, build_gallery(other, photos, tmp_path / "fresh").checkpoint)

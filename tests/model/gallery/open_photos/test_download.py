@@ -149,7 +149,7 @@ def wait_for_photos(out: Path, count: int, process: "subprocess.Popen[str]") -> 
         time.sleep(0.02)
 
 
-PER_CLASS = int(os.environ.get("OPEN_PHOTOS_PER_CLASS", "3"))
+PER_CLASS = int(os.environ.get("OPEN_PHOTOS_PER_CLASS", "2"))
 
 
 def test_a_run_that_is_killed_twice_and_has_a_full_disk_ends_with_the_same_photos(
@@ -162,7 +162,7 @@ def test_a_run_that_is_killed_twice_and_has_a_full_disk_ends_with_the_same_photo
         said, _ = whole.communicate(timeout=900)
         assert whole.returncode == 0, said
         out = tmp_path / "killed"
-        for count in (20, 70):
+        for count in (15, 45):
             process = command(tmp_path, port, out, PER_CLASS)
             wait_for_photos(out, count, process)
             assert process.poll() is None
