@@ -1,7 +1,7 @@
 """The encoder: from sketches and photos to embeddings."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -36,10 +36,10 @@ class Encoder:
     """
 
     BATCH = 32
-    """Pictures per forward pass."""
+    """Sketches per forward pass."""
 
     GROUP = 8
-    """Photos per forward pass where embeddings must not depend on the batch."""
+    """Photos per forward pass."""
 
     def __init__(
         self,
@@ -86,11 +86,12 @@ class Encoder:
         Raises:
             ImageError: a drawing is too large or too small.
         """
-
-        def frame(image: Image.Image) -> Pixels:
-            return frame_sketch(image, self.input_size, allow_empty=True)
-
-        return self._embed(images, frame)
+        rows = [np.empty((0, self.size), np.float32)]
+        for start in range(0, len(images), self.BATCH):
+            some = images[start : start + self.BATCH]
+            frames = [frame_sketch(image, self.input_size, allow_empty=True) for image in some]
+            rows.append(self.embed_frames(np.stack(frames)))
+        return np.concatenate(rows)
 
     def embed_photos(self, images: Sequence[Image.Image], *, shared: bool = False) -> Embeddings:
         """Embeddings of photos of any size and mode.
@@ -107,10 +108,11 @@ class Encoder:
         if not shared and self.photo_encoder is not self:
             return self.photo_encoder.embed_photos(images)
 
-        def frame(image: Image.Image) -> Pixels:
-            return frame_photo(image, self.input_size)
-
-        return self._embed(images, frame)
+        starts = range(0, len(images), self.GROUP)
+        groups = (images[start : start + self.GROUP] for start in starts)
+        return self._embed_groups(
+            np.stack([frame_photo(image, self.input_size) for image in group]) for group in groups
+        )
 
     def embed_photo_frames(self, frames: Sequence[Pixels]) -> Embeddings:
         """Embeddings of photos that do not depend on the other photos, to the last bit.
@@ -126,9 +128,7 @@ class Encoder:
         """
         filled = np.stack([*frames, *[frames[-1]] * (-len(frames) % self.GROUP)])
         groups = np.split(filled, len(filled) // self.GROUP)
-        with ThreadPoolExecutor(STREAMS) as pool:
-            rows = list(pool.map(self.photo_encoder.embed_frames, groups))
-        return np.concatenate(rows)[: len(frames)]
+        return self.photo_encoder._embed_groups(groups)[: len(frames)]
 
     def embed_frame(self, frame: Pixels) -> Embeddings:
         """The embedding of one sketch frame of shape `(input_size, input_size)`.
@@ -156,16 +156,11 @@ class Encoder:
             maps, others = self.maps(frames), self._mirrored(np.ascontiguousarray(mirrored))
         return self.head.embed(maps, others)
 
-    def _embed(
-        self,
-        images: Sequence[Image.Image],
-        frame: Callable[[Image.Image], Pixels],
-    ) -> Embeddings:
-        rows = [np.empty((0, self.size), np.float32)]
-        for start in range(0, len(images), self.BATCH):
-            frames = np.stack([frame(image) for image in images[start : start + self.BATCH]])
-            rows.append(self.embed_frames(frames))
-        return np.concatenate(rows)
+    def _embed_groups(self, groups: Iterable[Pixels]) -> Embeddings:
+        """The embeddings of groups of frames, several groups at a time."""
+        with ThreadPoolExecutor(STREAMS) as pool:
+            rows = list(pool.map(self.embed_frames, groups))
+        return np.concatenate([np.empty((0, self.size), np.float32), *rows])
 
     def maps(self, frames: Pixels) -> Maps:
         """The backbone's last feature maps.

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.records import Photo
 from model.encoder.encoder import Encoder
+from model.encoder.runtime import STREAMS
 from model.errors import ImageError
 from model.gallery.captions import exif_terms
 from model.gallery.prefetch import prefetch
@@ -20,6 +21,9 @@ from model.gallery.walk import SAME, UNUSABLE, LeftOut
 from model.pictures.colours import flatten
 from model.pictures.decoding import OWN, check_bytes, open_image
 from model.pictures.framing import Pixels, frame_photo
+
+BATCH = Encoder.GROUP * max(4, STREAMS)
+"""Photos that are embedded and saved together: some groups for each core."""
 
 
 @dataclass
@@ -88,7 +92,7 @@ def embed_photos(photos: Sequence[Photo], checkpoint: Checkpoint, progress: Prog
         if found.add(photo, file) and pictures:
             progress.save_thumbnail(pictures.thumbnail, file.digest)
             batch.append((file, pictures.frame))
-            if len(batch) == Encoder.BATCH:
+            if len(batch) == BATCH:
                 embed_batch()
     embed_batch()
     return found
