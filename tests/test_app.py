@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import app
 
@@ -38,6 +39,13 @@ def test_a_missing_checkpoint_is_a_clear_error(
 ) -> None:
     assert app.main(["--checkpoint", str(tmp_path), "--port", "0"]) == 1
     assert "is no checkpoint" in capsys.readouterr().err
+
+
+def test_numpy_multiplies_in_one_thread(tmp_path: Path) -> None:
+    with threadpool_limits(2, user_api="blas"):
+        assert app.main(["--checkpoint", str(tmp_path), "--port", "0"]) == 1
+        libraries = [each for each in threadpool_info() if each["user_api"] == "blas"]
+        assert {each["num_threads"] for each in libraries} == {1}
 
 
 @pytest.mark.parametrize(
