@@ -25,7 +25,8 @@ from model.gallery.photos import find_photos
 from model.gallery.progress import Progress
 from train.checkpoints import trained_network
 from train.networks.backbones import fold_batch_norms
-from train.networks.encoder import encoder_of
+from train.networks.encoder import TorchBackbone, head_of_network
+from train.networks.pair import PAIR, first_of
 
 
 class WithTorch(Checkpoint):
@@ -33,9 +34,13 @@ class WithTorch(Checkpoint):
 
     def photo_encoder(self) -> Callable[[], Encoder]:
         def load() -> Encoder:
-            network = trained_network(self.folder, photos=True)
+            network = trained_network(self.folder, photos=True).eval()
+            mirrored = None
+            if self.manifest.photo_encoder and self.manifest.photo_encoder.backbone == PAIR:
+                mirrored = TorchBackbone(first_of(network))
             fold_batch_norms(network.backbone)
-            return encoder_of(network, self.manifest.photo_size)
+            head, size = head_of_network(network), self.manifest.photo_size
+            return Encoder(TorchBackbone(network), head, size, mirrored=mirrored)
 
         return load
 

@@ -71,8 +71,8 @@ class Teachers:
         """Reads the teachers that are named.
 
         Raises:
-            DataError: one is no run, two embed into different spaces, or a teacher of mixtures
-                takes smaller images than the run.
+            DataError: one is no run, two embed into different spaces, or all teachers of
+                mixtures take smaller images than the run.
         """
         poses = load_run(sources.pose_teacher, photos=True) if sources.pose_teacher else None
         if not sources.teachers:
@@ -82,7 +82,7 @@ class Teachers:
         # A checkpoint may have another network for photos; a run has one for both.
         is_other = sources.photo_teacher is not None or is_checkpoint(photo_folder)
         photo_teacher = load_animal_encoder(photo_folder) if is_other else first
-        for other in (*others, photo_teacher):
+        for other in (*others, *([photo_teacher] if is_other else [])):
             if not same_prototypes(first.network, other.network):
                 raise DataError(
                     f"{first.folder} and {other.folder} embed into different spaces. Train one "
@@ -109,7 +109,7 @@ class Teachers:
 
     @property
     def mixed_sizes(self) -> dict[Kind, int]:
-        """Kinds of pictures that are mixed, and sides in pixels for the teacher of the largest."""
+        """Kinds of pictures that are mixed, and the largest input size among their teachers."""
         return {
             kind: max(run.config.input_size for run in self.projections[kind])
             for kind in self.mixed

@@ -105,8 +105,8 @@ class Checkpoint:
         def load() -> Encoder:
             path, head = self.folder / PHOTO_ENCODER, self._head("photos")
             backbone, mirrored = OnnxBackbone(path, MANY_BATCHES), None
-            if head.channels < head.matrix.shape[1]:
-                mirrored = OnnxBackbone(path, MANY_BATCHES, head.channels)
+            if head.reads_first_half:
+                mirrored = OnnxBackbone(path, MANY_BATCHES, head.matrix.shape[1] // 2)
             return Encoder(backbone, head, info.input_size, mirrored=mirrored)
 
         return load

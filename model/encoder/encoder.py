@@ -100,7 +100,7 @@ class Encoder:
             shared: use the network for sketches, even if there is another one for photos.
 
         Returns:
-            `(n, size)` float32.
+            `(n, size)` float32. All photos are framed before the first one is embedded.
 
         Raises:
             ImageError: a photo is too large or too small.
@@ -149,12 +149,10 @@ class Encoder:
         Returns:
             `(n, size)` float32.
         """
-        mirrored = frames[:, :, ::-1]
         if self._mirrored is None:
-            maps, others = np.split(self.maps(np.concatenate([frames, mirrored])), 2)
-        else:
-            maps, others = self.maps(frames), self._mirrored(np.ascontiguousarray(mirrored))
-        return self.head.embed(maps, others)
+            both = np.concatenate([frames, frames[:, :, ::-1]])
+            return self.head.embed(*np.split(self.maps(both), 2))
+        return self.head.embed(self.maps(frames), self.mirrored_maps(frames))
 
     def _embed_groups(self, groups: Iterable[Pixels]) -> Embeddings:
         """The embeddings of groups of frames, several groups at a time."""
@@ -171,6 +169,14 @@ class Encoder:
         Returns:
             `(n, channels, h', w')`.
         """
-        if frames.ndim == 3:
-            frames = np.repeat(frames[..., None], 3, axis=3)
-        return self.backbone(np.ascontiguousarray(frames))
+        return _run(self.backbone, frames)
+
+    def mirrored_maps(self, frames: Pixels) -> Maps:
+        """The maps of the frames' mirror images, or as many of them as the projection reads."""
+        return _run(self._mirrored or self.backbone, frames[:, :, ::-1])
+
+
+def _run(backbone: Backbone, frames: Pixels) -> Maps:
+    if frames.ndim == 3:
+        frames = np.repeat(frames[..., None], 3, axis=3)
+    return backbone(np.ascontiguousarray(frames))

@@ -77,8 +77,9 @@ def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
     """
     photos = encoder.photo_encoder
     seen = frame_photo(photo, photos.input_size)[None]
-    sketch = _Seen(encoder.head, encoder.maps(frame[None]), encoder.maps(frame[None, :, ::-1]))
-    picture = _Seen(photos.head, photos.maps(seen), photos.maps(seen[:, :, ::-1]))
+    drawn = frame[None]
+    sketch = _Seen(encoder.head, encoder.maps(drawn), encoder.mirrored_maps(drawn))
+    picture = _Seen(photos.head, photos.maps(seen), photos.mirrored_maps(seen))
     similarity = float(sketch.embedded @ picture.embedded)
     return Explanation(
         _heat(sketch, picture, similarity), _heat(picture, sketch, similarity), similarity
@@ -96,7 +97,8 @@ def _heat(own: _Seen, other: _Seen, similarity: float) -> Heat:
     shrink = float(np.linalg.norm(mean)) if head.normalise else 1.0
     total: Heat = np.zeros(own.maps.shape[2:], np.float32)
     for number, (view, each) in enumerate(zip(views, points, strict=True)):
-        heat = np.einsum("c,chw->hw", direction @ head.matrix, view[0]) / total.size
+        weights = direction @ head.weights_of(view.shape[1])
+        heat = np.einsum("c,chw->hw", weights, view[0]) / total.size
         length = float(np.linalg.norm(each)) if head.normalise else 1.0
         total += (heat[:, ::-1] if number else heat) / (length * shrink * len(views))
     if head.pose and other.head.pose:

@@ -102,12 +102,17 @@ class Head:
     def points(self, maps: Maps) -> Floats:
         """The result of the linear projection, `(n, d)`, before it is normalised."""
         means = maps.mean(axis=(2, 3))
-        return np.asarray(means @ self.matrix[:, : means.shape[1]].T + self.bias, np.float32)
+        return np.asarray(means @ self.weights_of(means.shape[1]).T + self.bias, np.float32)
+
+    def weights_of(self, channels: int) -> Floats:
+        """The columns of the projection for the first channels, if it reads no others; else all."""
+        return self.matrix if self.matrix[:, channels:].any() else self.matrix[:, :channels]
 
     @property
-    def channels(self) -> int:
-        """Channels of the maps up to the last one that the projection reads."""
-        return 1 + int(np.flatnonzero(self.matrix.any(axis=0)).max(initial=0))
+    def reads_first_half(self) -> bool:
+        """Whether the projection reads only the first half of the channels, as in a pair."""
+        half = self.matrix.shape[1] // 2
+        return not self.matrix[:, half:].any()
 
     def place(self, points: Floats) -> Floats:
         """`(n, d)` points, scaled to length 1 if the head normalises."""

@@ -25,7 +25,8 @@ def _cores() -> int:
 
 
 STREAMS = min(8, _cores())
-"""Batches of photos that are embedded at the same time. The limit keeps memory small."""
+"""Batches of photos that are embedded at the same time. The limit keeps memory small; on more
+cores, each batch gets several."""
 
 # Otherwise OpenVINO computes in bf16 on some CPUs, and results differ between machines.
 PRECISION = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -39,8 +40,8 @@ ONE_BATCH = {
 }
 """Settings for drawings, where one answer has to come soon."""
 
-MANY_BATCHES = {**PRECISION, "NUM_STREAMS": STREAMS, "INFERENCE_NUM_THREADS": STREAMS}
-"""Settings for photos, of which many have to be embedded: one thread for each batch."""
+MANY_BATCHES = {**PRECISION, "NUM_STREAMS": STREAMS, "INFERENCE_NUM_THREADS": _cores()}
+"""Settings for photos, of which many have to be embedded."""
 
 
 class Backbone(Protocol):

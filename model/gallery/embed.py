@@ -23,7 +23,7 @@ from model.pictures.decoding import OWN, check_bytes, open_image
 from model.pictures.framing import Pixels, frame_photo
 
 BATCH = Encoder.GROUP * max(4, STREAMS)
-"""Photos that are embedded and saved together: at least one group for each core."""
+"""Photos that are embedded and saved together."""
 
 
 @dataclass

@@ -192,6 +192,18 @@ def test_teachers_of_different_spaces_are_refused(
     assert "takes images of 48 pixels, fewer than this run" in capsys.readouterr().err
 
 
+def test_a_teacher_without_prototypes_is_refused(
+    sketchy: Path, half: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = load_run(half)
+    config = replace(found.config, loss="contrastive")
+    network = build_network(config, len(found.classes), pretrained=False)
+    save_best(replace(found, folder=tmp_path, network=network, config=config))
+    (tmp_path / "split.json").write_bytes((half / "split.json").read_bytes())
+    assert student(sketchy, tmp_path, tmp_path / "run") == 1
+    assert "has other prototypes" in capsys.readouterr().err
+
+
 MIXED = FitConfig(
     backbone="resnet18",
     embedding_size=16,

@@ -55,10 +55,13 @@ def _add_encoders(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         default=[],
+        metavar="RUN",
         help="runs or checkpoints whose projections the run learns: the mean of all for sketches, "
         "and those of the first one for photos",
     )
-    parser.add_argument("--photo-teacher", type=Path, help="another teacher, for photos")
+    parser.add_argument(
+        "--photo-teacher", type=Path, help="teaches photos instead of the first --teacher"
+    )
     parser.add_argument(
         "--pose-teacher", type=Path, help="another teacher, for the poses of photos"
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.records import Photo
+from model.encoder.runtime import limit_blas
 from model.errors import SketchZooError
 from model.gallery.build import build_gallery
 from model.gallery.current import gallery_is_current
@@ -29,6 +30,7 @@ def main() -> int:
     """Downloads until everything is there or no service answers; returns the exit code."""
     args = _parser().parse_args()
     os.nice(10)
+    limit_blas()
     try:
         checkpoint = Checkpoint.open(args.checkpoint)
         gallery = _GrowingGallery(args.gallery, args.folder, args.starter, checkpoint)
