@@ -4,6 +4,7 @@ A worker thread takes a batch of frames from a queue and embeds it. Meanwhile fu
 up, and become the next batch. The worker never waits for a batch to fill.
 """
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
@@ -52,6 +53,8 @@ class Batcher:
         self._is_warm = threading.Event()
         self._thread = threading.Thread(target=self._work, name="encoder", daemon=True)
         self._thread.start()
+        # A process that ends while a thread is inside the network would be aborted.
+        atexit.register(self.close)
 
     @property
     def waiting(self) -> int:
@@ -85,6 +88,7 @@ class Batcher:
         self._warm_up()
         while batch := self._queue.take(self._batch):
             self._embed_batch(batch)
+        atexit.unregister(self.close)
 
     def _warm_up(self) -> None:
         """Lets the encoder prepare itself for each batch size, the largest first."""

@@ -128,7 +128,7 @@ class ReloadedGallery:
         if stamp in (None, self._stamp):
             self._lock.release()
             return
-        threading.Thread(target=self._reload, args=(stamp,), daemon=True).start()
+        threading.Thread(target=self._reload, args=(stamp,)).start()
 
     def _reload(self, stamp: tuple[int, int] | None) -> None:
         """Opens the new version; if that fails, the old one stays."""

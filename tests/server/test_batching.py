@@ -1,12 +1,14 @@
 """Batches give the same embeddings as single frames; clients take turns; newer frames replace."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
-from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.encoder.encoder import Encoder
 from model.encoder.head import Embeddings
 from model.pictures.framing import Pixels
@@ -206,3 +208,18 @@ def test_closing_embeds_waiting_frames_and_refuses_new_ones(make: Make, held: He
     assert [float(future.result(20)[0]) for future in waiting] == list(range(12))
     closing.join(20)
     assert not closing.is_alive()
+
+
+def test_a_process_that_ends_while_the_encoder_works_is_not_aborted() -> None:
+    program = f"""
+from pathlib import Path
+from model.checkpoint.checkpoint import Checkpoint
+from server.batching import Batcher
+from server.metrics import Metrics
+encoder = Checkpoint.open(Path({str(SHIPPED)!r})).encoder()
+batcher = Batcher(encoder.embed_frames, encoder.input_size, Metrics())
+print(batcher.trouble)
+"""
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "starting\n", "")
