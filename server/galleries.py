@@ -106,10 +106,7 @@ class ReloadedGallery:
             return current
         if previous and version == previous.version:
             return previous
-        raise GalleryError(
-            "The gallery was rebuilt. Remove 'like' and 'unlike' from the search, or reload the "
-            "page; then choose the photo again."
-        )
+        raise GalleryError("The gallery was rebuilt, and its old version is gone. Reload the page.")
 
     def searches(self) -> list[SketchSearch]:
         """The searches in all versions that are open."""

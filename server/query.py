@@ -28,17 +28,17 @@ MAX_NARROWED = 200
 _MESSAGES = {
     "strokes": "A query needs strokes; the list may be empty.",
     "picture": "The uploaded picture is not known. Upload it again.",
-    "photo": "photo must be a whole number.",
+    "photo": "photo must be the id of a photo from an answer.",
     "k": f"k is a whole number from 1 to {MAX_K}.",
     **{
-        name: f"{name} must be a list of at most {MAX_NARROWED} whole numbers."
+        name: f"{name} must be a list of at most {MAX_NARROWED} ids of photos from an answer."
         for name in ("like", "unlike")
     },
     **{
         name: f"{name} must be a list of at most {MAX_NARROWED} labels."
         for name in ("only", "without")
     },
-    **{name: f"{name} must be a string." for name in ("gallery", "version", "page")},
+    **{name: f"{name} must be a string." for name in ("gallery", "page")},
 }
 """What to answer where a field is wrong."""
 
@@ -48,7 +48,7 @@ def _as_int(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Photos = Annotated[list[int], Field(max_length=MAX_NARROWED)]
+Photos = Annotated[list[str], Field(max_length=MAX_NARROWED)]
 Labels = Annotated[frozenset[str], Strict(False), Field(max_length=MAX_NARROWED)]
 Count = Annotated[int, BeforeValidator(_as_int), Field(ge=1, le=MAX_K)]
 
@@ -59,12 +59,11 @@ class Query(BaseModel):
     Attributes:
         strokes: what was drawn, on `picture` if there is one.
         picture: path of an upload.
-        photo: number of a photo of the gallery to search by, instead of a drawing.
+        photo: id of a photo of the gallery to search by, instead of a drawing.
         k: how many photos to find.
-        like, unlike: numbers of photos that the query is moved towards and away from.
+        like, unlike: ids of photos that the query is moved towards and away from.
         only, without: labels to search among, and to leave out.
         gallery: its name; None for the first.
-        version: of the gallery that the numbers belong to; None for the current one.
         page: tells the pages of one client apart; only the newest drawing of a page is embedded.
             Empty: every drawing is.
     """
@@ -73,20 +72,14 @@ class Query(BaseModel):
 
     strokes: Annotated[list[Stroke], PlainValidator(parse_strokes)]
     picture: str | None = None
-    photo: int | None = None
+    photo: str | None = None
     k: Count = DEFAULT_K
     like: Photos = []
     unlike: Photos = []
     only: Labels = frozenset()
     without: Labels = frozenset()
     gallery: str | None = None
-    version: str | None = None
     page: str | None = None
-
-    @property
-    def names_photos(self) -> bool:
-        """Whether the query holds numbers of photos, which belong to one version of a gallery."""
-        return bool(self.photo is not None or self.like or self.unlike)
 
 
 def parse_query(payload: Any) -> Query:

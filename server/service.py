@@ -64,10 +64,9 @@ class SearchService:
             query still apply.
 
         Raises:
-            SketchZooError: there is nothing to search by, or no such gallery, version or photo.
+            SketchZooError: there is nothing to search by, or no such gallery or photo.
         """
-        version = query.version if query.names_photos else None
-        search = self.galleries.get_search(query.gallery, version)
+        search = self.galleries.get_search(query.gallery)
         if query.photo is not None:
             find = partial(self._search_by_photo, query, search, query.photo)
         else:
@@ -108,8 +107,8 @@ class SearchService:
         for batcher in self._all_batchers():
             batcher.close()
 
-    def _search_by_photo(self, query: Query, search: SketchSearch, photo: int) -> dict[str, Any]:
-        matches = _nearest(query, search, search.embedding_of(photo))
+    def _search_by_photo(self, query: Query, search: SketchSearch, photo: str) -> dict[str, Any]:
+        matches = _nearest(query, search, search.embedding_of(search.number_of(photo)))
         return self._answer(query, search, matches, [], is_dissimilar=False)
 
     def _search_by_drawing(
@@ -186,7 +185,8 @@ def rounded(positions: Positions) -> list[list[float]]:
 
 
 def _nearest(query: Query, search: SketchSearch, embedding: Embeddings) -> list[Match]:
-    steered = search.steer(embedding, query.like, query.unlike)
+    liked, disliked = ([search.number_of(p) for p in ids] for ids in (query.like, query.unlike))
+    steered = search.steer(embedding, liked, disliked)
     return search.nearest(steered, query.k, only=query.only, without=query.without)
 
 

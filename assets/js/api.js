@@ -7,10 +7,9 @@ import { TEXT } from "./text.js";
  * @typedef {import("./drawing.js").Stroke} Stroke
  * @typedef {import("./results.js").Match} Match
  * @typedef {import("./guesses.js").Guess} Guess
- * @typedef {{gallery: string | null, version: string}} Where  the gallery, null for the first one,
- *   and its version: photo numbers belong to a version.
  * @typedef {{strokes: Stroke[], picture: string | null}} Sketch  the strokes, and the upload's path.
- * @typedef {Sketch & Where & {k: number} & Partial<import("./filters.js").FilterQuery>} Query
+ * @typedef {Sketch & {gallery: string | null, k: number} &
+ *   Partial<import("./filters.js").FilterQuery>} Query  the first gallery if it is null.
  * @typedef {{matches?: Match[], guesses?: Guess[], photos?: number, unlike?: boolean,
  *   place?: [number, number] | null, spots?: [number, number][], map?: string, version?: string,
  *   error?: string}} Answer
@@ -26,7 +25,7 @@ import { TEXT } from "./text.js";
  *   read: (path: string, unseen?: boolean) => Promise<ReadUpload>,
  *   upload: (file: File) => Promise<{path: string}>,
  *   describe: (gallery: string | null) => Promise<GalleryInfo>,
- *   explain: (pair: Sketch & Where & {photo: number}) =>
+ *   explain: (pair: Sketch & {gallery: string | null, photo: string}) =>
  *     Promise<import("./photo-dialog.js").Explanation>}} Server
  */
 

@@ -52,13 +52,15 @@ class Board {
     this.view = new AnswerView(root, { onOpen: (photo) => this.photo.open(photo) });
     this.photo = new PhotoDialog(/** @type {HTMLDialogElement} */ (part(root, "photo-dialog")), {
       page: () => (this.filters.byPhoto ? null : this.drawing.page),
-      explain: ({ number }) =>
-        server.explain({ ...this.#sketch(), ...this.galleries.where, photo: number }),
+      explain: ({ id }) => {
+        const { gallery } = this.galleries.where;
+        return server.explain({ ...this.#sketch(), gallery, photo: id });
+      },
       onAction: (action, photo) => this.#addFilter(action, photo),
     });
     this.share = new ShareDialog(/** @type {HTMLDialogElement} */ (part(root, "share-dialog")), {
       page: () => this.drawing.page,
-      search: () => ({ ...this.#query(), ...this.filters.ids }),
+      search: () => this.#query(),
     });
     this.galleries = new Galleries(root, server, {
       onGallery: () => this.#switchGallery(),
@@ -125,8 +127,8 @@ class Board {
 
   /** @returns {Query} */
   #query() {
-    const k = Number(this.count.value);
-    return { ...this.#sketch(), ...this.galleries.where, k, ...this.filters.query };
+    const { gallery } = this.galleries.where;
+    return { ...this.#sketch(), gallery, k: Number(this.count.value), ...this.filters.query };
   }
 
   /**

@@ -1,9 +1,10 @@
 /**
  * What narrows a search: animals, and photos that the results should be like or unlike.
  *
- * @typedef {{number: number, id: string, label: string}} Photo
- * @typedef {{photo: number | null, like: number[], unlike: number[], only: string[],
- *   without: string[]}} FilterQuery  photos by their number, animals by their label.
+ * @typedef {{id: string, label: string}} Photo
+ * @typedef {{photo: string | null, like: string[], unlike: string[], only: string[],
+ *   without: string[]}} FilterQuery  photos by their id, which stays when the gallery is indexed
+ *   again; animals by their label.
  * @typedef {{text: string, remove: () => void}} Filter
  */
 
@@ -12,9 +13,9 @@ import { TEXT } from "./text.js";
 export class Filters {
   /** @type {Photo | null} */
   #photo = null;
-  /** @type {Map<number, Photo>} */
+  /** @type {Map<string, Photo>} */
   #like = new Map();
-  /** @type {Map<number, Photo>} */
+  /** @type {Map<string, Photo>} */
   #unlike = new Map();
   /** @type {Set<string>} */
   #only = new Set();
@@ -28,20 +29,11 @@ export class Filters {
    */
   get query() {
     return {
-      photo: this.#photo?.number ?? null,
+      photo: this.#photo?.id ?? null,
       like: [...this.#like.keys()],
       unlike: [...this.#unlike.keys()],
       only: [...this.#only],
       without: [...this.#without],
-    };
-  }
-
-  /** Photos by their id, for programs: ids stay when the gallery is indexed again. */
-  get ids() {
-    return {
-      photo: this.#photo?.id ?? null,
-      like: [...this.#like.values()].map(({ id }) => id),
-      unlike: [...this.#unlike.values()].map(({ id }) => id),
     };
   }
 
@@ -66,14 +58,14 @@ export class Filters {
 
   /** @param {Photo} photo */
   moreLike(photo) {
-    this.#unlike.delete(photo.number);
-    this.#like.set(photo.number, photo);
+    this.#unlike.delete(photo.id);
+    this.#like.set(photo.id, photo);
   }
 
   /** @param {Photo} photo */
   lessLike(photo) {
-    this.#like.delete(photo.number);
-    this.#unlike.set(photo.number, photo);
+    this.#like.delete(photo.id);
+    this.#unlike.set(photo.id, photo);
   }
 
   /**
@@ -128,11 +120,11 @@ export class Filters {
       })),
       ...[...this.#like.values()].map((p) => ({
         text: TEXT.like(p.label),
-        remove: () => this.#like.delete(p.number),
+        remove: () => this.#like.delete(p.id),
       })),
       ...[...this.#unlike.values()].map((p) => ({
         text: TEXT.unlike(p.label),
-        remove: () => this.#unlike.delete(p.number),
+        remove: () => this.#unlike.delete(p.id),
       })),
     ];
   }

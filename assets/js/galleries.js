@@ -5,7 +5,10 @@ import { storage } from "./storage.js";
 import { TEXT } from "./text.js";
 
 /** @typedef {import("./api.js").Progress} Progress */
-/** @typedef {import("./api.js").Where} Where */
+/**
+ * @typedef {{gallery: string | null, version: string}} Where  the gallery, null for the first one, and
+ *   its version, which changes when it is indexed again.
+ */
 
 /** Key of the gallery's name in the browser's storage. */
 const KEY = "sketchzoo.gallery";

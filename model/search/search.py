@@ -28,6 +28,9 @@ from model.search.protocol import NEAREST, Engine
 LIKED, DISLIKED = 0.75, 0.25
 """Weights of the photos that a query is moved towards, and away from (see `steer`)."""
 
+MAX_SHOWN = 40
+"""Characters of a wrong id that a message repeats."""
+
 
 class SketchSearch:
     """A loaded checkpoint: encoder, index and photos. Create it with `SketchSearch.load`.
@@ -114,6 +117,19 @@ class SketchSearch:
     def numbers(self) -> dict[str, int]:
         """The number of each photo by its id. Ids stay the same when a gallery is built again."""
         return {photo_id(photo): number for number, photo in enumerate(self.photos)}
+
+    def number_of(self, photo: str | None) -> int:
+        """The number of the photo with an id.
+
+        Raises:
+            GalleryError: there is no such photo.
+        """
+        if photo is None or photo not in self.numbers:
+            raise GalleryError(
+                f"A photo of this search is no longer in the gallery: {str(photo)[:MAX_SHOWN]}. "
+                "Remove it from the search."
+            )
+        return self.numbers[photo]
 
     def thumbnail(self, number: int) -> Path:
         """The file of a photo's thumbnail."""

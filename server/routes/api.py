@@ -8,16 +8,12 @@ from typing import Any
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
-from model.errors import GalleryError, SketchZooError
+from model.errors import SketchZooError
 from model.pictures.decoding import open_image
 from model.pictures.framing import Pixels, frame_sketch
 from model.pictures.strokes import check_scale
-from model.search.search import SketchSearch
-from server.query import MAX_NARROWED, Query, parse_count, parse_query
+from server.query import Query, parse_count, parse_query
 from server.service import SearchService, describe_matches
-
-MAX_SHOWN = 40
-"""Characters of a wrong id that a message repeats."""
 
 
 class SearchApi:
@@ -64,17 +60,15 @@ class SearchApi:
             the gallery is indexed again; the number does not.
         """
         with errors_for_programs():
-            search = self.service.galleries.get_search(gallery)
             payload = {
                 "strokes": strokes,
                 "k": k,
                 "only": only or [],
                 "without": without or [],
-                "like": photo_numbers(like or [], search),
-                "unlike": photo_numbers(unlike or [], search),
-                "photo": None if photo is None else photo_numbers([photo], search)[0],
+                "like": like or [],
+                "unlike": unlike or [],
+                "photo": photo,
                 "gallery": gallery,
-                "version": search.version,
             }
             query = await self.service.workers.run(read_program_query, payload)
             matches: list[dict[str, Any]] = (await self.service.search(query))["matches"]
@@ -128,24 +122,3 @@ def read_program_query(payload: dict[str, Any]) -> Query:
 def read_sketch(file: Path, size: int) -> Pixels:
     """The frame of a sketch in an image file, `(size, size)`."""
     return frame_sketch(open_image(file, "the sketch"), size)
-
-
-def photo_numbers(ids: Any, search: SketchSearch) -> list[int]:
-    """The numbers of photos with these ids, in this version of a gallery.
-
-    Raises:
-        GalleryError: there is no such photo, or an id is not a string.
-    """
-    if not isinstance(ids, list) or len(ids) > MAX_NARROWED:
-        raise GalleryError(f"Photos are named by a list of at most {MAX_NARROWED} ids.")
-    for each in ids:
-        if not isinstance(each, str):
-            raise GalleryError(
-                f"There is no such photo: {str(each)[:MAX_SHOWN]}. Name photos by the id that an "
-                "answer gives, not by their number, which changes with the gallery."
-            )
-        if each not in search.numbers:
-            raise GalleryError(
-                f"There is no such photo in the gallery any more: {each[:MAX_SHOWN]}."
-            )
-    return [search.numbers[each] for each in ids]

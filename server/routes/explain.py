@@ -44,9 +44,9 @@ def explain_match(galleries: Galleries, body: bytes) -> dict[str, Any]:
         SketchZooError: nothing is drawn, or there is no such photo any more.
     """
     query = parse_query(parse_json(body))
-    search = galleries.get_search(query.gallery, query.version)
+    search = galleries.get_search(query.gallery)
     ink = ink_of(query)
-    photo = open_image(Path(search.photo(query.photo).path), limits=OWN)
+    photo = open_image(Path(search.photo(search.number_of(query.photo)).path), limits=OWN)
     frame = frame_ink(ink, search.encoder.input_size)
     explanation = explain(search.encoder, frame, flatten(photo))
     left, top, side = frame_box(ink)

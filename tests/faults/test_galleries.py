@@ -34,6 +34,8 @@ from tests.harness.checkpoints import make_checkpoint
 from tests.harness.loops import in_a_loop
 from tests.harness.pictures import fish
 
+LINE = [{"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}]
+
 
 @pytest.fixture
 def client(gallery: Path) -> TestClient:
@@ -83,6 +85,27 @@ def test_photos_of_a_version_that_is_gone_are_refused(
     rebuild(galleries, tiny_checkpoint, photo_folder, gallery)
     with pytest.raises(GalleryError, match="was rebuilt"):
         galleries.get_search("zoo", old)
+
+
+def test_a_search_keeps_its_photos_when_the_gallery_is_rebuilt(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, gallery: Path, client: TestClient
+) -> None:
+    """Their numbers change."""
+    last = client.get("/map.json").json()["ids"][5]
+    searched: dict[str, Any] = {"strokes": [], "photo": last, "k": 1}
+    asked = {"strokes": LINE, "photo": last}
+    before = client.post("/board/search", json=searched).json()["matches"][0]
+    assert (before["id"], before["number"]) == (last, 5)
+    (photo_folder / "blue_whale" / "0.jpg").unlink()
+    build_gallery(tiny_checkpoint, photos_in(photo_folder), gallery)
+    eventually(lambda: client.get("/healthz").json()["photos"] == 5)
+    after = client.post("/board/search", json=searched).json()["matches"][0]
+    assert (after["id"], after["number"]) == (last, 4)
+    assert "photo" in client.post("/board/explain", json=asked).json()
+    gone = client.post("/board/search", json={**searched, "photo": "0123"}).json()["error"]
+    assert gone == (
+        "A photo of this search is no longer in the gallery: 0123. Remove it from the search."
+    )
 
 
 def test_an_old_version_is_released_although_its_encoder_is_still_used(

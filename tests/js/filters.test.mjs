@@ -3,8 +3,8 @@ import { test } from "node:test";
 
 import { Filters } from "../../assets/js/filters.js";
 
-const cat = { number: 3, label: "cat" };
-const dog = { number: 8, label: "dog" };
+const cat = { id: "3c", label: "cat" };
+const dog = { id: "8d", label: "dog" };
 
 test("there are no filters at first", () => {
   const filters = new Filters();
@@ -24,9 +24,9 @@ test("the last choice counts: more or less like, only or without", () => {
   filters.only("dog");
   filters.searchBy(cat);
   assert.deepEqual(filters.query, {
-    photo: 3,
+    photo: "3c",
     like: [],
-    unlike: [8, 3],
+    unlike: ["8d", "3c"],
     only: ["dog"],
     without: ["cat"],
   });
@@ -65,9 +65,9 @@ test("one animal replaces those before, and an empty label allows all", () => {
 
 test("all filters are removed at once", () => {
   const filters = new Filters();
-  filters.searchBy({ number: 1, label: "cat" });
-  filters.moreLike({ number: 2, label: "dog" });
-  filters.lessLike({ number: 3, label: "emu" });
+  filters.searchBy({ id: "1c", label: "cat" });
+  filters.moreLike({ id: "2d", label: "dog" });
+  filters.lessLike({ id: "3e", label: "emu" });
   filters.only("fox");
   filters.without("gnu");
   assert.equal(filters.list.length, 5);

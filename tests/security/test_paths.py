@@ -117,7 +117,7 @@ def test_pictures_are_read_only_from_the_upload_folder(
     def ask(path: str) -> Any:
         query: dict[str, Any] = {"strokes": [], "picture": path, "photo": None, "k": 1}
         if route == "explain":
-            query["photo"] = 0
+            query["photo"] = client.get("/map.json").json()["ids"][0]
         return client.post(f"/board/{route}", json=query | {"path": path}).json()
 
     assert "error" not in ask(str(uploads / "own.jpg"))
