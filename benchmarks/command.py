@@ -72,5 +72,6 @@ def held_out(
     folders = [photo_folder, *(more_photos or [])]
     photos = [p for folder in folders for p in list_pictures(folder, sketches=False)]
     sketches = list_pictures(sketch_folder, sketches=True)
-    kept = ([p for p in split.validation(of) if p.label in known] for of in (photos, sketches))
-    return next(kept), next(kept)
+    held = split.validation(photos, sketches), split.validation(sketches, photos)
+    kept = [[p for p in pictures if p.label in known] for pictures in held]
+    return kept[0], kept[1]

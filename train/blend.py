@@ -126,11 +126,13 @@ class _Photos:
 
 
 def _load_photos(run: Run, sketchy: Path, more_photos: Sequence[Path]) -> _Photos:
-    own = list_pictures(sketchy_folders(sketchy)[0], sketches=False)
+    photo_folder, sketch_folder = sketchy_folders(sketchy)
+    own = list_pictures(photo_folder, sketches=False)
+    sketches = list_pictures(sketch_folder, sketches=True)
     photos = [*own, *(p for f in more_photos for p in list_pictures(f, sketches=False))]
     photos = [p for p in photos if p.label in run.classes]
     split = Split.load(run.folder / SPLIT)
-    held, training = split.validation(photos), split.train(photos)
+    held, training = split.validation(photos, sketches), split.train(photos)
     if not held:
         raise DataError(
             f"{run.folder / SPLIT} holds out none of these photos. Name those of the run."

@@ -180,8 +180,8 @@ def choose_pictures(
     if split is not None:
         held_out, known = Split.load(split), set(opened.manifest.classes)
         gallery, queries = (
-            [p for p in held_out.validation(pictures) if p.label in known]
-            for pictures in (gallery, queries)
+            [p for p in held_out.validation(pictures, others) if p.label in known]
+            for pictures, others in ((gallery, queries), (queries, gallery))
         )
     _check(gallery, queries, split)
     return gallery, queries

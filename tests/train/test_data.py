@@ -36,7 +36,7 @@ def test_a_split_keeps_every_sketch_of_a_held_out_photo_out_of_training(sketchy:
     )
     split = make_split(photos, sketches, fraction=0.2, most=12, seed=3)
     for pictures, each in ((photos, 2), (sketches, 6)):
-        held, kept = split.validation(pictures), split.train(pictures)
+        held, kept = split.validation(pictures, []), split.train(pictures)
         assert len(held) + len(kept) == len(pictures)
         assert not {p.photo_id for p in held} & {p.photo_id for p in kept}
         for label in ("bat", "cow", "eel"):
@@ -50,8 +50,8 @@ def test_at_most_so_many_photos_of_a_class_are_held_out() -> None:
     photos = [Picture(Path(f"{i}.jpg"), "dog", f"{i}") for i in range(100)]
     sketches = [Picture(Path(f"s{i}-1.png"), "dog", f"s{i}") for i in range(50)]
     split = make_split(photos, sketches, fraction=0.2, most=12, seed=0)
-    assert len(split.validation(photos)) == 12
-    assert len(split.validation(sketches)) == 10
+    assert len(split.validation(photos, sketches)) == 12
+    assert len(split.validation(sketches, photos)) == 10
 
 
 def test_a_name_that_many_classes_have_is_held_out_in_one() -> None:
@@ -64,11 +64,11 @@ def test_a_name_that_many_classes_have_is_held_out_in_one() -> None:
     sketches = [Picture(Path(f"{p.label}/{p.photo_id}-1.png"), *astuple(p)[1:]) for p in photos]
     split = make_split(photos, sketches, fraction=0.25, most=12, seed=0)
     for pictures in (photos, sketches):
-        held = split.validation(pictures)
+        held = split.validation(pictures, [])
         assert Counter(p.label for p in held) == dict.fromkeys(("ant", "bat", "cow", "dog"), 5)
         assert len(split.train(pictures)) == 60
-    assert {(p.label, p.photo_id) for p in split.validation(photos)} == {
-        (p.label, p.photo_id) for p in split.validation(sketches)
+    assert {(p.label, p.photo_id) for p in split.validation(photos, sketches)} == {
+        (p.label, p.photo_id) for p in split.validation(sketches, photos)
     }
 
 
@@ -82,8 +82,39 @@ def test_an_exact_copy_of_a_training_photo_is_not_held_out(tmp_path: Path) -> No
         pictures.append(Picture(path, path.parent.name, path.stem))
     for held, left in (({"1", "3"}, ["3"]), ({"1", "2"}, ["1", "2"])):
         split = Split(frozenset(held))
-        assert [p.photo_id for p in split.validation(pictures)] == left
+        assert [p.photo_id for p in split.validation(pictures, [])] == left
         assert {p.photo_id for p in split.train(pictures)} == {"1", "2", "3", "4"} - held
+
+
+def test_a_photo_and_its_copy_from_another_data_set_are_never_apart() -> None:
+    """Ten photos, each with a copy and a sketch, and five photos without copies."""
+    names = [f"n02_{i}" for i in range(10)]
+    of_names = [*names, *(f"web_{name}" for name in names), *(f"cal_image_{i}" for i in range(5))]
+    photos = [Picture(Path(f"{name}.jpg"), "dog", name) for name in of_names]
+    sketches = [Picture(Path(f"{name}-1.png"), "dog", name) for name in names]
+    for seed in range(20):
+        split = make_split(photos, sketches, fraction=0.4, most=12, seed=seed)
+        held = {p.photo_id for p in split.validation(photos, sketches)}
+        assert len(held) == 6  # of the 15 that are not copies
+        assert not any(name.startswith("web_") for name in held)
+        trained = {p.photo_id for p in split.train(photos)}
+        assert not trained & {f"web_{name}" for name in held}
+        assert len(trained) == 25 - 6 - len(held & set(names))
+
+
+def test_a_held_out_copy_of_a_trained_photo_is_not_evaluated(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As in older splits. The original is known as a photo (1), by a sketch (2), or held (3)."""
+    names = ["n02_1", "n02_3", "web_n02_1", "web_n02_2", "web_n02_3", "web_n02_4"]
+    photos = [Picture(Path(f"{name}.jpg"), "dog", name) for name in names]
+    sketches = [Picture(Path("n02_2-1.png"), "dog", "n02_2")]
+    sketches.append(Picture(Path("cat/n02_4-1.png"), "cat", "n02_4"))
+    split = Split(frozenset({"n02_3", "web_n02_1", "web_n02_2", "web_n02_3", "web_n02_4"}))
+    held = split.validation(photos, sketches)
+    assert [p.photo_id for p in held] == ["n02_3", "web_n02_3", "web_n02_4"]
+    assert "left out: 2 held-out pictures, such as web_n02_1.jpg" in capsys.readouterr().out
+    assert [p.photo_id for p in split.train(photos)] == ["n02_1"]
 
 
 def test_a_sketch_without_the_id_of_a_photo_is_named(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_held_out_photo_is_not_trained_on_under_another_name() -> None:
     photos = [picture(name) for name in ("n02_8", "web_n02_8", "n02_88", "web_n03_9")]
     photos.append(picture("web_n03_9", label="dog"))
     assert split.train(photos) == [photos[2], photos[3]]
-    assert split.validation(photos) == [photos[0]]
+    assert split.validation(photos, []) == [photos[0]]
 
 
 PAIRS = np.array([(s, s // 3) for s in range(60)])

@@ -79,7 +79,7 @@ def _protocol(split: Path | None) -> str:
     if split:
         return (
             f"Only pictures whose photo id {split} holds out were used: no sketch of a training "
-            "photo, and no exact copy of one."
+            "photo, and no copy of one, by its bytes or its name."
         )
     return (
         "All pictures were used. If some of them were trained on, the figures are too good: name "

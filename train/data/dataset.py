@@ -133,8 +133,8 @@ def load_dataset(
     listed = _Listed(
         split.train(sketches),
         split.train(photos),
-        split.validation(sketches),
-        split.validation(photos),
+        split.validation(sketches, photos),
+        split.validation(photos, sketches),
     )
     _check(classes, listed)
     dataset = _decode(config, sources, classes, split, listed, mixed)

@@ -37,12 +37,12 @@ class Picture:
     photo_id: str
 
 
-def possible_ids(picture: Picture) -> list[str]:
-    """The ids that a picture may have: its name, and what follows each `_` in it.
+def possible_ids(photo_id: str) -> list[str]:
+    """The ids that a photo may have: its name, and what follows each `_` in it.
 
     Other data sets contain photos of the Sketchy Database as `<anything>_<photo id>`.
     """
-    parts = picture.photo_id.split("_")
+    parts = photo_id.split("_")
     return ["_".join(parts[start:]) for start in range(len(parts))]
 
 
@@ -57,11 +57,30 @@ class Split:
 
     def train(self, pictures: Sequence[Picture]) -> list[Picture]:
         """Pictures to train on: none of their possible ids is held out."""
-        return [p for p in pictures if not any(self._holds(p, n) for n in possible_ids(p))]
+        return [p for p in pictures if not any(self._holds(p, n) for n in possible_ids(p.photo_id))]
 
-    def validation(self, pictures: Sequence[Picture]) -> list[Picture]:
-        """Held-out pictures, without byte-identical copies of training pictures."""
-        held = [p for p in pictures if self._holds(p, p.photo_id)]
+    def validation(self, pictures: Sequence[Picture], others: Sequence[Picture]) -> list[Picture]:
+        """Held-out pictures, without copies of training pictures.
+
+        A copy has the same bytes, or is named `<anything>_<photo id>` after a photo that is
+        trained on, or whose sketches are. How many have such names is printed.
+
+        Args:
+            pictures: photos or sketches.
+            others: the sketches or photos of the same data.
+        """
+        trained = {(p.label, p.photo_id) for p in self.train([*pictures, *others])}
+        held: list[Picture] = []
+        named: list[Picture] = []
+        for picture in (p for p in pictures if self._holds(p, p.photo_id)):
+            originals = possible_ids(picture.photo_id)[1:]
+            is_copy = any((picture.label, name) in trained for name in originals)
+            (named if is_copy else held).append(picture)
+        if named:
+            say(
+                f"left out: {len(named)} held-out pictures, such as {named[0].path}: by their "
+                "names, they are copies of photos that are trained on, or whose sketches are."
+            )
         return without_copies(held, self.train(pictures))
 
     def _holds(self, picture: Picture, photo_id: str) -> bool:
@@ -219,7 +238,7 @@ def find_pairs(sketches: Sequence[Picture], photos: Sequence[Picture]) -> NDArra
     drawn = {(sketch.label, sketch.photo_id) for sketch in sketches}
     row_of: dict[tuple[str, str], int] = {}
     for row, photo in enumerate(photos):
-        for key in ((photo.label, photo_id) for photo_id in possible_ids(photo)):
+        for key in ((photo.label, photo_id) for photo_id in possible_ids(photo.photo_id)):
             if key in drawn:
                 row_of.setdefault(key, row)
                 break
@@ -236,6 +255,9 @@ def make_split(
 ) -> Split:
     """Holds out photo ids, class by class, in an order drawn from the seed.
 
+    A photo `<anything>_<photo id>` of another photo or its sketches is not held out: `Split.train`
+    would go on using these.
+
     Args:
         photos, sketches: of all classes.
         fraction: of the photos of each class, and of the photo ids that only sketches have.
@@ -250,8 +272,9 @@ def make_split(
     classes_with = Counter(name for known in ids.values() for name in set.union(*known))
     held: set[str] = set()
     for label, (photo_ids, sketched_ids) in ids.items():
-        only_sketched = sketched_ids - photo_ids
-        drawn = _draw(photo_ids, min(most, round(fraction * len(photo_ids))), seed)
+        only_sketched, known = sketched_ids - photo_ids, photo_ids | sketched_ids
+        own = {i for i in photo_ids if known.isdisjoint(possible_ids(i)[1:])}
+        drawn = _draw(own, min(most, round(fraction * len(own))), seed)
         drawn += _draw(only_sketched, round(fraction * len(only_sketched)), seed)
         held.update(name if classes_with[name] == 1 else f"{label}/{name}" for name in drawn)
     return Split(frozenset(held))

@@ -54,7 +54,8 @@ class QuantisationFrames:
         """
         sketches, photos = _list(run, folders)
         split = Split.load(run.folder / SPLIT)
-        held_sketches, held_photos = split.validation(sketches), split.validation(photos)
+        held_sketches = split.validation(sketches, photos)
+        held_photos = split.validation(photos, sketches)
         if len(held_photos) < FIRST or not held_sketches:
             raise DataError(
                 f"{run.folder / SPLIT} holds out {len(held_photos)} of these photos and "

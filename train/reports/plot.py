@@ -37,9 +37,11 @@ def plot_embedding(
     split = Split.load(run / SPLIT)
     rows, labels = [], []
     photo_folder, sketch_folder = sketchy_folders(sketchy)
-    for folders, drawn in (((photo_folder, *more_photos), False), ((sketch_folder,), True)):
-        listed = [p for folder in folders for p in list_pictures(folder, sketches=drawn)]
-        pictures = [p for p in split.validation(listed) if p.label in trained.classes]
+    folders = (photo_folder, *more_photos)
+    listed = [p for folder in folders for p in list_pictures(folder, sketches=False)]
+    drawings = list_pictures(sketch_folder, sketches=True)
+    for of, others, drawn in ((listed, drawings, False), (drawings, listed, True)):
+        pictures = [p for p in split.validation(of, others) if p.label in trained.classes]
         if not pictures:
             raise DataError(f"{sketchy} holds none of the pictures that {run} has held out.")
         if len(pictures) > MOST_PICTURES:
