@@ -20,6 +20,7 @@ from server.middleware.body_limit import BodyLimit
 from server.middleware.concurrency_limit import ConcurrencyLimit
 from server.middleware.csrf import CsrfProtection
 from server.middleware.forwarded import ForwardedFor, Proxies
+from server.middleware.graceful_shutdown import GracefulShutdown
 from server.middleware.proxy_warnings import ProxyWarnings
 from server.middleware.rate_limit import RATE, RateLimit
 from server.middleware.request_log import RequestLog
@@ -109,13 +110,14 @@ def middleware(
         *([Middleware(RootPath, prefix=prefix)] if prefix else []),
         Middleware(SecurityHeaders),
         Middleware(RequestLog, metrics=metrics),
-        Middleware(ConcurrencyLimit, lifecycle=lifecycle, metrics=metrics),
+        Middleware(GracefulShutdown, lifecycle=lifecycle, metrics=metrics),
         Middleware(ProxyWarnings, proxies=proxies),
         *([Middleware(AllowedHosts, names=names)] if names is not None else []),
         Middleware(ForwardedFor, proxies=proxies),
         *([Middleware(RateLimit, rate=rate)] if rate > 0 else []),
         Middleware(CsrfProtection),
         Middleware(BodyLimit),
+        Middleware(ConcurrencyLimit, metrics=metrics),
         # No origin is allowed. Gradio adds no CORS headers of its own where its parent has this.
         Middleware(CORSMiddleware, allow_origins=()),
     ]

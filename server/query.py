@@ -96,15 +96,6 @@ def parse_query(payload: Any) -> Query:
         raise SketchZooError(message) from error
 
 
-def parse_count(k: float | None) -> int:
-    """Validates the number of photos to find.
-
-    Raises:
-        SketchZooError: it is not a whole number from 1 to `MAX_K`.
-    """
-    return parse_query({"strokes": [], "k": k}).k
-
-
 def parse_json(body: bytes) -> dict[str, Any]:
     """Reads a JSON object.
 

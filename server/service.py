@@ -30,6 +30,9 @@ from server.workers import Workers
 QUICK_POINTS = 2000
 """Points up to which a drawing is painted without a thread, which would take longer to start."""
 
+QUICK_AREA = 20.0
+"""The same for the area in pages that it paints: wide pens take longer."""
+
 QUICK_PHOTOS = 1000
 """Photos up to which a gallery is searched without a thread, which would take longer to start."""
 
@@ -79,7 +82,8 @@ class SearchService:
         """Paints what was drawn and frames it for an encoder, `(size, size)`."""
         size = search.encoder.input_size
         points = sum(len(stroke.points) for stroke in query.strokes)
-        if points <= QUICK_POINTS and not query.picture:
+        area = sum(stroke.area for stroke in query.strokes)
+        if points <= QUICK_POINTS and area <= QUICK_AREA and not query.picture:
             return frame_ink(ink_of(query), size)
         return await self.workers.run(lambda: frame_ink(ink_of(query), size))
 

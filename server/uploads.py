@@ -1,5 +1,6 @@
 """The folder of uploads: which files may be read from it, and how much it keeps."""
 
+import shutil
 import threading
 import time
 from contextlib import suppress
@@ -9,7 +10,8 @@ from model.errors import ImageError
 from server.environment import upload_folder
 
 MAX_KEPT = 1_000_000_000
-"""Bytes of uploads to keep. The oldest are deleted to make room for newer ones."""
+"""Bytes of uploads to keep, or half of what the disk has for them, whichever is less. The oldest
+are deleted to make room for newer ones."""
 
 BLOCK = 4096
 """Bytes that a file counts for at least: what it takes on a disk."""
@@ -44,7 +46,7 @@ _lock = threading.Lock()
 
 
 def make_room(max_kept: int = MAX_KEPT) -> None:
-    """Deletes the oldest uploads until at most this many bytes are left."""
+    """Deletes the oldest uploads until at most this many bytes are left; see `MAX_KEPT`."""
     with _lock:
         _make_room(max_kept)
 
@@ -64,6 +66,8 @@ def _make_room(max_kept: int) -> None:
         else:
             _delete(path, folder)
     total = sum(size for _, size, _ in files)
+    with suppress(OSError):
+        max_kept = min(max_kept, (total + shutil.disk_usage(folder).free) // 2)
     for _, size, path in sorted(files):
         if total <= max_kept:
             return

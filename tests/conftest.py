@@ -12,6 +12,7 @@ import torch
 from playwright.sync_api import Browser
 
 from model.checkpoint.checkpoint import Checkpoint
+from server.environment import OWN_FOLDER
 from tests.harness.apps import ROOT
 from tests.harness.browser import chromium
 from tests.harness.checkpoints import make_checkpoint
@@ -65,7 +66,7 @@ def log_as_before() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def own_uploads(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a folder of uploads of its own, whatever others leave in theirs."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads") / OWN_FOLDER))
 
 
 @pytest.fixture(scope="session")

@@ -125,7 +125,7 @@ class Progress:
             with np.load(batch) as data:
                 files = [File(**file) for file in json.loads(data["files"].tobytes())]
                 self._remember(files, data["embeddings"])
-        except (OSError, ValueError, TypeError, KeyError, BadZipFile):
+        except (OSError, EOFError, ValueError, TypeError, KeyError, BadZipFile):
             batch.unlink()  # The machine stopped while it was written. Its photos are read again.
 
     def _remember(self, files: Sequence[File], embeddings: Embeddings) -> None:

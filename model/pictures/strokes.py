@@ -51,11 +51,14 @@ class Stroke:
             The width is multiplied by the pressure.
         width: relative to the page's side.
         erase: whether the stroke removes ink.
+        area: upper limit of the area in pages that it paints, including a disc for each point. The
+            time to paint it grows with this.
     """
 
     points: tuple[tuple[float, float, float], ...]
     width: float
-    erase: bool = False
+    erase: bool
+    area: float
 
 
 def parse_strokes(payload: Any) -> list[Stroke]:
@@ -86,15 +89,16 @@ def parse_strokes(payload: Any) -> list[Stroke]:
             'A stroke looks like {"width": 0.012, "points": [[0.1, 0.2], [0.3, 0.4]]}, with '
             "coordinates from 0 to 1."
         ) from error
-    if _ink(points, lengths, [width for width, _ in kinds]) > MAX_INK:
+    areas = _areas(points, lengths, [width for width, _ in kinds])
+    if areas.sum() > MAX_INK:
         raise StrokeError(
             "The drawing has too much ink for such a wide pen. Take a finer one, or clear the page "
             "and start again."
         )
     each = zip(*points.T.tolist(), strict=True)
     return [
-        Stroke(tuple(islice(each, length)), *kind)
-        for kind, length in zip(kinds, lengths, strict=True)
+        Stroke(tuple(islice(each, length)), *kind, area)
+        for kind, length, area in zip(kinds, lengths, areas.tolist(), strict=True)
         if length
     ]
 
@@ -111,18 +115,19 @@ def check_scale(payload: Any) -> None:
     """
     for stroke in payload:
         points = np.array([tuple(point)[:2] for point in stroke["points"]], np.float64)
+        width = float(stroke["width"])
         far = points[(points < _MIN_COORDINATE) | (points > _MAX_COORDINATE)]
         if len(far):
             raise StrokeError(
                 f"Coordinates go from 0, 0 at the top left of the page to 1, 1; {far[0]:g} is far "
                 "outside. Divide pixels by the page's side."
             )
-        if float(stroke["width"]) > _MAX_WIDTH:
+        if width > _MAX_WIDTH:
             raise StrokeError(
                 f"A width is a share of the page's side, at most {_MAX_WIDTH}; "
-                f"{stroke['width']:g} is too large. Divide pixels by the page's side."
+                f"{width:g} is too large. Divide pixels by the page's side."
             )
-        pressures = [point[2] for point in stroke["points"] if len(point) > 2]
+        pressures = [float(point[2]) for point in stroke["points"] if len(point) > 2]
         hard = [pressure for pressure in pressures if pressure > _MAX_PRESSURE]
         if hard:
             raise StrokeError(
@@ -233,8 +238,10 @@ def _points(payload: list[Any]) -> NDArray[np.float64]:
     return points
 
 
-def _ink(points: NDArray[np.float64], lengths: Sequence[int], widths: Sequence[float]) -> float:
-    """Upper limit of the area in pages that strokes paint, including a disc for each point.
+def _areas(
+    points: NDArray[np.float64], lengths: Sequence[int], widths: Sequence[float]
+) -> NDArray[np.float64]:
+    """The `Stroke.area` of each stroke, `(n,)`.
 
     Args:
         points: the points of all strokes, one stroke after the other, `(n, 3)`.
@@ -248,7 +255,7 @@ def _ink(points: NDArray[np.float64], lengths: Sequence[int], widths: Sequence[f
     steps = np.hypot(*np.diff(points[:, :2], axis=0).T)
     within = stroke_of[1:] == stroke_of[:-1]
     travelled = np.bincount(stroke_of[1:][within], steps[within], len(lengths))
-    return float(heaviest @ (travelled + heaviest * lengths))
+    return np.asarray(heaviest * (travelled + heaviest * lengths))
 
 
 def _number(value: Any) -> float:

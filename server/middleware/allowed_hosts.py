@@ -18,6 +18,9 @@ from server.middleware.forwarded import parse_ip
 
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(?::(\d{1,5}))?")
 
+HTTP_PORT = 80
+"""The port that browsers leave out of `Host`."""
+
 PROXY_HEADERS = (
     "x-forwarded-for",
     "x-forwarded-host",
@@ -69,8 +72,9 @@ class AllowedHosts:
         name, port = found[1].strip("[]").rstrip("."), found[2]
         if "." not in name or name.endswith(".localhost") or name in self.names or parse_ip(name):
             return True
-        if port:
-            return int(port) != (scope.get("server") or ("", 0))[1]
+        own_port = (scope.get("server") or ("", 0))[1]
+        if port or own_port == HTTP_PORT:
+            return int(port or HTTP_PORT) != own_port
         # A browser would send this app's port, so a proxy that leaves it out has sent the request.
         return scope.get("http_version") == "1.0" or any(name in headers for name in PROXY_HEADERS)
 

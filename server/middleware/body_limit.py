@@ -22,12 +22,15 @@ MAX_UPLOAD = MAX_BYTES + 100_000
 BODY_SECONDS = 60.0
 """Seconds that a body may take to arrive. It is kept in memory meanwhile."""
 
+UPLOAD_SECONDS = 300.0
+"""Seconds that an upload may take to arrive."""
+
 MAX_DEPTH = 16
 """Nesting depth of JSON; the deepest that is needed is 9."""
 
 
 class UploadAborted(MultiPartException):
-    """An upload is too large, or its client has gone. Gradio then deletes its partial file."""
+    """An upload is too large or too slow, or its client has gone. Gradio deletes its part."""
 
 
 class BodyLimit:
@@ -99,13 +102,21 @@ def count_upload(receive: Receive, limit: int) -> Receive:
     """Receives an upload as it arrives.
 
     Raises:
-        UploadAborted: when called, if the upload exceeds the limit or its client has gone.
+        UploadAborted: when called, if the upload exceeds the limit or takes more than
+            `UPLOAD_SECONDS`, or if its client has gone.
     """
     count, is_whole = 0, False
+    deadline = asyncio.get_running_loop().time() + UPLOAD_SECONDS
 
     async def receive_counted() -> Message:
         nonlocal count, is_whole
-        message = await receive()
+        try:
+            async with asyncio.timeout_at(None if is_whole else deadline):
+                message = await receive()
+        except TimeoutError as error:
+            raise UploadAborted(
+                f"The upload did not arrive within {UPLOAD_SECONDS:.0f} seconds."
+            ) from error
         if message["type"] == "http.disconnect" and not is_whole:
             raise UploadAborted("The client has gone.")
         count += len(message.get("body", b""))

@@ -55,4 +55,7 @@ def is_same_origin(headers: Headers) -> bool:
         return True
     forwarded = headers.get("x-forwarded-host", "").split(",")[0].strip()
     hosts = {host.lower() for host in (forwarded, headers.get("host", "")) if host}
-    return urlsplit(origin).netloc.lower() in hosts
+    try:
+        return urlsplit(origin).netloc.lower() in hosts
+    except ValueError:  # It is no address.
+        return False

@@ -12,7 +12,7 @@ from model.errors import SketchZooError
 from model.pictures.decoding import open_image
 from model.pictures.framing import Pixels, frame_sketch
 from model.pictures.strokes import check_scale
-from server.query import Query, parse_count, parse_query
+from server.query import Query, parse_query
 from server.service import SearchService, describe_matches
 
 
@@ -91,11 +91,12 @@ class SearchApi:
         with errors_for_programs():
             if not file:
                 raise SketchZooError("Send an image file of a sketch.")
-            search = service.galleries.get_search(gallery)
-            count, size = parse_count(k), search.encoder.input_size
+            query = parse_query({"strokes": [], "k": k, "gallery": gallery})
+            search = service.galleries.get_search(query.gallery)
+            size = search.encoder.input_size
             frame = await service.workers.run(read_sketch, Path(file), size)
             embedding = await service.embed(frame, search)
-            matches = await run_in_threadpool(search.nearest, embedding, count)
+            matches = await run_in_threadpool(search.nearest, embedding, query.k)
             return describe_matches(matches, service.galleries.name_of(gallery), search)
 
 

@@ -1,6 +1,7 @@
 """Photos and thumbnails of the galleries."""
 
 import io
+import re
 from functools import partial
 from pathlib import Path
 
@@ -33,8 +34,8 @@ NO_CACHE = {"Cache-Control": "no-cache"}
 def photo_routes(service: SearchService) -> list[BaseRoute]:
     """`GET photos/N` and `thumbnails/N`, with `gallery` and its version `v` as parameters."""
     return [
-        Route("/photos/{number:int}", partial(photo, service)),
-        Route("/thumbnails/{number:int}", partial(thumbnail, service)),
+        Route("/photos/{number}", partial(photo, service)),
+        Route("/thumbnails/{number}", partial(thumbnail, service)),
     ]
 
 
@@ -46,7 +47,7 @@ async def photo(service: SearchService, request: Request) -> Response:
 async def thumbnail(service: SearchService, request: Request) -> Response:
     """The thumbnail from the gallery's folder, else one that is made of the photo."""
     search = find_search(service.galleries, request)
-    number = request.path_params["number"]
+    number = photo_number(request)
     small = await run_in_threadpool(search.read_thumbnail, number)
     if small:
         return Response(small, headers=cache_headers(request), media_type="image/webp")
@@ -56,8 +57,20 @@ async def thumbnail(service: SearchService, request: Request) -> Response:
 async def send_photo(service: SearchService, request: Request, side: int) -> Response:
     """A photo as a JPEG of at most `side` pixels a side."""
     search = find_search(service.galleries, request)
-    data = await service.workers.run(shrink, search, request.path_params["number"], side)
+    data = await service.workers.run(shrink, search, photo_number(request), side)
     return Response(data, headers=cache_headers(request), media_type="image/jpeg")
+
+
+def photo_number(request: Request) -> int:
+    """The number of the photo that a request names.
+
+    Raises:
+        HTTPException: 404, where it is none. (Starlette's `int` fails for thousands of digits.)
+    """
+    number: str = request.path_params["number"]
+    if not re.fullmatch("[0-9]{1,9}", number):
+        raise HTTPException(404, "There is no such photo.")
+    return int(number)
 
 
 def find_search(galleries: Galleries, request: Request) -> SketchSearch:

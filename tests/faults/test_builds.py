@@ -55,6 +55,15 @@ def test_a_killed_index_run_resumes(
         assert (built.checkpoint.folder / name).read_bytes() == (fresh.folder / name).read_bytes()
 
 
+def test_an_empty_batch_of_a_power_cut_is_read_again(
+    tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "gallery" / "unfinished-version").mkdir(parents=True)
+    (tmp_path / "gallery" / "unfinished-version" / "0.npz").touch()
+    built = build_gallery(tiny_checkpoint, photos_in(photo_folder), tmp_path / "gallery")
+    assert built.embedded == 6
+
+
 def test_a_gallery_can_be_opened_at_any_time_during_a_build(
     tiny_checkpoint: Checkpoint, photo_folder: Path, gallery: Path
 ) -> None:

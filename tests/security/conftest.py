@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from model.search.search import SketchSearch
 from server.application import build_app
+from server.environment import OWN_FOLDER
 from server.galleries import Galleries
 from server.middleware.forwarded import read_proxies
 from server.startup import open_galleries
@@ -39,7 +40,7 @@ def galleries(place: Path) -> Galleries:
 @pytest.fixture(autouse=True)
 def uploads(place: Path, own_uploads: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The upload folder, empty."""
-    folder = place / "uploads"
+    folder = place / OWN_FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
@@ -54,7 +55,7 @@ def search(galleries: Galleries) -> SketchSearch:
 @pytest.fixture(scope="session")
 def built(galleries: Galleries, place: Path) -> FastAPI:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(place / "uploads"))
+        patch.setenv("GRADIO_TEMP_DIR", str(place / OWN_FOLDER))
         return build_app(galleries, rate=0)
 
 

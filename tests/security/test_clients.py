@@ -24,6 +24,7 @@ SEARCH = "/gradio_api/run/search_strokes"
         {"Sec-Fetch-Site": "same-site", "Origin": "http://other.testserver"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "http://testserver.evil.example"},
         {"Origin": "http://testserver:8080"},
         {"Sec-Fetch-Site": "cross-site", "X-Forwarded-Host": "evil.example"},

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from server.application import build_app
+from server.environment import OWN_FOLDER
 from server.galleries import Galleries
 from server.middleware.allowed_hosts import own_names
 from tests.harness.apps import free_port, running_process
@@ -18,7 +19,7 @@ PORT = 7860
 def alone(galleries: Galleries, place: Path) -> TestClient:
     """The app as it serves only its own machine."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(place / "uploads"))
+        patch.setenv("GRADIO_TEMP_DIR", str(place / OWN_FOLDER))
         built = build_app(galleries, rate=0, names=["zoo.example.org"])
     return TestClient(built, base_url=f"http://127.0.0.1:{PORT}")
 
@@ -58,6 +59,14 @@ def test_own_names_addresses_and_other_ports_are_served(alone: TestClient, host:
 
 def test_a_proxy_that_omits_the_port_is_served(alone: TestClient) -> None:
     assert status(alone, "sketches.example", X_Forwarded_For="9.9.9.9") == 200
+
+
+def test_on_port_80_a_script_cannot_pose_as_a_proxy(galleries: Galleries) -> None:
+    """Browsers leave this port out of `Host`."""
+    app = TestClient(build_app(galleries, rate=0, names=[]), base_url="http://127.0.0.1:80")
+    assert status(app, "evil.example", X_Forwarded_For="9.9.9.9") == 403
+    assert status(app, "evil.example:80") == 403
+    assert status(app, "127.0.0.1") == status(app, "sketches.example:8080") == 200
 
 
 def test_an_app_that_other_machines_reach_may_have_any_name() -> None:

@@ -71,7 +71,7 @@ def test_no_route_serves_a_secret_file(
     client: TestClient, built: FastAPI, secrets: dict[str, bytes]
 ) -> None:
     routes = paths_of(built.routes)
-    assert {"/thumbnails/{number:int}", "/gradio_api/file={path_or_url:path}"} <= set(routes)
+    assert {"/thumbnails/{number}", "/gradio_api/file={path_or_url:path}"} <= set(routes)
     assert len(routes) > 60
     asked = 0
     for before in dict.fromkeys(route[: route.index("{")] for route in routes if "{" in route):

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from server.middleware.body_limit import (
     MAX_DEPTH,
     MAX_UPLOAD,
     BodyLimit,
+    UploadAborted,
+    count_upload,
     is_nested_deeper,
 )
 from server.uploads import make_room
@@ -172,6 +175,30 @@ def test_a_file_that_cannot_be_deleted_does_not_stop_uploads(
     monkeypatch.setattr(Path, "unlink", refuse)
     make_room(0)
     assert (uploads / "drawing.png").exists()
+
+
+def test_uploads_take_at_most_half_of_a_small_disk(
+    uploads: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        (uploads / f"{number}.png").write_bytes(b"x" * 10_000)
+        os.utime(uploads / f"{number}.png", (number, number))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 2000))
+    make_room()
+    assert sorted(path.name for path in uploads.iterdir()) == ["3.png", "4.png"]
+
+
+def test_an_upload_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stalled() -> Message:
+        await asyncio.sleep(30)
+        raise AssertionError("it was waited for")
+
+    async def receive_once() -> Message:
+        return await count_upload(stalled, MAX_UPLOAD)()
+
+    monkeypatch.setattr("server.middleware.body_limit.UPLOAD_SECONDS", 0.1)
+    with pytest.raises(UploadAborted, match="did not arrive"):
+        in_a_loop(receive_once())
 
 
 def test_a_body_that_does_not_arrive_times_out(monkeypatch: pytest.MonkeyPatch) -> None:

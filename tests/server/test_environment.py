@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from model.errors import SketchZooError
 from server.environment import set_gradio_environment, upload_folder
+from server.uploads import make_room
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -37,6 +39,38 @@ def test_each_user_has_an_upload_folder_and_variables_that_are_set_are_kept(
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
     assert os.environ["GRADIO_TEMP_DIR"] == str(upload_folder())
     assert upload_folder().name == f"sketchzoo-uploads-{os.getuid()}"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "new"))
+    for _ in range(2):
+        set_gradio_environment()
+        assert upload_folder().parent == tmp_path / "new"
+        assert os.environ["GRADIO_TEMP_DIR"] == str(upload_folder())
+    assert upload_folder().stat().st_mode & 0o777 == 0o700
+
+
+def test_files_of_other_programs_are_never_deleted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     set_gradio_environment()
-    assert os.environ["GRADIO_TEMP_DIR"] == str(tmp_path)
+    (tmp_path / "project").mkdir()
+    others = [tmp_path / "project" / "__init__.py", tmp_path / "project" / "notes.txt"]
+    own = upload_folder() / "drawing.png"
+    for path, text in zip([*others, own], ["", "notes", "drawing"], strict=True):
+        path.write_text(text)
+        os.utime(path, (0, 0))
+    make_room(0)
+    assert [path.exists() for path in [*others, own]] == [True, True, False]
+
+
+def test_a_folder_of_uploads_that_cannot_be_used_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file"))
+    with pytest.raises(SketchZooError, match=r"file/sketchzoo-uploads-\d+: Not a directory\. Set"):
+        set_gradio_environment()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    with pytest.raises(SketchZooError, match=r"belongs to another user\. Set GRADIO_TEMP_DIR"):
+        set_gradio_environment()

@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from server.log import start_log
+from tests.harness.loops import in_a_loop
 
 LINE = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}
 
@@ -92,6 +93,41 @@ def test_a_wrong_request_is_not_counted_as_a_server_error(
     client.get("/gradio_api/call/search/no-such-call")
     assert "Traceback" not in capsys.readouterr().err
     assert "sketchzoo_errors_total 0.0" in client.get("/metrics").text
+
+
+def test_calls_whose_bodies_do_not_arrive_take_no_place(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.middleware.concurrency_limit.MAX_API_CALLS", 1)
+    call = {"data": [[LINE], 3, [], [], [], [], None, None]}
+    path = "/gradio_api/run/search_strokes"
+    scope: Any = {
+        **{"type": "http", "method": "POST", "path": path},
+        **{"headers": [], "query_string": b"", "root_path": "", "scheme": "http"},
+        **{"server": ("test", 80), "client": ("test", 1), "http_version": "1.1"},
+    }
+
+    async def ask_beside_slow_calls() -> int:
+        waiting, gone = asyncio.Semaphore(0), asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            waiting.release()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            pass
+
+        app: Any = client.app
+        slow = [asyncio.ensure_future(app(scope, receive, send)) for _ in range(3)]
+        for _ in slow:
+            await waiting.acquire()
+        answer = await asyncio.to_thread(client.post, path, json=call)
+        gone.set()
+        await asyncio.gather(*slow)
+        return answer.status_code
+
+    assert in_a_loop(ask_beside_slow_calls()) == 200
 
 
 def test_programs_get_503_while_the_board_is_still_answered(

@@ -1,5 +1,6 @@
 """The routes, without a browser."""
 
+import asyncio
 import io
 import json
 import time
@@ -12,6 +13,7 @@ from PIL import Image
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.errors import SketchZooError
+from model.pictures.framing import frame_ink
 from server.application import build_app
 from server.routes import map as map_route
 from server.startup import open_galleries
@@ -121,8 +123,9 @@ def test_a_large_photo_is_shown_smaller_and_without_its_metadata(
     assert shown.size == (1280, 640)
     assert not shown.getexif()
     assert b"taken" not in answer.content
-    for name in ("1", "-1", "x", "..%2f..%2fsea.jpg"):
-        assert client.get(f"/photos/{name}").status_code in (404, 422)
+    for name in ("1", "-1", "x", "..%2f..%2fsea.jpg", "1" * 5000, "%D9%A1"):
+        assert client.get(f"/photos/{name}").status_code == 404
+        assert client.get(f"/thumbnails/{name}").status_code == 404
     (tmp_path / "photos" / "sea.jpg").unlink()
     assert client.get("/photos/0").status_code == 404
 
@@ -159,6 +162,23 @@ def test_the_board_gets_photos_or_an_error(client: TestClient) -> None:
         answer = client.post("/board/search", content=body)
         assert answer.status_code == status
         assert said in answer.json()["error"]
+
+
+def test_what_takes_long_to_paint_is_painted_beside_the_event_loop(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_loop = []
+
+    def noted(*given: Any) -> Any:
+        in_loop.append(asyncio._get_running_loop() is not None)
+        return frame_ink(*given)
+
+    monkeypatch.setattr("server.service.frame_ink", noted)
+    across = [[0.1 + 0.8 * (number % 2), 0.5, 2] for number in range(300)]
+    for width in (0.001, 0.1):
+        asked = {"strokes": [{"width": width, "points": across}]}
+        assert "matches" in client.post("/board/search", json=asked).json()
+    assert in_loop == [True, False]
 
 
 def test_the_server_is_ready_once_its_encoder_is_warm(client: TestClient) -> None:

@@ -6,6 +6,7 @@ from model.pictures.strokes import (
     MAX_POINTS,
     MAX_STROKES,
     StrokeError,
+    check_scale,
     parse_strokes,
     render_ink,
     render_strokes,
@@ -117,3 +118,30 @@ def test_far_coordinates_and_widths_are_bounded() -> None:
     (stroke,) = parse_strokes([{"width": 1e9, "points": [[1e300, float("-inf")]]}])
     assert stroke.points == ((2.0, -1.0, 1.0),)
     assert stroke.width == 0.2
+
+
+def test_the_area_of_a_stroke_limits_what_it_paints() -> None:
+    """A line of length 0.5 and width 0.1, with a disc at each end; pressure doubles the width."""
+    thin, bold = parse_strokes(
+        [
+            {"width": 0.1, "points": [[0.2, 0.5], [0.7, 0.5]]},
+            {"width": 0.1, "points": [[0.2, 0.5, 1], [0.7, 0.5, 2]]},
+        ]
+    )
+    assert thin.area == pytest.approx(0.1 * (0.5 + 2 * 0.1))
+    assert bold.area == pytest.approx(0.2 * (0.5 + 2 * 0.2))
+    for stroke in (thin, bold):
+        painted = (255 - np.asarray(render_strokes([stroke]), np.float64)).mean() / 255
+        assert 0.5 * stroke.area < painted < stroke.area
+
+
+def test_pixels_are_refused_also_as_text() -> None:
+    for wrong in (
+        {"width": "5", "points": [["0.1", "0.2"], ["0.3", "0.4"]]},
+        {"width": "0.1", "points": [["50", "20"], ["0.3", "0.4"]]},
+        {"width": "0.1", "points": [["0.1", "0.2", "9"], ["0.3", "0.4", "1"]]},
+    ):
+        parse_strokes([wrong])
+        with pytest.raises(StrokeError, match=r"too large|far outside"):
+            check_scale([wrong])
+    check_scale([{"width": "0.1", "points": [["0.1", "0.2", "1"], ["0.3", "0.4", "1"]]}])
