@@ -94,6 +94,53 @@ def test_pairs_are_part_of_a_balanced_batch_on_any_number_of_ranks() -> None:
     assert (plain.batch(3).sketch_pairs == NO_PAIR).all()
 
 
+def test_all_sketches_of_a_batch_may_be_in_pairs() -> None:
+    sketch_labels = LABELS[PAIRS[:, 1]]
+    for photos in (POSE_GROUP, 24):
+        drawer = PosePairs(PAIRS, LABELS, count=POSE_GROUP)
+        sampler = BalancedSampler(
+            sketch_labels, LABELS, np.ones(20), batch=16, photos=photos, pose_pairs=drawer, seed=1
+        )
+        rows = sampler.batch(0)
+        assert (len(rows.sketches), len(rows.photos)) == (16, photos)
+        assert (rows.sketch_pairs >= 0).all()
+        assert (LABELS[rows.sketch_pairs // 2] == sketch_labels[rows.sketches]).all()
+
+
+@pytest.mark.parametrize("ranks", [1, 8])
+def test_mixtures_are_rarely_of_one_class(ranks: int) -> None:
+    """With 55 classes of 13 photos, of 6 sketches each.
+
+    Two random sketches of 240 are of one group of pairs, of which there are 6 of 16 sketches, with
+    probability 6 * (16 / 240) * (15 / 239) = 2.5 %, and otherwise of one class with about 1 / 55;
+    they are a photo's two of a pair with 96 / 240 / 239 = 0.2 %, and otherwise of one photo with
+    about 1 / 715.
+    """
+    photo_of_sketch = np.repeat(np.arange(55 * 13), 6)
+    labels = np.repeat(np.arange(55), 13)
+    pairs = np.stack([np.arange(len(photo_of_sketch)), photo_of_sketch], axis=1)
+    sampler = BalancedSampler(
+        labels[photo_of_sketch],
+        labels,
+        np.ones(len(labels)),
+        batch=240,
+        photos=144,
+        pose_pairs=PosePairs(pairs, labels, count=96),
+        seed=3,
+    )
+    same_class, same_photo, paired_photos = [], [], []
+    for rows in map(sampler.batch, range(100)):
+        for part in (rows.part(rank, ranks) for rank in range(ranks)):
+            photos = photo_of_sketch[part.sketches[: 128 // ranks]]
+            others = np.roll(photos, 1)
+            same_class += (labels[photos] == labels[others]).tolist()
+            same_photo += (photos == others).tolist()
+            paired_photos += (part.photo_pairs[: 64 // ranks] != NO_PAIR).tolist()
+    assert np.mean(same_class) == pytest.approx(0.025 + 1 / 55, abs=0.01)
+    assert np.mean(same_photo) == pytest.approx(0.0017 + 1 / 715, abs=0.003)
+    assert np.mean(paired_photos) == pytest.approx(96 / 144, abs=0.03)
+
+
 def test_views_of_a_pair_are_mirrored_together() -> None:
     """A dark left half stays on the left, or is mirrored to the right."""
     frames = np.full((2, 40, 40), 255, np.uint8)

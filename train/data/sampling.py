@@ -87,7 +87,8 @@ class _Drawer:
         """
         places = np.arange(step * count, (step + 1) * count)
         epochs, within = np.divmod(places, len(self.sketch_labels))
-        return np.concatenate([self._shuffled(e)[within[epochs == e]] for e in np.unique(epochs)])
+        rows = [self._shuffled(e)[within[epochs == e]] for e in np.unique(epochs)]
+        return np.concatenate([NONE, *rows])
 
     def _shuffled(self, epoch: int) -> Indices:
         if self._epoch != epoch:
@@ -138,6 +139,9 @@ class TripletSampler(_Drawer):
 class BalancedSampler(_Drawer):
     """Photos by weight, half of the sketches of the same classes, and the rest by epoch.
 
+    Sketches and photos are in a random order, so that neighbours, which may be mixed, and the
+    parts of ranks have pairs as often as the batch has them.
+
     Args:
         sketch_labels, photo_labels: class numbers of the training set.
         photo_weights: how often each photo is drawn.
@@ -180,14 +184,18 @@ class BalancedSampler(_Drawer):
         sketches = np.concatenate([self.sketches(step, other_sketches - len(alike)), alike])
         there, wanted = self.unlabelled
         unlabelled = generator.integers(there, size=wanted) if wanted else NONE
-        sketches = generator.permutation(sketches)
-        return BatchRows(
-            np.concatenate([paired_sketches, sketches]),
-            np.concatenate([paired_photos, photos]),
-            unlabelled,
-            np.concatenate([pairs, np.full(len(sketches), NO_PAIR)]),
-            np.concatenate([pairs, np.full(len(photos), NO_PAIR)]),
-        )
+        sketches, sketch_pairs = _shuffled(paired_sketches, sketches, pairs, generator)
+        photos, photo_pairs = _shuffled(paired_photos, photos, pairs, generator)
+        return BatchRows(sketches, photos, unlabelled, sketch_pairs, photo_pairs)
+
+
+def _shuffled(
+    paired: Indices, others: Indices, pairs: Indices, generator: np.random.Generator
+) -> tuple[Indices, Indices]:
+    """All rows in a random order, and the numbers of their pairs."""
+    order = generator.permutation(len(paired) + len(others))
+    numbers = np.concatenate([pairs, np.full(len(others), NO_PAIR)])
+    return np.concatenate([paired, others])[order], numbers[order]
 
 
 def _without_pairs(sketches: Indices, photos: Indices) -> BatchRows:
