@@ -1,6 +1,7 @@
 """The cache: shared by two runs, listed and pruned."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -77,6 +78,62 @@ def test_a_run_that_is_killed_while_it_decodes_leaves_the_work_to_the_next(
     out, err = second.communicate("\n", timeout=300)
     assert second.returncode == 0, err
     assert "decoding" in out
+
+
+STUCK = """
+import os, sys, time
+from pathlib import Path
+import train.data.frames
+from train.data.pictures import list_pictures, sketchy_folders
+def frame_file(path, *, size, sketches):
+    os.write(1, f"{os.getpid()}\\n".encode())
+    time.sleep(600)
+train.data.frames.frame_file = frame_file
+pictures = list_pictures(sketchy_folders(Path(sys.argv[1]))[1], sketches=True)
+train.data.frames.load_frames(pictures, 40, sketches=True, cache=Path(sys.argv[2]))
+"""
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there, and no zombie that nobody waits for."""
+    status = Path(f"/proc/{pid}/stat")
+    try:
+        return status.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_processes_that_decode_end_with_a_run_that_is_killed_and_the_next_run_goes_on(
+    sketchy: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    first = subprocess.Popen(
+        [sys.executable, "-c", STUCK, str(sketchy), str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert first.stdout is not None
+    workers = {int(first.stdout.readline())}
+    first.send_signal(how)
+    workers |= {int(pid) for pid in first.communicate(timeout=60)[0].split()}
+    pictures = list_pictures(sketchy_folders(sketchy)[1], sketches=True)
+    script = DECODE.replace("sys.stdin.readline()", "")
+    second = subprocess.run(
+        [sys.executable, "-c", script, str(sketchy), str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    frames = load_frames(pictures, 40, sketches=True, cache=tmp_path / "own")
+    total = int(frames.take(np.arange(len(pictures))).astype(np.int64).sum())
+    assert second.stdout.split()[-1] == str(total)
+    assert not any(map(is_running, workers))
+    assert not list(tmp_path.glob(".*.tmp")), "the file that was begun is written over"
 
 
 def fill(pictures: list[Picture], cache: Path) -> None:

@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Protocol
 
@@ -151,7 +153,7 @@ def _store(
     The row numbers of broken pictures are in a `.json` file beside it, which is complete before the
     cache file gets its name.
     """
-    unfinished = path.with_name(f".{path.name}-{os.getpid()}.tmp")
+    unfinished = path.with_name(f".{path.name}.tmp")  # the lock is ours, so no other run writes it
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     nothing = np.zeros(shape[1:], np.uint8)
     broken = []
@@ -174,7 +176,7 @@ def _decode_all(
 ) -> Iterator[tuple[int, Pixels | None]]:
     """Row and frame of each picture; the frame is None if the picture cannot be read."""
     broken = 0
-    with ProcessPoolExecutor() as pool:
+    with ProcessPoolExecutor(initializer=_end_with_parent) as pool:
         decoded = pool.map(
             partial(_decode_or_say, decode), [p.path for p in pictures], chunksize=CHUNK
         )
@@ -193,6 +195,21 @@ def _decode_all(
             ) from error
     if broken:
         say(f"{broken} of {len(pictures)} {kind} cannot be read and are left out.")
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent is gone, even if it was killed.
+
+    Otherwise the process would wait for work for good. It would also keep the locks of the cache,
+    since a forked process has the same open files.
+    """
+
+    def watch() -> None:
+        if parent := parent_process():
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def frame_file(path: Path, *, size: int, sketches: bool) -> Pixels:
