@@ -40,3 +40,10 @@ def image_size(config: FitConfig, done: float) -> int:
         return config.input_size
     grown = (config.input_size - config.grow_from) * done / GROWTH
     return config.grow_from + int(grown) // SIZE_STEP * SIZE_STEP
+
+
+def most_sizes(config: FitConfig) -> int:
+    """How many values `image_size` has over a training, at most."""
+    if not config.grow_from:
+        return 1
+    return (config.input_size - config.grow_from) // SIZE_STEP + 2

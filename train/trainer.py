@@ -31,7 +31,7 @@ from train.precision import bf16_is_fast
 from train.run_files import LAST, read_state, save_last
 from train.running_losses import RunningLosses
 from train.runs import BEST, SPLIT, Run, new_pose_space, save_best
-from train.schedule import learning_rate_share
+from train.schedule import learning_rate_share, most_sizes
 from train.start import start_network
 from train.teacher import NO_TEACHERS, Teachers
 
@@ -106,7 +106,11 @@ class Trainer:
         forward: nn.Module = self.network
         if distributed.world() > 1:  # batch norms are joined, so that their statistics are the same
             forward = DistributedDataParallel(self.network, broadcast_buffers=False)
-        return cast(nn.Module, torch.compile(forward, dynamic=False)) if compiled else forward
+        if not compiled:
+            return forward
+        compiler = torch._dynamo.config  # it would give up at the ninth size
+        compiler.recompile_limit = max(compiler.recompile_limit, most_sizes(self.config))
+        return cast(nn.Module, torch.compile(forward, dynamic=False))
 
     @property
     def done(self) -> float:
@@ -166,11 +170,11 @@ class Trainer:
                 self.elapsed = distributed.from_first(self.elapsed)
 
         add_time()
-        is_evaluated = self.step % self.config.eval_every == 0 or self.done >= 1
-        if is_evaluated or self.step % LOG_EVERY == 0:
+        is_due = self.step % self.config.eval_every == 0
+        if is_due or self.step % LOG_EVERY == 0 or self.done >= 1:
             self.losses.read()
-            add_time()
-        return is_evaluated
+            add_time()  # The time may be over now, where a GPU was waited for.
+        return is_due or self.done >= 1
 
     def draw(self) -> Batch:
         """The next batch, of which this rank has its part."""
@@ -181,9 +185,9 @@ class Trainer:
         config = self.config
         if not self.network.training:
             self.network.train()
-        if config.dropout:  # the same after a stop, and another on each rank
-            seed = np.random.SeedSequence((config.seed, self.step, distributed.rank(), 1))
-            torch.manual_seed(int(seed.generate_state(1)[0]))
+        # What dropout and drop connect leave out: the same after a stop, and another on each rank.
+        seed = np.random.SeedSequence((config.seed, self.step, distributed.rank(), 1))
+        torch.manual_seed(int(seed.generate_state(1)[0]))
         terms = loss_terms(config, self.forward, batch)
         loss = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad(set_to_none=True)

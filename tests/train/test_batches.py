@@ -3,11 +3,13 @@
 import json
 import threading
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
 from train.config import FitConfig
 from train.data import batches, feed
@@ -17,6 +19,7 @@ from train.data.sources import Sources
 from train.errors import DataError
 from train.networks.inputs import as_input, to_input
 from train.objective import Batch
+from train.schedule import image_size
 from train.trainer import Trainer
 
 CONFIG = FitConfig(
@@ -164,24 +167,7 @@ def test_what_dropout_leaves_out_is_the_same_after_a_stop_and_nothing_when_evalu
     dataset: Dataset, sources: Sources, tmp_path: Path
 ) -> None:
     config = replace(CONFIG, dropout=0.5, eval_every=2, steps=4, input_size=32, grow_from=0)
-
-    def run(name: str, seed: int) -> Trainer:
-        trainer = Trainer(config, dataset, tmp_path / name, CPU, sources)
-        trainer.resume()
-        torch.manual_seed(seed)
-        trainer.train()
-        return trainer
-
-    whole = run("whole", 1)
-    trainer = Trainer(config, dataset, tmp_path / "stopped", CPU, sources)
-    for _ in range(2):
-        trainer.learn(trainer.draw())
-        trainer.step += 1
-    trainer.losses.read()
-    trainer.save()
-    stopped = run("stopped", 2)
-    for name, value in whole.network.state_dict().items():
-        assert torch.equal(stopped.network.state_dict()[name], value), name
+    whole = stop_and_go(config, dataset, sources, tmp_path)
     features = torch.ones(1, 512)
     with torch.no_grad():
         whole.network.train()
@@ -192,3 +178,52 @@ def test_what_dropout_leaves_out_is_the_same_after_a_stop_and_nothing_when_evalu
         plain = features @ whole.network.projection.weight.T + whole.network.projection.bias
         torch.testing.assert_close(whole.network.projection(features), plain)
     assert json.loads((tmp_path / "whole" / "log.jsonl").read_text().splitlines()[-1])["step"] == 4
+
+
+def test_what_drop_connect_leaves_out_is_the_same_after_a_stop(
+    dataset: Dataset, sources: Sources, tmp_path: Path
+) -> None:
+    config = replace(
+        CONFIG, backbone="efficientnet_lite0", eval_every=2, steps=4, input_size=32, grow_from=0
+    )
+    stop_and_go(config, dataset, sources, tmp_path)
+
+
+def stop_and_go(config: FitConfig, dataset: Dataset, sources: Sources, folder: Path) -> Trainer:
+    """A run of four steps; another one, stopped after two, must end with the same weights."""
+
+    def run(name: str, seed: int) -> Trainer:
+        trainer = Trainer(config, dataset, folder / name, CPU, sources)
+        trainer.resume()
+        torch.manual_seed(seed)
+        trainer.train()
+        return trainer
+
+    whole = run("whole", 1)
+    trainer = Trainer(config, dataset, folder / "stopped", CPU, sources)
+    for _ in range(2):
+        trainer.learn(trainer.draw())
+        trainer.step += 1
+    trainer.losses.read()
+    trainer.save()
+    stopped = run("stopped", 2)
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(stopped.network.state_dict()[name], value), name
+    return whole
+
+
+def test_a_network_is_compiled_for_all_sizes_of_growing_images(
+    dataset: Dataset, sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 32 to 192 pixels in steps of 16 there are eleven sizes; PyTorch gives up after eight."""
+    counter = CompileCounter()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=counter))
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 8)
+    config = replace(CONFIG, input_size=192, grow_from=32)
+    trainer = Trainer(config, dataset, tmp_path / "run", CPU, sources, compiled=True)
+    sizes = range(32, 193, 16)
+    assert {image_size(config, share / 1000) for share in range(1001)} == set(sizes)
+    with torch.no_grad():
+        for size in sizes:
+            trainer.forward(torch.zeros(2, 3, size, size))
+    assert counter.frame_count == 11
