@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from train.networks.backbones import build_backbone, fold_batch_norms
 from train.networks.names import BACKBONES, PLAIN_CNN_SIDE
@@ -15,6 +16,28 @@ def test_a_backbone_gives_as_many_channels_as_it_says(name: str) -> None:
         maps = backbone.eval()(torch.randn(2, 3, side, side))
     cells = 1 if name == "plain_cnn" else 2
     assert maps.shape == (2, channels, cells, cells)
+
+
+def test_vgg11_begins_as_in_torchvision_without_making_its_classifier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = models.vgg11().features
+    monkeypatch.setattr(nn, "Linear", None)
+    backbone, _ = build_backbone("vgg11")
+    named, expected = backbone.state_dict(), original.state_dict()
+    assert {key: value.shape for key, value in named.items()} == {
+        key: value.shape for key, value in expected.items()
+    }
+    for key, value in expected.items():
+        if value.ndim == 4:  # a normal distribution with the variance 2 / (channels out * 9)
+            assert named[key].std().item() == pytest.approx(
+                (2 / (value.shape[0] * 9)) ** 0.5, rel=0.1
+            )
+        else:
+            assert not named[key].any()
+    backbone.load_state_dict(expected)
+    batch = torch.randn(1, 3, 64, 64)
+    assert torch.equal(backbone(batch), original(batch))
 
 
 def test_the_plain_cnn_is_that_of_the_report() -> None:

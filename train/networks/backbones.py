@@ -42,7 +42,7 @@ def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, i
         layers = [child for key, child in resnet.named_children() if key not in ("avgpool", "fc")]
         return nn.Sequential(*layers), resnet.fc.in_features
     if name == "vgg11":
-        return models.vgg11(weights=weights).features, 512
+        return _vgg11(weights), 512
     if name == "googlenet":
         return _GoogLeNet(weights), 1024
     if name == "plain_cnn":
@@ -54,6 +54,19 @@ def build_backbone(name: str, *, pretrained: bool = False) -> tuple[nn.Module, i
     if name in BACKBONES:
         return _EfficientNetLite(name, pretrained=pretrained), 1280
     raise ValueError(f"There is no backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
+
+
+def _vgg11(weights: str | None) -> nn.Module:
+    """The feature part of torchvision's VGG11; its classifier would take a second to make."""
+    if weights:
+        features: nn.Module = models.vgg11(weights=weights).features
+        return features
+    layers: nn.Sequential = models.vgg.make_layers(models.vgg.cfgs["A"])
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):  # as torchvision begins
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+    return layers
 
 
 def fold_batch_norms(backbone: nn.Module) -> None:
