@@ -62,10 +62,11 @@ def _vgg11(weights: str | None) -> nn.Module:
         features: nn.Module = models.vgg11(weights=weights).features
         return features
     layers: nn.Sequential = models.vgg.make_layers(models.vgg.cfgs["A"])
-    for layer in layers:
-        if isinstance(layer, nn.Conv2d):  # as torchvision begins
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+    for parameter in layers.parameters():  # as torchvision begins
+        if parameter.ndim == 4:
+            nn.init.kaiming_normal_(parameter, mode="fan_out", nonlinearity="relu")
+        else:
+            nn.init.zeros_(parameter)
     return layers
 
 
