@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from model.search.search import SketchSearch
 from tests.train.fitting import PHOTOS, SKETCHES, export_fp32, run_fit
 from train.__main__ import main
+from train.running_losses import RunningLosses
 
 
 def test_training_learns_to_find_the_class(run: Path) -> None:
@@ -55,6 +57,27 @@ def test_a_run_stops_after_its_minutes_passes_or_patience(
     frozen = ["--lr", "1e-12", "--ema", "0", "--steps", "60", "--eval-every", "2"]
     assert last_step("patience", *frozen, "--patience", "2") < 20
     assert "P@12 has not risen for 2 times" in "".join(capsys.readouterr())
+
+
+def test_a_run_whose_time_ends_while_it_waits_for_the_gpu_is_evaluated_and_saved(
+    sketchy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that moves only while losses are read stands for the GPU."""
+    seconds = [0.0]
+
+    def read(losses: RunningLosses) -> None:
+        seconds[0] += 100
+        real_read(losses)
+
+    real_read = RunningLosses.read
+    monkeypatch.setattr("train.trainer.time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    monkeypatch.setattr(RunningLosses, "read", read)
+    options = ["--minutes", "1", "--steps", "1000", "--eval-every", "1000"]
+    assert run_fit(sketchy, tmp_path / "run", *options) == 0
+    evaluated = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").open()]
+    assert [line["step"] for line in evaluated] == [20]
+    for name in ("last.pt", "best.pt"):
+        assert torch.load(tmp_path / "run" / name, weights_only=True)["step"] == 20
 
 
 def test_curves_are_there_for_tensorboard(run: Path) -> None:

@@ -66,3 +66,12 @@ def test_its_commands_are_three_trainings_that_build_on_each_other(
     assert list(exported[0].mean_with) == ([Path(start)] if start else [])
     assert second.split == third.split == Path("out/animal/split.json")
     assert exported[0].photo_mean_with == exported[0].mean_with
+
+
+@pytest.mark.parametrize("minutes", ["0", "1", "0.5", "ten"])
+def test_minutes_that_cannot_be_divided_are_refused(minutes: str) -> None:
+    command = [str(SCRIPT), "sketchy", "out", "photos"]
+    environment = {**os.environ, "MINUTES": minutes}
+    ran = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert ran.returncode == 1
+    assert ran.stderr == f"MINUTES is a whole number, 2 or more; it is {minutes}\n"
