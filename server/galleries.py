@@ -34,14 +34,18 @@ class Galleries:
     Args:
         folders: the folder of each gallery, or of a checkpoint without photos, by name. The first
             one is searched where a query names none.
+        fallback: folder of a checkpoint that is served until a gallery can be opened, if one cannot
+            be yet.
 
     Raises:
-        CheckpointError: one of them is damaged.
+        CheckpointError: one of them is damaged, and there is no fallback.
     """
 
-    def __init__(self, folders: Mapping[str, Path]) -> None:
+    def __init__(self, folders: Mapping[str, Path], fallback: Path | None = None) -> None:
         encoders = Encoders()
-        self._galleries = {name: ReloadedGallery(path, encoders) for name, path in folders.items()}
+        self._galleries = {
+            name: ReloadedGallery(path, encoders, fallback) for name, path in folders.items()
+        }
 
     @property
     def names(self) -> list[str]:
@@ -80,16 +84,22 @@ class ReloadedGallery:
     Args:
         folder: of the gallery.
         encoders: those that other galleries use; a new one is added.
+        fallback: see `Galleries`.
 
     Raises:
-        CheckpointError: the gallery is damaged.
+        CheckpointError: the gallery is damaged, and there is no fallback.
     """
 
-    def __init__(self, folder: Path, encoders: Encoders) -> None:
+    def __init__(self, folder: Path, encoders: Encoders, fallback: Path | None) -> None:
         self._folder, self._encoders = folder, encoders
         self._lock = threading.Lock()  # Held while the gallery is checked or reloaded.
         self._stamp = versions.stamp(folder)
-        self._current = self._load()
+        try:
+            self._current = self._load(folder)
+        except CheckpointError:
+            if fallback is None:
+                raise
+            self._current = self._load(fallback)
         self._previous: SketchSearch | None = None
         self._next_check = time.monotonic() + CHECK_SECONDS
         self._reloaded_at = time.monotonic()
@@ -130,7 +140,7 @@ class ReloadedGallery:
     def _reload(self, stamp: tuple[int, int] | None) -> None:
         """Opens the new version; if that fails, the old one stays."""
         try:
-            loaded = self._load()
+            loaded = self._load(self._folder)
             self._stamp = stamp
             self._previous = self._current  # First, or it would be gone for a moment.
             self._current = loaded
@@ -149,8 +159,8 @@ class ReloadedGallery:
         finally:
             self._lock.release()
 
-    def _load(self) -> SketchSearch:
-        checkpoint = Checkpoint.open(self._folder)
+    def _load(self, folder: Path) -> SketchSearch:
+        checkpoint = Checkpoint.open(folder)
         key = repr(checkpoint.encoder_manifest())
         encoder = self._encoders.get(key)
         if encoder is None:

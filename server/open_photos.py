@@ -1,15 +1,16 @@
 """Open photos that a process of its own fetches while the app runs."""
 
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from model.errors import SketchZooError
-from model.gallery.open_photos.store import open_photos
+from model.gallery.open_photos.store import count_open_photos
 from server.log import log
 
 RETRY_SECONDS = 900.0
@@ -17,6 +18,9 @@ RETRY_SECONDS = 900.0
 
 COUNT_SECONDS = 1.0
 """Seconds for which a count of photos is kept."""
+
+STOP_SECONDS = 5.0
+"""Seconds to wait for the end of the process."""
 
 TROUBLE = "More photos cannot be fetched now. The app will try again later."
 """Shown on the board after the process has failed, for whatever reason."""
@@ -30,12 +34,19 @@ class OpenPhotosFetcher:
     Args:
         arguments: of the Python process that fetches; see `model.gallery.open_photos.__main__`.
         folder: where the process saves photos.
-        wanted: how many photos to fetch.
+        animals: the classes that the process fetches.
+        per_class: how many photos to fetch of each.
     """
 
-    def __init__(self, arguments: Sequence[str | Path], folder: Path, wanted: int) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str | Path],
+        folder: Path,
+        animals: Collection[str],
+        per_class: int,
+    ) -> None:
         self._command = [sys.executable, *map(str, arguments)]
-        self._folder, self._wanted = folder, wanted
+        self._folder, self._animals, self._per_class = folder, animals, per_class
         self._process: subprocess.Popen[str] | None = None
         self._stopped = threading.Event()
         self._state: Literal["fetching", "trouble", "done"] = "fetching"
@@ -51,20 +62,27 @@ class OpenPhotosFetcher:
         self._stopped.set()
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)  # It may be starting the process just now.
 
     def progress(self) -> dict[str, Any] | None:
-        """What the board shows: photos `done` and `wanted`, and `trouble`; None at the end."""
+        """What the board shows: photos `done` and `wanted`, and `trouble`; None at the end.
+
+        It reads a database, so call it in a thread.
+        """
         if self._state == "done":
             return None
         trouble = TROUBLE if self._state == "trouble" else ""
-        return {"done": self._count_photos(), "wanted": self._wanted, "trouble": trouble}
+        wanted = self._per_class * len(self._animals)
+        return {"done": self._count_photos(), "wanted": wanted, "trouble": trouble}
 
     def _count_photos(self) -> int:
         now = time.monotonic()
         if now - self._counted_at > COUNT_SECONDS:
             self._counted_at = now
             try:
-                self._count = len(open_photos(self._folder))
+                counts = count_open_photos(self._folder)
+                self._count = sum(counts[animal] for animal in self._animals)
             except SketchZooError:
                 log.warning("the open photos in %s cannot be counted now", self._folder)
         return self._count
@@ -86,8 +104,23 @@ class OpenPhotosFetcher:
             if self._process.returncode == 0:
                 self._state = "done"
                 return
-            for line in errors.splitlines():
-                if line.startswith("open photos: "):
-                    log.warning("%s", line)
+            for line in reasons(errors, self._process.returncode):
+                log.warning("%s", line)
             self._state = "trouble"
             self._stopped.wait(RETRY_SECONDS)
+
+
+def reasons(errors: str, code: int) -> list[str]:
+    """The lines to log of a process that failed: its messages, or else the last line of its trace.
+
+    There are none if it was told to end. Ctrl+C and a service manager tell both processes.
+
+    Args:
+        errors: what it wrote to stderr.
+        code: its exit code.
+    """
+    if code in (-signal.SIGINT, -signal.SIGTERM):
+        return []
+    lines = [line for line in errors.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith("open photos: ")]
+    return told or [f"open photos: exit code {code}: {lines[-1] if lines else 'no message'}"]

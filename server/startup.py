@@ -12,11 +12,11 @@ from model.checkpoint.records import EngineName, Photo
 from model.errors import GalleryError, SketchZooError
 from model.gallery.build import build_gallery
 from model.gallery.current import gallery_is_current
-from model.gallery.open_photos.animals import animals
+from model.gallery.open_photos.animals import known_animals
 from model.gallery.open_photos.gallery import gallery_photos
 from model.gallery.open_photos.store import open_photos
 from model.gallery.photos import find_photos
-from model.gallery.starter import missing_packages, starter_photos
+from model.gallery.starter import missing_packages
 from model.gallery.walk import LeftOut, named
 from server.galleries import Galleries
 from server.open_photos import OpenPhotosFetcher
@@ -60,7 +60,7 @@ def open_galleries(
         folders[unused_name(name, folders)] = prepare_photos(
             checkpoint, photos, indexes, engine, with_open=with_open
         )
-    galleries = Galleries(folders)
+    galleries = Galleries(folders, fallback=checkpoint if with_open else None)
     for name, folder in folders.items():
         if folder in built and not galleries.get_search(name).photos:
             raise GalleryError(
@@ -80,7 +80,7 @@ def prepare_photos(
     """Indexes photos if they are new or have changed; returns the gallery's folder.
 
     Without the starter gallery's photos the app still starts and says how to get some. The folder
-    is that of the checkpoint then.
+    is that of the checkpoint then, or with open photos one where a gallery is built later.
     """
     checkpoint, left_out = Checkpoint.open(checkpoint_folder), list[LeftOut]()
     chosen: Sequence[Photo]
@@ -96,7 +96,7 @@ def prepare_photos(
             chosen = find_starter_photos(galleries, with_open=with_open)
         except SketchZooError as error:
             print(f"note: {error}", file=sys.stderr)
-            return checkpoint_folder
+            return folder if with_open else checkpoint_folder
     if not gallery_is_current(folder, checkpoint, chosen, engine):
         left_out += build_gallery(checkpoint, chosen, folder, engine, wait=True).left_out
     for line in named(left_out):
@@ -110,12 +110,13 @@ def find_starter_photos(galleries: Path, *, with_open: bool) -> Sequence[Photo]:
     Raises:
         SketchZooError: there are none.
     """
-    unpacked = galleries / "starter-photos"
-    photos = (
-        gallery_photos(galleries / "open-photos", unpacked)
-        if with_open
-        else starter_photos(unpacked)
-    )
+    fetched: Sequence[Photo] = []
+    if with_open:
+        try:
+            fetched = open_photos(galleries / "open-photos")
+        except SketchZooError as error:
+            print(f"note: the open photos are left out: {error}", file=sys.stderr)
+    photos = gallery_photos(fetched, galleries / "starter-photos")
     for package, count in missing_packages().items():
         print(
             f"note: {count} photos of the starter gallery are missing. Install them with "
@@ -132,7 +133,12 @@ def open_photos_fetcher(checkpoint: Path, galleries: Path, contact: str) -> Open
         checkpoint: folder of the encoder.
         galleries: where galleries and photos are kept.
         contact: address that the services of open photos are told; may be empty.
+
+    Raises:
+        CheckpointError: the checkpoint is incomplete or damaged.
+        GalleryError: the encoder knows none of the animals.
     """
+    wanted = known_animals(Checkpoint.open(checkpoint).manifest)
     folder = galleries / "open-photos"
     gallery = starter_folder(checkpoint, galleries, with_open=True)
     arguments: list[str | Path] = [
@@ -141,7 +147,8 @@ def open_photos_fetcher(checkpoint: Path, galleries: Path, contact: str) -> Open
         *("--gallery", gallery.resolve(), "--checkpoint", checkpoint.resolve()),
         *("--per-class", str(OPEN_PHOTOS_PER_CLASS), "--contact", contact),
     ]
-    return OpenPhotosFetcher(arguments, folder, OPEN_PHOTOS_PER_CLASS * len(animals()))
+    names = [animal.name for animal in wanted]
+    return OpenPhotosFetcher(arguments, folder, names, OPEN_PHOTOS_PER_CLASS)
 
 
 def default_galleries() -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -49,6 +50,6 @@ async def describe_gallery(
             "gallery": name,
             "labels": sorted(labels),
             "more": more_photos,
-            "coming": progress(),
+            "coming": await run_in_threadpool(progress),
         }
     )

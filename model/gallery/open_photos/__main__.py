@@ -16,11 +16,12 @@ from model.encoder.runtime import limit_blas
 from model.errors import SketchZooError
 from model.gallery.build import build_gallery
 from model.gallery.current import gallery_is_current
-from model.gallery.open_photos.animals import animals
+from model.gallery.open_photos.animals import known_animals
 from model.gallery.open_photos.download import Download, fetcher_for
 from model.gallery.open_photos.gallery import gallery_photos
 from model.gallery.open_photos.judge import Judge
 from model.gallery.open_photos.services import services
+from model.gallery.open_photos.store import open_photos
 
 GROWTH = 1.25
 """Growth of the number of photos after which the gallery is rebuilt."""
@@ -37,7 +38,7 @@ def main() -> int:
         asked = services(args.contact)
         report = Download(
             args.folder,
-            list(animals().values()),
+            known_animals(checkpoint.manifest),
             args.per_class,
             asked,
             fetcher_for(asked, args.contact),
@@ -93,7 +94,7 @@ class _GrowingGallery:
             self._built = len(photos)
 
     def _photos(self) -> list[Photo]:
-        return gallery_photos(self._folder, self._starter)
+        return gallery_photos(open_photos(self._folder), self._starter)
 
 
 if __name__ == "__main__":

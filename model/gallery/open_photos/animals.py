@@ -5,6 +5,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.checkpoint.manifest import Manifest
+from model.errors import GalleryError
+
 TABLE = Path(__file__).parents[3] / "assets" / "open_photos.csv"
 
 NO_PHOTO = re.split(
@@ -65,3 +68,19 @@ def animals(table: Path = TABLE) -> dict[str, Animal]:
             )
             for row in csv.DictReader(file)
         }
+
+
+def known_animals(manifest: Manifest) -> list[Animal]:
+    """The animals that an encoder can tell apart.
+
+    Raises:
+        GalleryError: there are none.
+    """
+    classes = manifest.classes if manifest.prototypes else []
+    known = [animal for animal in animals().values() if animal.name in classes]
+    if not known:
+        raise GalleryError(
+            f"The checkpoint {manifest.name} knows none of the animals of the open photos. Name "
+            "another one with --checkpoint, or leave out --open-photos."
+        )
+    return known

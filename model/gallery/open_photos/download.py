@@ -228,7 +228,7 @@ class Download:
         for taken in (KEPT, SPARE):
             left_out.pop(taken, None)
         kept = Counter({animal.name: 0 for animal in self._animals})
-        kept.update(photo.animal for photo in store.kept())
+        kept.update(store.kept_by_class())
         return Report(kept, left_out, self._trouble)
 
 

@@ -75,6 +75,7 @@ class Fetcher:
         self._client = httpx.Client(
             transport=transport,
             headers={"User-Agent": about},
+            event_hooks={"response": [_check_location]},
             timeout=httpx.Timeout(15.0),
             trust_env=False,
         )
@@ -139,26 +140,27 @@ class Fetcher:
         raise ServiceError(f"{urlsplit(url).hostname} {trouble}. Try later.")
 
     def _follow(self, url: str, most: int) -> tuple[httpx.Response, bytes]:
-        for _ in range(REDIRECTS + 1):
-            self._wait_for_turn(url)
-            with self._client.stream("GET", url) as answer:
-                if not answer.is_redirect:
-                    return answer, _receive(answer, most)
-                url = urljoin(url, answer.headers.get("location", ""))
+        try:
+            for _ in range(REDIRECTS + 1):
+                self._wait_for_turn(url)
+                with self._client.stream("GET", url) as answer:
+                    if not answer.is_redirect:
+                        return answer, _receive(answer, most)
+                    url = urljoin(url, answer.headers.get("location", ""))
+        except (httpx.InvalidURL, ValueError) as error:  # Also names that DNS cannot have.
+            raise GoneError("an invalid address") from error
         raise GoneError("too many redirects")
 
     def _wait_for_turn(self, url: str) -> None:
         """Waits until the next request to this host is allowed.
 
         Raises:
-            GoneError: the host is not allowed, or the URL is invalid.
+            GoneError: the host is not allowed.
+            ValueError: the URL is invalid.
             httpx.ConnectError: the name of the host cannot be resolved.
         """
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port
-        except ValueError as error:
-            raise GoneError("an address that is none") from error
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
         named = next((name for name in self._pauses if _is_at(host, name)), None)
         if parts.scheme != "https" or port not in (None, 443) or parts.username or named is None:
             raise GoneError(f"an address that is not asked: {parts.scheme}://{host}")
@@ -168,6 +170,11 @@ class Fetcher:
         if now < self._next.get(named, 0.0):
             self._sleep(self._next[named] - now)
         self._next[named] = time.monotonic() + self._pauses[named]
+
+
+def _check_location(answer: httpx.Response) -> None:
+    """Raises httpx.InvalidURL for an invalid redirect; httpx would report a lost connection."""
+    httpx.URL(answer.headers.get("location", ""))
 
 
 def _is_at(host: str, name: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
 from typing import Any, Protocol
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 from model.gallery.open_photos.animals import Animal
 from model.gallery.open_photos.licences import Licence, open_licence
@@ -213,7 +213,6 @@ class Commons:
         number, title = page.get("pageid"), _text(page, "title").removeprefix("File:")
         licence = open_licence(told["License"])
         creator = told["Attribution"] or told["Artist"]
-        address = urlsplit(_text(info, "thumburl"))
         if told["NonFree"] or told["Restrictions"]:
             flaw = "restricted"
         elif _text(info, "mime") != "image/jpeg" or not number:
@@ -222,7 +221,7 @@ class Commons:
             flaw = ""
         return Offer(
             id=f"{self.name}-{number}",
-            image=urlunsplit(address._replace(query="")),
+            image=_text(info, "thumburl").partition("?")[0],
             page=_text(info, "descriptionurl"),
             title=told["ObjectName"] or title,
             creator="" if creator.lower() == "unknown" else creator,
@@ -248,7 +247,9 @@ def _text(found: Any, *names: str) -> str:
     """A text inside an answer; empty if it is missing or not a text."""
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
-    return " ".join(found.split()) if isinstance(found, str) else ""
+    # JSON may hold halves of characters (surrogates), which neither URLs nor SQLite take.
+    text = found.encode("utf-8", "replace").decode() if isinstance(found, str) else ""
+    return " ".join(text.split())
 
 
 def _plain(text: str) -> str:

@@ -134,6 +134,13 @@ class Store:
         rows = self._database.execute("select outcome, count(*) from photos group by outcome")
         return Counter(dict(rows.fetchall()))
 
+    def kept_by_class(self) -> Counter[str]:
+        """Number of kept photos by class."""
+        rows = self._database.execute(
+            "select class, count(*) from photos where outcome = ? group by class", (KEPT,)
+        )
+        return Counter(dict(rows.fetchall()))
+
     def forget(self, offer_id: str) -> None:
         """Deletes the outcome of a photo, so that it is downloaded again."""
         self._database.execute("delete from photos where id = ?", (offer_id,))
@@ -217,6 +224,11 @@ def _is_ours(path: Path) -> bool:
 
 def cannot_write(folder: Path, error: Exception) -> GalleryError:
     """The error for a folder that cannot be used."""
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return GalleryError(
+            f"{folder / DATABASE} is damaged: {error}. Delete it; then the photos are downloaded "
+            "again."
+        )
     reason = getattr(error, "strerror", None) or str(error)
     return GalleryError(
         f"{folder} cannot be written: {reason}. Free some space or name another folder, and give "
@@ -245,6 +257,23 @@ def open_photos(folder: Path) -> list[Photo]:
             for photo in store.kept()
             if (folder / photo.file).is_file()
         ]
+    except sqlite3.Error as error:
+        raise cannot_write(folder, error) from error
+    finally:
+        store.close()
+
+
+def count_open_photos(folder: Path) -> Counter[str]:
+    """Number of downloaded photos of a folder by class. It does not look at their files.
+
+    Raises:
+        GalleryError: the database cannot be read.
+    """
+    if not (folder / DATABASE).is_file():
+        return Counter()
+    store = Store(folder)
+    try:
+        return store.kept_by_class()
     except sqlite3.Error as error:
         raise cannot_write(folder, error) from error
     finally:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from model.gallery.open_photos.download import Download
 from model.gallery.open_photos.fetch import Fetcher
 from model.gallery.open_photos.judge import Judgement
 from model.gallery.open_photos.services import services
-from model.gallery.open_photos.store import open_photos
+from model.gallery.open_photos.store import count_open_photos, open_photos
 from tests.harness.apps import ROOT
 from tests.harness.open_services import RUNNER, World, serving
 from train.commands.download_photos import remove
@@ -55,6 +56,7 @@ def test_every_photo_has_creator_licence_and_page(fetcher: Fetcher, tmp_path: Pa
     assert shown == {row["file"] for row in rows}
     assert "Ann \\<b\\>" in (tmp_path / "CREDITS.md").read_text(encoding="utf-8")
     photos = open_photos(tmp_path)
+    assert count_open_photos(tmp_path) == Counter(photo.label for photo in photos)
     assert {photo.label for photo in photos} == {"ant", "cat"}
     assert all(photo.credit and photo.licence and photo.page for photo in photos)
 

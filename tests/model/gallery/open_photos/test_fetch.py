@@ -43,6 +43,8 @@ def test_a_page_instead_of_json_raises_an_error(world: World, fetcher: Fetcher) 
         ((302, "to https://169.254.169.254/x", b"", 0.0), "not asked: https://169"),
         ((302, "to https://example.org/x", b"", 0.0), "not asked: https://example.org"),
         ((302, "to https://live.staticflickr.com/1/b.jpg", b"", 0.0), "too many redirects"),
+        ((302, "to //[", b"", 0.0), "invalid address"),
+        ((302, "to https://live.staticflickr.com:x/", b"", 0.0), "invalid address"),
     ],
 )
 def test_an_answer_that_is_not_a_photo_raises_an_error(
@@ -72,6 +74,9 @@ def test_a_body_that_is_too_slow_raises_an_error(
         "https://staticflickr.com.example.org/",
         "file:///etc/passwd",
         "https://[::1",
+        "https://live.staticflickr.com/\0.jpg",
+        "https://live.staticflickr.com/\ud800.jpg",
+        f"https://live.staticflickr.com/{'a' * 70_000}.jpg",
     ],
 )
 def test_requests_go_only_to_the_services(world: World, fetcher: Fetcher, url: str) -> None:
@@ -87,3 +92,8 @@ def test_a_name_of_a_private_network_is_refused(monkeypatch: pytest.MonkeyPatch)
         )
         with pytest.raises(GoneError, match="private network"):
             Fetcher(HOSTS).photo(PHOTO)
+
+
+def test_a_name_that_dns_cannot_have_is_refused() -> None:
+    with pytest.raises(GoneError, match="invalid address"):
+        Fetcher(HOSTS).photo("https://a..staticflickr.com/1.jpg")

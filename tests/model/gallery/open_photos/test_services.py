@@ -1,6 +1,12 @@
 """What to search for, and what the answers of the services mean."""
 
-from model.gallery.open_photos.animals import animals
+from dataclasses import replace
+
+import pytest
+
+from model.checkpoint.checkpoint import Checkpoint
+from model.errors import GalleryError
+from model.gallery.open_photos.animals import animals, known_animals
 from model.gallery.open_photos.licences import open_licence
 from model.gallery.open_photos.services import Commons, INaturalist, Openverse, services
 from train.data.classes import ANIMALS
@@ -11,6 +17,15 @@ def test_all_55_animals_have_search_terms() -> None:
     for animal in animals().values():
         assert animal.words
         assert (animal.source == "inaturalist") == bool(animal.taxa)
+
+
+def test_only_animals_that_the_encoder_knows_are_searched_for(tiny_checkpoint: Checkpoint) -> None:
+    manifest = tiny_checkpoint.manifest
+    assert [animal.name for animal in known_animals(manifest)] == ["ant", "bat", "cat"]
+    sea = replace(manifest, classes=["sea_turtle", "chair", "shark"])
+    assert [animal.name for animal in known_animals(sea)] == ["sea_turtle", "shark"]
+    with pytest.raises(GalleryError, match="knows none of the animals"):
+        known_animals(replace(manifest, classes=["chair", "cup", "car"]))
 
 
 def test_words_of_other_subjects_are_found() -> None:
@@ -47,6 +62,12 @@ def test_commons_is_read_as_documented() -> None:
     assert offer.licence == open_licence("cc-by-sa-4.0")
     told["Restrictions"] = {"value": "personality"}
     assert Commons().read({"query": {"pages": [page]}})[0].flaw == "restricted"
+
+
+def test_odd_addresses_and_texts_do_not_stop_the_reading_of_an_answer() -> None:
+    info = {"mime": "image/jpeg", "thumburl": "https://[?x", "descriptionurl": "\ud800"}
+    (offer,) = Commons().read({"query": {"pages": [{"pageid": 9, "imageinfo": [info]}]}})
+    assert (offer.image, offer.page) == ("https://[", "?")
 
 
 def test_commons_is_used_only_with_a_contact() -> None:
