@@ -21,11 +21,13 @@ from model.checkpoint.records import EngineName
 from model.encoder.runtime import limit_blas
 from model.errors import SketchZooError
 from server.application import build_app
+from server.galleries import Galleries
 from server.lifecycle import Lifecycle, check_port, exit_now, serve
 from server.log import start_log
 from server.middleware.allowed_hosts import own_names
-from server.middleware.forwarded import default_proxies, read_proxies
+from server.middleware.forwarded import Proxies, default_proxies, read_proxies
 from server.middleware.rate_limit import RATE
+from server.routes.galleries import FetchProgress
 from server.startup import default_galleries, open_galleries, open_photos_fetcher
 
 
@@ -36,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     limit_blas()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    fetcher = None
     try:
         check_port(arguments.host, arguments.port)
         proxies = read_proxies(arguments.proxy)
@@ -47,16 +50,29 @@ def main(argv: list[str] | None = None) -> int:
             arguments.engine,
             with_open=arguments.open_photos,
         )
+        if arguments.open_photos:
+            given = arguments.checkpoint, arguments.galleries, arguments.contact
+            fetcher = open_photos_fetcher(*given)
+            fetcher.start()
+        build_and_serve(
+            arguments, galleries, proxies, fetcher.progress if fetcher else lambda: None
+        )
     except SketchZooError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    finally:
+        if fetcher:
+            fetcher.stop()
+    return 0
+
+
+def build_and_serve(
+    arguments: argparse.Namespace, galleries: Galleries, proxies: Proxies, progress: FetchProgress
+) -> None:
+    """Builds the application, and serves it until the process is told to stop."""
     lifecycle = Lifecycle()
-    fetcher = None
-    if arguments.open_photos:
-        fetcher = open_photos_fetcher(arguments.checkpoint, arguments.galleries, arguments.contact)
-        fetcher.start()
     app = build_app(
         galleries,
         lifecycle=lifecycle,
@@ -65,14 +81,9 @@ def main(argv: list[str] | None = None) -> int:
         proxies=proxies,
         names=own_names(arguments.host) if not proxies else None,
         more_photos=more_photos_command(arguments),
-        progress=fetcher.progress if fetcher else lambda: None,
+        progress=progress,
     )
-    try:
-        serve(app, lifecycle, arguments.host, arguments.port)
-    finally:
-        if fetcher:
-            fetcher.stop()
-    return 0
+    serve(app, lifecycle, arguments.host, arguments.port)
 
 
 def more_photos_command(arguments: argparse.Namespace) -> str:

@@ -102,23 +102,23 @@ def check_port(host: str, port: int) -> None:
         SketchZooError: it cannot; the message says why.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OverflowError as error:
-            raise SketchZooError(
-                f"{port} is no port. Ports go from 1 to 65535; 0 chooses a free one."
-            ) from error
-        except socket.gaierror as error:
-            raise SketchZooError(f"{host} is no address of this machine.") from error
-        except OSError as error:
-            is_taken = error.errno == errno.EADDRINUSE
-            remedy = "Stop the program that uses it, or choose" if is_taken else "Choose"
-            raise SketchZooError(
-                f"Port {port} on {host} cannot be used: {error.strerror}. {remedy} another with "
-                "--port (PORT= with make run) or --host."
-            ) from error
+    except OverflowError as error:
+        raise SketchZooError(
+            f"{port} is no port. Ports go from 1 to 65535; 0 chooses a free one."
+        ) from error
+    except socket.gaierror as error:
+        raise SketchZooError(f"{host} is no address of this machine.") from error
+    except OSError as error:
+        is_taken = error.errno == errno.EADDRINUSE
+        remedy = "Stop the program that uses it, or choose" if is_taken else "Choose"
+        raise SketchZooError(
+            f"Port {port} on {host} cannot be used: {error.strerror}. {remedy} another with "
+            "--port (PORT= with make run) or --host."
+        ) from error
 
 
 def exit_now(code: int) -> NoReturn:

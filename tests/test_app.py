@@ -1,12 +1,20 @@
 """The command line."""
 
+import errno
+import os
+import signal
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import app
+from model.errors import SketchZooError
+from server.lifecycle import check_port
+from server.open_photos import OpenPhotosFetcher
 
 
 def test_mcp_is_an_option_or_an_environment_variable(
@@ -32,6 +40,54 @@ def test_a_wrong_port_or_host_is_a_clear_error(capsys: pytest.CaptureFixture[str
     assert "no.such.host.invalid is no address" in error
     assert f"Port {port} on 127.0.0.1 cannot be used" in error
     assert "--port" in error
+
+
+def test_ipv6_that_the_kernel_lacks_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr("socket.socket", unsupported)
+    with pytest.raises(SketchZooError, match="on :: cannot be used: Address family not supported"):
+        check_port("::", 7860)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("told", "code"), [(interrupt, 130), (terminate, 0)])
+def test_an_end_while_gradio_is_imported_ends_the_fetching_too(
+    told: Callable[[], None],
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fetcher = OpenPhotosFetcher(["-c", "import time; time.sleep(600)"], tmp_path, ["ant"], 40)
+
+    def build_app(*_: object, **__: object) -> None:
+        while fetcher._process is None:
+            time.sleep(0.01)
+        told()
+
+    monkeypatch.setattr(app, "open_galleries", lambda *_, **__: None)
+    monkeypatch.setattr(app, "open_photos_fetcher", lambda *_: fetcher)
+    monkeypatch.setattr(app, "build_app", build_app)
+    before = signal.getsignal(signal.SIGTERM)
+    ended: object
+    try:
+        ended = app.main(["--open-photos", "--port", "0"])
+    except SystemExit as end:
+        ended = end.code
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended == code
+    process = fetcher._process
+    assert process is not None
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_a_missing_checkpoint_is_a_clear_error(
