@@ -28,8 +28,15 @@ const ERASER_BUTTON = 5;
 /** Milliseconds after a pen event during which touches count as palms. */
 const PALM_TIME = 5000;
 
-/** If the browser takes over a touch with at most this many points, it was no stroke. */
+/**
+ * If the browser takes over a touch with at most this many points, or one smaller than this share of
+ * the page's side, it was no stroke. Fast screens report many points of a short way.
+ */
 const MAX_GESTURE_POINTS = 12;
+const MAX_GESTURE_SIZE = 0.06;
+
+/** A touch smaller than this share of the page's side has not drawn yet: the finger rests. */
+const MAX_REST_SIZE = 0.02;
 
 /** If a pen takes over from a touch smaller than this share of the page's side, it was a palm. */
 const MAX_PALM_SIZE = 0.25;
@@ -68,6 +75,7 @@ export class Pad {
     canvas.addEventListener("pointercancel", (event) => this.#cancel(event));
     canvas.addEventListener("lostpointercapture", (event) => this.#up(event));
     window.addEventListener("blur", () => (this.#active = null));
+    canvas.addEventListener("contextrestored", () => this.repaint());
     new ResizeObserver(() => this.repaint()).observe(canvas);
   }
 
@@ -98,26 +106,32 @@ export class Pad {
 
   /**
    * Whether a pointer that goes down may draw. One pointer draws at a time. A touch gives way to a
-   * pen or a mouse, and a pointer whose end was lost gives way to any.
+   * pen or a mouse, and a pointer whose end was lost gives way to any. A second finger may only draw
+   * if the first one rests: a finger that pauses in a line goes on with it.
    *
    * @param {PointerEvent} event
    */
-  #mayDraw({ pointerId, pointerType, isPrimary, timeStamp }) {
+  #mayDraw(event) {
     const active = this.#active;
-    if (!active || active.id === pointerId || timeStamp - active.time > SILENCE) return true;
-    return active.type === "touch" && (pointerType !== "touch" || isPrimary);
+    if (!active || active.id === event.pointerId) return true;
+    const isSilent = event.timeStamp - active.time > SILENCE;
+    if (active.type !== "touch") return isSilent;
+    return !isSecondFinger(event) || (isSilent && size(active.stroke) < MAX_REST_SIZE);
   }
 
   /**
-   * Ends the active stroke. If a pen takes over from a palm, the palm's stroke is removed.
+   * Ends the active stroke. If a pen takes over from a palm, or a second finger from one that rests,
+   * the stroke of the palm or the finger is removed.
    *
    * @param {PointerEvent} event of the pointer that draws next.
    */
-  #release({ pointerType }) {
+  #release(event) {
     const active = this.#active;
     this.#active = null;
-    if (active?.type !== "touch" || pointerType !== "pen") return;
-    if (size(active.stroke) < MAX_PALM_SIZE) this.drawing.discard(active.stroke);
+    if (active?.type !== "touch") return;
+    const least = event.pointerType === "pen" ? MAX_PALM_SIZE : MAX_REST_SIZE;
+    if (event.pointerType !== "pen" && !isSecondFinger(event)) return;
+    if (size(active.stroke) < least) this.drawing.discard(active.stroke);
   }
 
   /** @param {PointerEvent} event */
@@ -156,7 +170,8 @@ export class Pad {
     if (event.pointerId !== this.#active?.id) return;
     const { stroke } = this.#active;
     this.#active = null;
-    if (stroke.points.length <= MAX_GESTURE_POINTS) this.drawing.discard(stroke);
+    const isGesture = stroke.points.length <= MAX_GESTURE_POINTS || size(stroke) < MAX_GESTURE_SIZE;
+    if (isGesture) this.drawing.discard(stroke);
     this.repaint();
     this.onChange();
   }
@@ -171,6 +186,15 @@ export class Pad {
     // A pen held as usual reports a pressure of about 0.5; a mouse reports 0.5 for every stroke.
     return event.pointerType === "pen" ? [x, y, rounded(0.4 + 1.2 * event.pressure)] : [x, y];
   }
+}
+
+/**
+ * Whether another touch is still down.
+ *
+ * @param {PointerEvent} event of a pointer that goes down.
+ */
+function isSecondFinger({ pointerType, isPrimary }) {
+  return pointerType === "touch" && !isPrimary;
 }
 
 /**
