@@ -131,7 +131,7 @@ def test_a_backbone_without_imagenet_weights_is_named(
     sketchy: Path, tuned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     common = ["--sketchy", str(sketchy), "--run", str(tmp_path / "plain")]
-    options = f"{SETTINGS} --backbone plain_cnn --input-size 100".split()
+    options = f"{SETTINGS} --backbone plain_cnn --input-size 100 --steps 1".split()
     cache = ["--cache", str(tuned / "cache")]
     assert main(["fit", *common, *options, *cache]) == 0
     capsys.readouterr()

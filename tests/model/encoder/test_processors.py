@@ -33,7 +33,7 @@ def test_a_haswell_embeds_sketches_like_this_processor(
     emulator = shutil.which("qemu-x86_64")
     assert emulator, "install Debian's qemu-user, as 'make test' does"
     encoder = Checkpoint.open(SHIPPED).encoder()
-    drawn = [render_strokes(parse_strokes(strokes)) for strokes in examples.values()][:8]
+    drawn = [render_strokes(parse_strokes(strokes)) for strokes in examples.values()][:4]
     frames = np.stack([frame_sketch(image, encoder.input_size) for image in drawn])
     np.save(tmp_path / "frames.npy", frames)
     found = tmp_path / "found.npy"
