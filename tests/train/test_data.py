@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from collections import Counter
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from train.data.dataset import sample
+from train.config import FitConfig
+from train.data.dataset import load_dataset, sample
 from train.data.pictures import (
     Picture,
     Split,
@@ -15,6 +17,7 @@ from train.data.pictures import (
     make_split,
     sketchy_folders,
 )
+from train.data.sources import Sources
 from train.errors import DataError
 
 
@@ -148,6 +151,31 @@ def test_an_empty_class_folder_is_named(sketchy: Path, tmp_path: Path) -> None:
     (photos / "dodo").mkdir()
     with pytest.raises(DataError, match=r"without pictures: dodo\. Fill or remove"):
         list_pictures(photos, sketches=False)
+
+
+def test_unlabelled_photos_need_no_class_folders(sketchy: Path, tmp_path: Path) -> None:
+    """Those whose names or bytes are held out are left out."""
+    config = FitConfig(classes="all", validation=0.5, input_size=32)
+    photos = list_pictures(sketchy_folders(sketchy)[0], sketches=False)
+    split = make_split(photos, [], fraction=0.5, most=12, seed=0)
+    split.save(tmp_path / "split.json")
+    held = split.validation(photos, [])
+    plain = tmp_path / "photos"
+    (plain / "2024" / "summer").mkdir(parents=True)
+    for name in ("a.png", "2024/b.png", "2024/summer/c.png", f"2024/{held[0].photo_id}.png"):
+        Image.new("RGB", (40, 40), (len(name), 90, 60)).save(plain / name)
+    shutil.copy(held[1].path, plain / "copy.jpg")
+    (plain / "notes.txt").write_text("mine")
+    sources = Sources(
+        sketchy, unlabelled=(plain,), split=tmp_path / "split.json", cache=tmp_path / "cache"
+    )
+    unlabelled = load_dataset(config, sources).unlabelled
+    assert unlabelled is not None
+    names = [str(p.path.relative_to(plain)) for p in unlabelled.pictures]
+    assert names == ["2024/b.png", "2024/summer/c.png", "a.png"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty holds no photos"):
+        load_dataset(config, dataclasses.replace(sources, unlabelled=(tmp_path / "empty",)))
 
 
 def test_a_sample_of_held_out_sketches_has_all_classes() -> None:

@@ -68,7 +68,8 @@ def _add_encoders(parser: argparse.ArgumentParser) -> None:
     add_folders(
         parser,
         "--unlabelled-photos",
-        "photos that are learned from the teacher only; names of folders do not matter",
+        "photos that are learned from the teacher only, at any depth; names of folders do not "
+        "matter",
     )
     parser.add_argument(
         "--start",

@@ -18,6 +18,7 @@ from train.data.pictures import (
     Picture,
     Split,
     find_pairs,
+    list_photos,
     list_pictures,
     make_split,
     sketchy_folders,
@@ -203,7 +204,7 @@ def _unlabelled(
     """Unlabelled photos, without those that are held out or are copies of such a photo."""
     if not sources.unlabelled:
         return None
-    listed = [p for f in sources.unlabelled for p in list_pictures(f, sketches=False)]
+    listed = [p for folder in sources.unlabelled for p in list_photos(folder)]
     unlabelled = without_copies(split.train(listed), held_photos)
     if not unlabelled:
         raise DataError("All --unlabelled-photos are held out, by their names. Add others.")

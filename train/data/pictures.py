@@ -183,11 +183,31 @@ def list_pictures(folder: Path, *, sketches: bool) -> list[Picture]:
             f"{folder} has class folders without pictures: {', '.join(empty)}. Fill or remove them."
         )
     if left := classes.left_out:
-        say(
-            f"left out of {folder}: {len(left)} files or folders, such as {left[0].path} "
-            f"({left[0].why}). 'python -m train inspect' names them."
-        )
+        say(f"{_left_out(folder, left)} 'python -m train inspect' names them.")
     return pictures
+
+
+def list_photos(folder: Path) -> list[Picture]:
+    """All photos below a folder, at any depth, in a fixed order; labels are names of folders.
+
+    Raises:
+        DataError: there are none.
+        GalleryError: there is no such folder, or it cannot be read.
+    """
+    found = walk(folder)
+    if not found.files:
+        raise DataError(f"{folder} holds no photos. Name a folder of photos.")
+    if found.left_out:
+        say(_left_out(folder, found.left_out))
+    paths = (file.path for file in found.files)
+    return [Picture(path, composed(path.parent.name), composed(path.stem)) for path in paths]
+
+
+def _left_out(folder: Path, left: Sequence[LeftOut]) -> str:
+    return (
+        f"left out of {folder}: {len(left)} files or folders, such as {left[0].path} "
+        f"({left[0].why})."
+    )
 
 
 def sketched_photo(path: Path) -> str | None:
