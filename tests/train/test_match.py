@@ -2,15 +2,21 @@
 
 import json
 import re
+import shutil
+import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.distance import cdist
 
 from model.checkpoint.checkpoint import Checkpoint
 from tests.train.fitting import export_fp32
 from train.__main__ import main
+from train.data.pictures import Picture, sketchy_folders
+from train.reports.match import match
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +94,55 @@ def test_one_sketch_of_ones_own_has_no_right_class(
     ):
         assert main([*command, *wrong]) == 1
         assert told in capsys.readouterr().err
+
+
+def test_pictures_as_large_as_other_commands_accept_are_matched(
+    checkpoint: Path, sketchy: Path, tmp_path: Path
+) -> None:
+    """Beyond the 30 MB of an upload: what follows the end of a picture does not matter."""
+    data, mine, out = tmp_path / "data", tmp_path / "mine.png", tmp_path / "out.png"
+    shutil.copytree(sketchy, data)
+    shutil.copy(next(sketchy_folders(sketchy)[1].glob("bat/*.png")), mine)
+    for path in [mine, *sketchy_folders(data)[0].glob("*/*.jpg")]:
+        with path.open("ab") as file:
+            file.truncate(31_000_000)
+    command = ["match", "--checkpoint", str(checkpoint), "--sketchy", str(data), "--out", str(out)]
+    assert main([*command, "--random", "1"]) == 0
+    assert main([*command, "--sketch", str(mine)]) == 0
+
+
+def test_many_sketches_take_little_memory(
+    encoder: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All differences of 200 sketches and 4,000 photos at once would take 410 MB."""
+    random = np.random.default_rng(0)
+    rows = {
+        kind: random.normal(size=(count, 128)).astype(np.float32)
+        for kind, count in (("photos", 4000), ("sketches", 200))
+    }
+    named = {
+        kind: [Picture(Path(f"{i}.png"), "bat", f"{i}") for i in range(len(of))]
+        for kind, of in rows.items()
+    }
+
+    def embed(_: object, pictures: Sequence[Picture], kind: str) -> object:
+        return rows[kind][[int(p.photo_id) for p in pictures]], list(pictures)
+
+    monkeypatch.setattr("train.reports.match.embed", embed)
+    monkeypatch.setattr(
+        "train.reports.match.choose_pictures", lambda *_: (named["photos"], named["sketches"])
+    )
+    tracemalloc.start()
+    found = match(encoder.folder, [], [], None, sketch=None, count=200, seed=0, k=3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+    apart = cdist(rows["sketches"], rows["photos"])
+    assert len({matches.sketch for matches in found}) == 200
+    for matches in found:
+        own = apart[int(matches.sketch.photo_id)]
+        nearest = np.argsort(own)[:3]
+        assert [int(each.photo.photo_id) for each in matches.found] == nearest.tolist()
+        assert [each.similarity for each in matches.found] == pytest.approx(
+            (1 - own[nearest] ** 2 / 2).tolist(), rel=1e-5
+        )

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.pictures.colours import flatten
-from model.pictures.decoding import open_image
+from model.pictures.decoding import OWN, open_image
 from train.data.pictures import Picture, sketched_photo
 from train.errors import DataError
 from train.evaluate import choose_pictures, embed
@@ -90,7 +90,7 @@ def match(
     opened = Checkpoint.open(checkpoint)
     gallery, queries = choose_pictures(opened, photos, sketches, split)
     if sketch:
-        open_image(sketch)
+        open_image(sketch, limits=OWN)
         queries = [Picture(sketch, sketch.resolve().parent.name, sketched_photo(sketch) or "")]
     else:
         chosen = np.random.default_rng(seed).permutation(len(queries))[:count]
@@ -100,7 +100,8 @@ def match(
     sketch_rows, queries = embed(encoder.embed_sketches, queries, "sketches")
     if not gallery or not queries:
         raise DataError("None of the photos, or none of the sketches, can be read.")
-    apart = np.linalg.norm(sketch_rows[:, None] - photo_rows, axis=2)
+    # Sketch by sketch: all differences at once would take gigabytes.
+    apart = np.stack([np.linalg.norm(photo_rows - row, axis=1) for row in sketch_rows])
     nearest = np.argsort(apart, axis=1, kind="stable")[:, :k]
     return [
         Matches(query, [Found(gallery[j], 1 - float(apart[i, j]) ** 2 / 2) for j in nearest[i]])
@@ -142,7 +143,7 @@ def draw(rows: Sequence[Matches], out: Path) -> Path:
 
 
 def _show(axes: Axes, picture: Picture) -> None:
-    image = flatten(open_image(picture.path))
+    image = flatten(open_image(picture.path, limits=OWN))
     image.thumbnail((SIDE, SIDE))
     axes.imshow(np.asarray(image.convert("RGB")))
     axes.set_title(textwrap.shorten(picture.label, 18), fontsize=8, loc="center")
