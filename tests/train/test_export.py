@@ -15,8 +15,9 @@ from model.checkpoint.files import ENCODER, MANIFEST
 from model.encoder.runtime import OnnxBackbone
 from tests.harness.checkpoints import make_checkpoint
 from train.__main__ import main
+from train.data.sources import DataFolders
 from train.errors import DataError
-from train.export import check_drop
+from train.export import Export, check_drop
 from train.networks.encoder import TorchBackbone
 from train.networks.names import BACKBONES, PLAIN_CNN_SIDE
 from train.networks.onnx import write_backbone
@@ -70,6 +71,37 @@ def test_a_run_that_does_not_know_its_pictures_asks_for_them(
     assert main(["export", "--run", str(checkpoint), "--out", str(tmp_path / "out")]) == 1
     assert "Add --sketchy DIR" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_further_photos_of_a_run_are_found_where_it_had_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[DataFolders | None] = []
+
+    def export(given: Export) -> None:
+        seen.append(given.data)
+        raise DataError("That will do.")
+
+    monkeypatch.setattr("train.export.export", export)
+    more, moved = tmp_path / "more", tmp_path / "moved"
+    more.mkdir()
+    DataFolders(Path("old"), (more,)).save(tmp_path)
+    command = ["export", "--run", str(tmp_path), "--out", str(tmp_path / "out")]
+    given = ["--sketchy", "new"]
+    for options, expected in (
+        ([], None),
+        (given, DataFolders(Path("new"), (more,))),
+        ([*given, "--train-photos", str(moved)], DataFolders(Path("new"), (moved,))),
+    ):
+        assert main([*command, *options]) == 1
+        assert "That will do." in capsys.readouterr().err
+        assert seen.pop() == expected
+    assert main([*command, "--train-photos", str(more)]) == 1
+    assert "--train-photos needs --sketchy" in capsys.readouterr().err
+    more.rename(moved)
+    assert main([*command, *given]) == 1
+    assert "more, with further photos of the run, is gone" in capsys.readouterr().err
+    assert not seen
 
 
 def test_an_older_checkpoint_is_converted_with_its_network_for_photos(tmp_path: Path) -> None:

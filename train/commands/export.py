@@ -2,10 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from train.commands.options import Commands, add_cache, add_command, add_folders
 from train.config import Precision
+
+if TYPE_CHECKING:
+    from train.data.sources import DataFolders
 
 
 def add(commands: Commands) -> None:
@@ -37,7 +40,7 @@ def add(commands: Commands) -> None:
     add_folders(
         parser,
         "--train-photos",
-        "with --sketchy: the run's further photos, one folder a class",
+        "with --sketchy: the run's further photos, one folder a class, if they have moved too",
     )
     add_cache(parser)
     _add_weights(parser)
@@ -91,10 +94,8 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Runs it."""
-    from train.data.sources import DataFolders
     from train.export import Export, export
 
-    sketchy = arguments.sketchy
     checkpoint = export(
         Export(
             arguments.run,
@@ -108,10 +109,30 @@ def run(arguments: argparse.Namespace) -> None:
             mean_with=arguments.mean_with,
             photo_mean_with=arguments.photo_mean_with,
             precision=arguments.precision,
-            data=DataFolders(sketchy, tuple(arguments.train_photos)) if sketchy else None,
+            data=_data(arguments),
             cache=arguments.cache,
         )
     )
     size = sum(f.stat().st_size for f in checkpoint.folder.rglob("*") if f.is_file())
     photos = len(checkpoint.manifest.photos)
     print(f"wrote {checkpoint.folder}: {size / 1e6:.0f} MB, {photos} photos")
+
+
+def _data(arguments: argparse.Namespace) -> "DataFolders | None":
+    """Where the run's pictures are now; None if they are where the run has found them."""
+    from train.data.sources import DataFolders
+    from train.errors import DataError
+
+    photos = tuple(arguments.train_photos)
+    if not arguments.sketchy:
+        if photos:
+            raise DataError("--train-photos needs --sketchy: name the Sketchy Database, too.")
+        return None
+    if not photos and (recorded := DataFolders.load(arguments.run)):
+        photos = recorded.photos
+        if gone := [folder for folder in photos if not folder.is_dir()]:
+            raise DataError(
+                f"{gone[0]}, with further photos of the run, is gone. Say where they are now with "
+                "--train-photos."
+            )
+    return DataFolders(arguments.sketchy, photos)
