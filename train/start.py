@@ -35,7 +35,7 @@ def start_network(
     network = build_network(config, len(dataset.classes), pretrained=config.pretrained)
     if start:
         source = _load_start(start, config)
-        _check_start(source, network, dataset, teachers)
+        _check_start(source, config, dataset, teachers)
         _take_weights(network, source)
         _fix_prototypes(network, source.network.prototypes)
     teachers.check(config, network, dataset)
@@ -61,7 +61,7 @@ def _load_start(folder: Path, config: FitConfig) -> Run:
     return load_animal_encoder(folder)
 
 
-def _check_start(start: Run, network: SiameseNetwork, dataset: Dataset, teachers: Teachers) -> None:
+def _check_start(start: Run, config: FitConfig, dataset: Dataset, teachers: Teachers) -> None:
     """Raises DataError if a run cannot start with these weights."""
     folder, source = start.folder, start.network
     if start.classes != dataset.classes:
@@ -73,11 +73,15 @@ def _check_start(start: Run, network: SiameseNetwork, dataset: Dataset, teachers
             f"{folder} embeds into another space than the teacher {teacher.folder}. Use a teacher "
             "that started with it (--start), or leave out one of the two."
         )
-    if source.prototypes.shape != network.prototypes.shape:
+    if (len(source.prototypes) > 0) != (config.loss == "cosface"):
         raise DataError(
-            f"{folder} has {len(source.prototypes)} prototypes of {source.prototypes.shape[1]} "
-            "numbers; give this run the same --embedding-size, and --loss cosface."
+            f"{folder} was trained with --loss {start.config.loss}, and this run has --loss "
+            f"{config.loss}: only cosface has prototypes. Give this run the same loss, or start "
+            "with another run."
         )
+    size = source.prototypes.shape[1]
+    if size != config.embedding_size:
+        raise DataError(f"{folder} has --embedding-size {size}; give this run the same.")
 
 
 def _take_weights(network: SiameseNetwork, start: Run) -> None:

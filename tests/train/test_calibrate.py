@@ -65,7 +65,9 @@ def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
     assert search.guess(embedding) == []
     capsys.readouterr()
     assert main(["calibrate", "--checkpoint", str(out), "--sketchy", str(sketchy)]) == 0
-    assert "expected calibration error" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "expected calibration error" in said
+    assert f"Only pictures whose photo id {out}/split.json holds out were used" in said
     after = json.loads(manifest.read_text())
     written = after.pop("calibration")
     before.pop("calibration")
@@ -83,6 +85,9 @@ def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
     assert not search.is_dissimilar(nearest)
     far = search.nearest(-embedding, 1)
     assert search.is_dissimilar(far)
+    everything = ["--sketchy", str(sketchy), "--all-pictures"]
+    assert main(["calibrate", "--checkpoint", str(out), *everything]) == 0
+    assert "the figures are too good" in capsys.readouterr().out
 
 
 def test_without_prototypes_there_is_nothing_to_calibrate(

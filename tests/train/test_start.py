@@ -77,6 +77,23 @@ def test_a_run_that_goes_on_from_a_checkpoint_stays_in_its_space(
     assert not torch.equal(after.projection.weight, before.projection.weight)
 
 
+def test_a_start_of_another_loss_or_size_is_named(
+    sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = tmp_path / "pairs"
+    split = ["--split", str(run / "split.json"), "--steps", "1"]
+    assert run_fit(sketchy, pairs, *split, "--loss", "contrastive") == 0
+    assert run_fit(sketchy, tmp_path / "r", *split, "--start", str(pairs)) == 1
+    said = capsys.readouterr().err
+    assert "was trained with --loss contrastive, and this run has --loss cosface" in said
+    own = [*split, "--start", str(run)]
+    assert run_fit(sketchy, tmp_path / "r", *own, "--loss", "contrastive") == 1
+    said = capsys.readouterr().err
+    assert "was trained with --loss cosface, and this run has --loss contrastive" in said
+    assert run_fit(sketchy, tmp_path / "r", *own, "--embedding-size", "8") == 1
+    assert "has --embedding-size 16; give this run the same" in capsys.readouterr().err
+
+
 def test_a_start_and_a_teacher_of_different_spaces_are_refused(
     sketchy: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

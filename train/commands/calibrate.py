@@ -2,7 +2,7 @@
 
 import argparse
 
-from train.commands.options import Commands, add_command, add_pictures, pictures_of
+from train.commands.options import Commands, add_command, add_pictures, pictures_of, protocol_of
 
 
 def add(commands: Commands) -> None:
@@ -23,8 +23,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Runs it."""
     from train.calibrate import calibrate
 
-    found, before, right = calibrate(arguments.checkpoint, *pictures_of(arguments))
+    photos, sketches, split = pictures_of(arguments)
+    found, before, right = calibrate(arguments.checkpoint, photos, sketches, split)
     print(f"guesses right              {right:.3f}")
     print(f"temperature                {found.temperature:.3f}")
     print(f"expected calibration error {found.error:.3f}, before {before:.3f}")
     print(f"least similarity           {found.least_similarity:.3f}")
+    print(protocol_of(split))

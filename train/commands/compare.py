@@ -12,9 +12,9 @@ def add(commands: Commands) -> None:
         commands,
         "compare",
         "put runs side by side",
-        "Prints a table: metrics on held-out pictures, the time to embed one sketch, and how long "
-        "each run was trained. With --out, also draws charts: P@12 by loss, by backbone and by "
-        "embedding size, time by backbone, and P@12 against time.",
+        "Prints a table: metrics on held-out pictures, the time to embed one sketch, and the "
+        "minutes and steps of training until the best evaluation. With --out, also draws charts: "
+        "P@12 by loss, by backbone and by embedding size, time by backbone, and P@12 against time.",
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
     parser.add_argument("--out", type=Path, help="folder for the charts; none are drawn without it")

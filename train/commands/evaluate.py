@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from train.commands.options import Commands, add_command, add_pictures, pictures_of
+from train.commands.options import Commands, add_command, add_pictures, pictures_of, protocol_of
 
 if TYPE_CHECKING:
     from train.evaluate import Evaluation
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     photos, sketches, split = pictures_of(arguments)
     evaluation = evaluate(arguments.checkpoint, photos, sketches, split, shared=arguments.shared)
     figures = evaluation.figures()
-    protocol = _protocol(split)
+    protocol = protocol_of(split)
     print(table(evaluation), end="\n\n")
     print("\n".join([*_lines(evaluation, figures), protocol]))
     if arguments.json:
@@ -73,15 +73,3 @@ def _lines(evaluation: "Evaluation", figures: dict[str, Any]) -> list[str]:
             f"{figures['balanced_precision_at_12']:.4f} of 1."
         )
     return lines
-
-
-def _protocol(split: Path | None) -> str:
-    if split:
-        return (
-            f"Only pictures whose photo id {split} holds out were used: no sketch of a training "
-            "photo, and no copy of one, by its bytes or its name."
-        )
-    return (
-        "All pictures were used. If some of them were trained on, the figures are too good: name "
-        "the split.json of the checkpoint with --split to leave those out."
-    )

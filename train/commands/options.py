@@ -95,3 +95,16 @@ def pictures_of(arguments: argparse.Namespace) -> tuple[list[Path], list[Path], 
     if split is None and own_split.is_file() and not arguments.all_pictures:
         split = own_split
     return photos, sketches, split
+
+
+def protocol_of(split: Path | None) -> str:
+    """Which pictures were used to measure with, in a sentence."""
+    if split:
+        return (
+            f"Only pictures whose photo id {split} holds out were used: no sketch of a training "
+            "photo, and no copy of one, by its bytes or its name."
+        )
+    return (
+        "All pictures were used. If some of them were trained on, the figures are too good: name "
+        "the split.json of the checkpoint with --split to leave those out."
+    )
