@@ -2,6 +2,7 @@
 
 import { fetchUpload } from "./api.js";
 import { RejectedError } from "./errors.js";
+import { retry } from "./retry.js";
 import { rasterize } from "./svg.js";
 import { TEXT } from "./text.js";
 
@@ -10,8 +11,8 @@ import { TEXT } from "./text.js";
 /** Largest upload, in bytes. */
 const MAX_BYTES = 30e6;
 
-/** Milliseconds until a saved upload that could not be loaded is tried again. */
-const RETRY_AFTER = 2000;
+/** Longest side in pixels of an image that is kept: undo keeps every upload. */
+const MAX_SIDE = 1600;
 
 export class Uploads {
   /** The number of files so far: only the last one counts. */
@@ -75,14 +76,8 @@ export class Uploads {
  *
  * @param {string} path
  */
-export async function reloadUpload(path) {
-  for (;;) {
-    try {
-      return await decode(await fetchUpload(path));
-    } catch {
-      await new Promise((done) => setTimeout(done, RETRY_AFTER));
-    }
-  }
+export function reloadUpload(path) {
+  return retry(async () => decode(await fetchUpload(path)));
 }
 
 /**
@@ -91,5 +86,20 @@ export async function reloadUpload(path) {
  * @param {Blob | null} file
  */
 async function decode(file) {
-  return file && createImageBitmap(file).catch(() => null);
+  return file && createImageBitmap(file).then(shrink).catch(() => null);
+}
+
+/**
+ * The same image with at most `MAX_SIDE` pixels a side. A larger one is closed.
+ *
+ * @param {ImageBitmap} image
+ */
+async function shrink(image) {
+  const scale = MAX_SIDE / Math.max(image.width, image.height);
+  if (scale >= 1) return image;
+  const resizeWidth = Math.max(1, Math.round(scale * image.width));
+  const resizeHeight = Math.max(1, Math.round(scale * image.height));
+  const small = await createImageBitmap(image, { resizeWidth, resizeHeight, resizeQuality: "high" });
+  image.close();
+  return small;
 }

@@ -125,6 +125,24 @@ def test_a_file_that_is_chosen_before_the_board_listens_is_not_lost(
         assert tones(page)[0] < 100
 
 
+def test_a_large_picture_is_kept_small(page: Page, tmp_path: Path) -> None:
+    page.evaluate(
+        """() => {
+            window.bitmaps = [];
+            const make = window.createImageBitmap;
+            window.createImageBitmap = async (...given) => {
+                window.bitmaps.push(await make(...given));
+                return window.bitmaps.at(-1);
+            };
+        }"""
+    )
+    fish(2400, 30).resize((2400, 1200)).save(tmp_path / "large.png")
+    use(page, tmp_path / "large.png")
+    sizes = page.evaluate("() => bitmaps.map(({ width, height }) => [width, height])")
+    assert [size for size in sizes if size != [0, 0]] == [[1600, 800]]  # 0: it is closed.
+    assert tones(page)[0] < 100
+
+
 @pytest.mark.parametrize(
     ("attributes", "width", "height"),
     [
