@@ -1,5 +1,7 @@
 /** Saves the page in the browser, so that a reload or a crash does not lose it. */
 
+import { simplify } from "./simplify.js";
+
 /** @typedef {import("./drawing.js").Stroke} Stroke */
 /** @typedef {import("./api.js").Sketch} Sketch */
 
@@ -13,7 +15,7 @@ export class Autosave {
   #timer;
 
   /**
-   * @param {Pick<Storage, "getItem" | "setItem">} storage
+   * @param {Pick<typeof import("./storage.js").storage, "getItem" | "setItem">} storage
    * @param {() => Sketch} page what is on the page now.
    */
   constructor(storage, page) {
@@ -27,11 +29,13 @@ export class Autosave {
     this.#timer = setTimeout(() => this.save(), DELAY);
   }
 
-  /** Saves the page now. */
+  /** Saves the page now; with fewer strokes and points if the storage is too small for it. */
   save() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.storage.setItem(KEY, JSON.stringify(this.page()));
+    const page = this.page();
+    const keep = (/** @type {Sketch} */ sketch) => this.storage.setItem(KEY, JSON.stringify(sketch));
+    if (!keep(page)) keep({ ...page, strokes: simplify(page.strokes) });
   }
 
   /** Saves the page now, but only if it has unsaved changes: it would replace the page of another tab. */

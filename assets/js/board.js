@@ -10,12 +10,14 @@ import { showExamples } from "./examples.js";
 import { listenForFiles } from "./file-input.js";
 import { Filters } from "./filters.js";
 import { Galleries } from "./galleries.js";
+import { canDecode } from "./link.js";
 import { Live } from "./live.js";
 import { Pad } from "./pad.js";
 import { PhotoDialog } from "./photo-dialog.js";
 import { ShareDialog, takeSharedDrawing } from "./share-dialog.js";
 import { listenForShortcuts } from "./shortcuts.js";
 import { simplify } from "./simplify.js";
+import { StatusLine } from "./status-line.js";
 import { storage } from "./storage.js";
 import { TEXT } from "./text.js";
 import { Toolbar } from "./toolbar.js";
@@ -38,8 +40,6 @@ export function start(root, server) {
 class Board {
   drawing = new Drawing();
   filters = new Filters();
-  /** What is wrong with the link of this page, until the page changes. */
-  #linkError = "";
 
   /**
    * @param {HTMLElement} root
@@ -49,6 +49,7 @@ class Board {
     this.root = root;
     this.server = server;
     this.count = /** @type {HTMLSelectElement} */ (part(root, "count"));
+    this.status = new StatusLine(part(root, "status"));
     this.view = new AnswerView(root, { onOpen: (photo) => this.photo.open(photo) });
     this.photo = new PhotoDialog(/** @type {HTMLDialogElement} */ (part(root, "photo-dialog")), {
       page: () => (this.filters.byPhoto ? null : this.drawing.page),
@@ -71,13 +72,18 @@ class Board {
       question: () => this.#query(),
       ask: (query) => this.#search(query),
       onAnswer: (answer) => answer && this.#show(this.#isIdle ? {} : answer),
-      onError: (error) => this.#say(messageOf(error), true),
+      onError: (error) => this.status.say(messageOf(error), true),
       onBusy: (busy) => this.view.setBusy(busy),
     });
     const canvas = /** @type {HTMLCanvasElement} */ (part(root, "pad"));
     this.pad = new Pad(canvas, this.drawing, { onChange: () => this.#drawn() });
-    this.autosave = new Autosave(storage, () => this.#sketch());
-    this.uploads = new Uploads(server, { onStatus: (text, isError) => this.#say(text, isError) });
+    this.autosave = new Autosave(storage, () => {
+      const { strokes, picture } = this.drawing.page;
+      return { strokes, picture: picture?.path ?? null };
+    });
+    this.uploads = new Uploads(server, {
+      onStatus: (text, isError) => this.status.keep(text, isError),
+    });
     this.toolbar = new Toolbar(root, {
       onPen: (pen, name) => {
         this.pad.pen = pen;
@@ -92,9 +98,7 @@ class Board {
   /** Listens to the page, and shows the drawing that was saved or shared. */
   start() {
     const { root } = this;
-    this.galleries.load().then(() => {
-      if (this.galleries.where.gallery) this.live.changed();
-    });
+    this.galleries.describe();
     initViewSwitch(root);
     initCount(this.count, { onChange: () => this.live.changed() });
     listenForShortcuts(root, {
@@ -108,7 +112,10 @@ class Board {
     listenForFiles(root, /** @type {HTMLInputElement} */ (part(root, "file")), {
       onFile: (file) => this.#upload(file),
     });
-    showExamples(root, { onChoose: (strokes) => this.#edit(() => this.drawing.load(strokes)) });
+    showExamples(root, {
+      onChoose: (strokes) => this.#edit(() => this.drawing.load(strokes)),
+      next: this.toolbar.undo,
+    });
     this.#restore();
     this.#repaint();
     this.#openLink();
@@ -147,15 +154,8 @@ class Board {
     const { more } = this.galleries;
     const text = this.view.show(answer, { byPhoto: this.filters.byPhoto, more });
     this.share.setMatches(answer.matches ?? []);
-    const error = answer.error || this.#linkError;
-    this.#say(error || text || (this.#isIdle ? TEXT.empty : TEXT.none), error !== "");
-  }
-
-  /** @param {string} text @param {boolean} [isError] */
-  #say(text, isError = false) {
-    const status = part(this.root, "status");
-    status.textContent = text;
-    status.classList.toggle("error", isError);
+    const { error = "" } = answer;
+    this.status.say(error || text || (this.#isIdle ? TEXT.empty : TEXT.none), error !== "");
   }
 
   /** The pad has changed the drawing: it is searched by again instead of a photo. */
@@ -187,13 +187,14 @@ class Board {
 
   /** The drawing or the filters have changed. */
   #changed() {
-    const { root, drawing } = this;
-    this.#linkError = "";
+    const { root, drawing, status } = this;
+    const isOutdated = status.release() || !status.isError;
     this.autosave.changed();
     this.toolbar.update(drawing);
     root.dataset.state = this.#isIdle ? "empty" : "drawn";
     root.dataset.page = drawing.isEmpty ? "blank" : "inked";
     if (this.#isIdle) this.#show({});
+    else if (isOutdated && !this.view.list.childElementCount) status.say(TEXT.searching);
     this.live.changed();
   }
 
@@ -210,7 +211,7 @@ class Board {
   #filtersChanged() {
     showChips(part(this.root, "chips"), this.filters.list, {
       onRemove: (filter) => this.#filter(filter.remove),
-      next: this.galleries.animals,
+      next: () => (this.#isIdle ? this.toolbar.undo : this.galleries.animals),
     });
     this.galleries.showAnimal();
     this.#changed();
@@ -234,7 +235,7 @@ class Board {
   /** Another gallery was chosen: clears the filters, which belong to the previous one, and searches. */
   #switchGallery() {
     this.#show({});
-    this.#say("");
+    this.status.say("");
     this.filters.clear();
     this.galleries.describe();
     this.#filtersChanged();
@@ -265,8 +266,7 @@ class Board {
       const strokes = await takeSharedDrawing();
       if (strokes) this.#replacePage(() => this.drawing.load(strokes));
     } catch {
-      this.#linkError = TEXT.damagedLink;
-      this.live.changed();
+      this.status.keep(canDecode() ? TEXT.damagedLink : TEXT.oldBrowser, true);
     }
   }
 

@@ -13,7 +13,7 @@ import { TEXT } from "./text.js";
  * @param {Filter[]} filters
  * @param {object} options
  * @param {(filter: Filter) => void} options.onRemove removes a filter, and shows those that are left.
- * @param {HTMLElement} options.next
+ * @param {() => HTMLElement} options.next
  */
 export function showChips(list, filters, { onRemove, next }) {
   const chips = filters.map((filter, i) => {
@@ -22,7 +22,7 @@ export function showChips(list, filters, { onRemove, next }) {
     chip.addEventListener("click", () => {
       onRemove(filter);
       const left = /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll("button"));
-      (left[i] ?? left[i - 1] ?? next).focus();
+      (left[i] ?? left[i - 1] ?? next()).focus();
     });
     return chip;
   });

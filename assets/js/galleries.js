@@ -1,6 +1,7 @@
 /** Which gallery is searched: the menus of galleries and animals, and photos being downloaded. */
 
 import { part } from "./dom.js";
+import { retry } from "./retry.js";
 import { storage } from "./storage.js";
 import { TEXT } from "./text.js";
 
@@ -18,12 +19,12 @@ const POLL_TIME = 3000;
 
 export class Galleries {
   /**
-   * The gallery that is searched. Each choice of a person makes a new object, so that answers of
-   * the gallery before can be told from new ones.
+   * The gallery that is searched; at first the one that this browser has searched last. Each choice
+   * of a person makes a new object, so that answers of the gallery before can be told from new ones.
    *
    * @type {Where}
    */
-  where = { gallery: null, version: "" };
+  where = { gallery: storage.getItem(KEY), version: "" };
   /** How this person gets more photos; empty if they cannot. */
   more = "";
   /** The number of descriptions asked for: only the last one counts. */
@@ -35,13 +36,15 @@ export class Galleries {
    * @param {HTMLElement} root
    * @param {import("./api.js").Server} server
    * @param {object} options
-   * @param {() => void} options.onGallery called when another gallery is chosen.
+   * @param {() => void} options.onGallery called when another gallery is chosen, or has to be
+   *   because this one is gone.
    * @param {(label: string) => void} options.onAnimal called with an animal to search among, or an
    *   empty text for all.
    * @param {() => string} options.animal the only animal that is searched; empty for all.
    */
   constructor(root, server, { onGallery, onAnimal, animal }) {
     this.server = server;
+    this.onGallery = onGallery;
     this.animal = animal;
     this.menu = /** @type {HTMLSelectElement} */ (part(root, "galleries"));
     this.animals = /** @type {HTMLSelectElement} */ (part(root, "animals"));
@@ -55,25 +58,18 @@ export class Galleries {
     this.animals.addEventListener("change", () => onAnimal(this.animals.value));
   }
 
-  /**
-   * Fills the menus for the gallery that this browser has searched last.
-   *
-   * @returns {Promise<void>}
-   */
-  load() {
-    return this.describe(storage.getItem(KEY));
-  }
-
-  /**
-   * Fills the menus.
-   *
-   * @param {string | null} [name] of a gallery. If it is gone, the first one is searched.
-   */
-  async describe(name = this.where.gallery) {
+  /** Fills the menus. Asks until the server answers. If the gallery is gone, the first is searched. */
+  async describe() {
     const number = ++this.#asked;
-    const info = await this.server.describe(name).catch(() => null);
-    if (!info || number !== this.#asked) return;
-    this.where.gallery = info.gallery === info.galleries[0] ? null : info.gallery;
+    const { gallery } = this.where;
+    const isLast = () => number === this.#asked;
+    const info = await retry(async () => (isLast() ? this.server.describe(gallery) : null));
+    if (!info || !isLast()) return;
+    if (gallery && info.gallery !== gallery) {
+      this.where = { gallery: null, version: "" };
+      return this.onGallery();
+    }
+    if (info.gallery === info.galleries[0]) this.where.gallery = null;
     this.more = info.more;
     this.menu.replaceChildren(...info.galleries.map((each) => new Option(each, each)));
     this.menu.value = info.gallery;

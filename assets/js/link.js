@@ -65,6 +65,15 @@ export async function decode(text) {
   return strokes;
 }
 
+/** Whether this browser can read links: Safari can from 16.4 on. */
+export function canDecode() {
+  try {
+    return Boolean(new DecompressionStream("deflate-raw"));
+  } catch {
+    return false;
+  }
+}
+
 /** @param {Stroke[]} strokes @returns {number[]} bytes */
 function pack(strokes) {
   const bytes = [VERSION];

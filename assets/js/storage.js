@@ -8,12 +8,18 @@ export const storage = {
     const get = (/** @type {Storage} */ place) => place.getItem(key);
     return inTab(get) ?? inAllTabs(get) ?? null;
   },
-  /** @param {string} key @param {string} value */
+  /**
+   * @param {string} key
+   * @param {string} value
+   * @returns {boolean} whether it is kept.
+   */
   setItem(key, value) {
     const set = (/** @type {Storage} */ place) => (place.setItem(key, value), true);
     const isSet = inTab(set);
+    const isSetInAll = inAllTabs(set);
     // An older value of the tab would hide the newer one.
-    if (inAllTabs(set) && !isSet) inTab((place) => place.removeItem(key));
+    if (isSetInAll && !isSet) inTab((place) => place.removeItem(key));
+    return Boolean(isSet || isSetInAll);
   },
 };
 

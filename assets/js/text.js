@@ -13,6 +13,7 @@ const photos = (count) => (count === 1 ? "one photo" : `${NUMBER.format(count)} 
 const thesePhotos = (count) => (count === 1 ? "this one photo" : `these ${photos(count)}`);
 
 export const TEXT = {
+  searching: "Searching …",
   empty: "Start with a line, or choose an example.",
   credits: (/** @type {string[]} */ terms) => `Photos: ${terms.join("; ")}`,
   found: (/** @type {string[]} */ labels) => `Nearest: ${labels.join(", ")}.`,
@@ -34,6 +35,7 @@ export const TEXT = {
   credit: (/** @type {number} */ makers) =>
     makers === 1 ? "Photos by one maker: credits" : `Photos by ${makers} makers: credits`,
   unlikely: "Nothing here looks like it yet. Draw on, or see the nearest anyway.",
+  looking: "Looking …",
   because: "Warm parts of your drawing and of the photo made them match.",
   none: "No photo is left. Remove a filter above the photos.",
   uploading: "Reading the picture …",
@@ -68,4 +70,6 @@ export const TEXT = {
   poster: (/** @type {number} */ photos) => `Your drawing beside the photos found: ${photos}`,
   noLink: "The drawing is too large for a link, or the browser too old. Save it as PNG instead.",
   damagedLink: "The drawing in this link cannot be read: it is damaged. Ask for the whole link.",
+  oldBrowser:
+    "This browser is too old to read the drawing in this link. Open the link in a newer one.",
 };

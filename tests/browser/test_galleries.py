@@ -1,10 +1,12 @@
 """Several galleries: which one is searched is chosen on the board."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
 from model.gallery.build import build_gallery
 from model.gallery.photos import photos_in
@@ -69,6 +71,49 @@ def test_a_person_chooses_among_galleries_and_the_browser_keeps_the_choice(board
     board.reload()
     expect(board.locator(GALLERIES)).to_have_value("my & <i>zoo?")
     expect(board.locator(PHOTOS)).to_have_count(2)
+
+
+def store_choice(page: Page, gallery: str) -> list[dict[str, Any]]:
+    """Starts anew with a gallery that this browser has searched last; returns what is searched."""
+    asked: list[dict[str, Any]] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/board/search"):
+            asked.append(json.loads(request.post_data or ""))
+
+    page.get_by_role("button", name="horse").click()
+    expect(page.locator(PHOTOS)).to_have_count(6)
+    page.evaluate("name => sessionStorage.setItem('sketchzoo.gallery', name)", gallery)
+    page.on("request", note)
+    return asked
+
+
+def test_the_kept_gallery_is_searched_though_the_first_list_of_galleries_fails(
+    board: Page,
+) -> None:
+    asked = store_choice(board, "my & <i>zoo?")
+    failed: list[Route] = []
+
+    def fail_once(route: Route) -> None:
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route)
+            route.abort()
+
+    board.route("**/board/galleries", fail_once)
+    board.reload()
+    expect(board.locator(PHOTOS)).to_have_count(2)
+    assert {search["gallery"] for search in asked} == {"my & <i>zoo?"}
+    expect(board.locator(GALLERIES)).to_have_value("my & <i>zoo?")
+    assert failed
+
+
+def test_a_kept_gallery_that_is_gone_gives_way_to_the_first(board: Page) -> None:
+    store_choice(board, "sold")
+    board.reload()
+    expect(board.locator(PHOTOS)).to_have_count(6)
+    expect(board.locator(GALLERIES)).to_have_value("zoo")
 
 
 def test_a_map_that_comes_late_is_not_that_of_another_gallery(board: Page) -> None:

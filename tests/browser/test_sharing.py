@@ -91,6 +91,16 @@ def test_a_damaged_link_is_said_and_the_page_left_alone(owl: Page, address: str)
     expect(owl.locator(STATUS)).to_contain_text("Start with a line")
 
 
+def test_a_browser_too_old_for_links_does_not_blame_the_link(
+    browser: Browser, address: str, owl: Page
+) -> None:
+    link = share(owl)
+    with browser.new_context() as context:
+        context.add_init_script("delete window.DecompressionStream")
+        with loaded(context.new_page(), link) as page:
+            expect(page.locator(STATUS)).to_contain_text("browser is too old")
+
+
 def test_the_dialog_is_worked_by_keys_and_gives_the_focus_back(owl: Page) -> None:
     button = owl.get_by_role("button", name="Share", exact=True)
     before = ink(owl)

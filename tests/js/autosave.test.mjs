@@ -13,6 +13,7 @@ function storage() {
     setItem(/** @type {string} */ key, /** @type {string} */ value) {
       this.writes += 1;
       kept.set(key, value);
+      return true;
     },
     spoil: () => kept.forEach((_, key) => kept.set(key, "{")),
   };
@@ -64,6 +65,22 @@ test("a damaged page is an empty page", () => {
   }
 });
 
+test("the whole page is saved; a thinned one where the storage is too small", () => {
+  const stroke = (/** @type {number} */ length) => ({ width: 0.01, points: [[0, 0], [length, 0]] });
+  const strokes = [stroke(0.001), ...Array.from({ length: 1000 }, () => stroke(0.5))];
+  const place = storage();
+  const autosave = new Autosave(place, () => /** @type {any} */ ({ strokes, picture: "a.png" }));
+  autosave.save();
+  assert.deepEqual(autosave.read(), { strokes, picture: "a.png" });
+  const least = JSON.stringify({ strokes, picture: "a.png" }).length;
+  const small = storage();
+  const keep = small.setItem;
+  small.setItem = (key, value) => value.length < least && keep.call(small, key, value);
+  const thinned = new Autosave(small, () => /** @type {any} */ ({ strokes, picture: "a.png" }));
+  thinned.save();
+  assert.deepEqual(thinned.read(), { strokes: strokes.slice(1), picture: "a.png" });
+});
+
 test("a browser that stores nothing only loses the page", (context) => {
   const refuse = () => {
     throw new Error("SecurityError");
@@ -112,6 +129,8 @@ test("each tab reads its own page, and a new tab reads the last one", (context) 
   put("sessionStorage", one);
   assert.equal(browser.getItem("a"), "one");
   put("sessionStorage", { ...one, setItem: assert.fail });
-  browser.setItem("a", "three");
+  assert.equal(browser.setItem("a", "three"), true);
   assert.equal(browser.getItem("a"), "three", "a full tab does not hide what is newer");
+  put("localStorage", { ...all, setItem: assert.fail });
+  assert.equal(browser.setItem("a", "four"), false);
 });
