@@ -1,11 +1,12 @@
 """`download photos`: fetches openly licensed photos of the animals."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.errors import GalleryError
-from model.gallery.open_photos.animals import Animal, animals
+from model.gallery.open_photos.animals import Animal, known_animals
 from model.gallery.open_photos.download import Download, Report, fetcher_for
 from model.gallery.open_photos.dry_run import dry_run
 from model.gallery.open_photos.judge import Judge
@@ -34,7 +35,9 @@ def add(data: Commands) -> None:
         "--per-class", type=int, default=PER_CLASS, metavar="N", help="photos of each animal"
     )
     parser.add_argument(
-        "--classes", default="animals", help="animals for all 55, or names with commas between them"
+        "--classes",
+        default="animals",
+        help="animals for all that the encoder knows, or names with commas between them",
     )
     parser.add_argument(
         "--contact",
@@ -69,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         return remove(out, arguments.remove)
     if per_class < 1:
         raise GalleryError(f"--per-class {per_class} must be 1 or more.")
-    chosen = choose_animals(arguments.classes)
+    checkpoint = Checkpoint.open(arguments.checkpoint)
+    chosen = choose_animals(arguments.classes, known_animals(checkpoint.manifest))
     asked = services(arguments.contact)
     fetcher = fetcher_for(asked, arguments.contact)
     if arguments.dry_run:
@@ -78,23 +82,23 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.contact:
         print("Wikimedia Commons is left out: it requires a contact (--contact).")
-    judge = Judge(Checkpoint.open(arguments.checkpoint))
-    report = Download(out, chosen, per_class, asked, fetcher, judge).run()
+    report = Download(out, chosen, per_class, asked, fetcher, Judge(checkpoint)).run()
     return print_report(report, out, per_class)
 
 
-def choose_animals(classes: str) -> list[Animal]:
-    """The animals of `--classes`.
+def choose_animals(classes: str, animals: Sequence[Animal]) -> list[Animal]:
+    """The animals of `--classes`, among these.
 
     Raises:
-        GalleryError: one of them is not known.
+        GalleryError: one of them is not among these.
     """
-    known = animals()
+    known = {animal.name: animal for animal in animals}
     names = list(known) if classes == "animals" else classes.replace(" ", "_").split(",")
     missing = [name for name in names if name not in known]
     if missing:
         raise GalleryError(
-            f"No service has photos of {', '.join(missing)}. Choose among: {', '.join(known)}."
+            f"No service has photos of {', '.join(missing)}, or the encoder does not know it. "
+            f"Choose among: {', '.join(known)}."
         )
     return [known[name] for name in dict.fromkeys(names)]
 

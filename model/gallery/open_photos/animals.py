@@ -81,6 +81,6 @@ def known_animals(manifest: Manifest) -> list[Animal]:
     if not known:
         raise GalleryError(
             f"The checkpoint {manifest.name} knows none of the animals of the open photos. Name "
-            "another one with --checkpoint, or leave out --open-photos."
+            "another one with --checkpoint, or do without open photos."
         )
     return known

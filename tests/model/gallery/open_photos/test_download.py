@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.checkpoint.checkpoint import Checkpoint
 from model.checkpoint.versions import Lock
 from model.errors import GalleryError
 from model.gallery.open_photos.animals import animals
@@ -24,6 +25,7 @@ from model.gallery.open_photos.services import services
 from model.gallery.open_photos.store import count_open_photos, open_photos
 from tests.harness.apps import ROOT
 from tests.harness.open_services import RUNNER, World, serving
+from train.__main__ import main
 from train.commands.download_photos import remove
 
 
@@ -203,3 +205,17 @@ def write_bytes(self, data):
     return write(self, data)
 pathlib.Path.write_bytes = write_bytes
 """
+
+
+def test_animals_that_the_encoder_does_not_know_are_refused_before_any_download(
+    tiny_checkpoint: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["download", "photos", "--out", str(tmp_path / "out")]
+    for more, name in (
+        (["--checkpoint", str(tiny_checkpoint.folder), "--classes", "rhinoceros"], "rhinoceros"),
+        (["--classes", "ant,unicorn"], "unicorn"),
+    ):
+        assert main([*command, *more]) == 1
+        said = f"No service has photos of {name}, or the encoder does not know it. Choose among: "
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
