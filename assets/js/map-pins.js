@@ -1,5 +1,7 @@
 /** The nearest photos as small pictures on the map. */
 
+import { load, reload } from "./thumbnails.js";
+
 /** @typedef {import("./results.js").Match} Match */
 /** @typedef {import("./map-layout.js").Pin} Pin */
 
@@ -27,7 +29,8 @@ export class Pins {
     for (const { match, pin } of this.#pins) {
       if (!pin.shown) continue;
       const image = this.#images.get(match.thumbnail) ?? new Image();
-      if (!image.src) image.src = match.thumbnail;
+      if (image.src) reload(image);
+      else load(image, match.thumbnail);
       image.alt = "";
       image.style.width = image.style.height = `${pin.width}px`;
       image.style.translate = `${pin.x - pin.width / 2}px ${pin.y - pin.height / 2}px`;

@@ -93,8 +93,9 @@ export class GalleryMap {
       this.zoom.reset();
       this.#repaint();
     }).observe(this.canvas);
-    const theme = new MutationObserver(() => this.#repaint());
-    theme.observe(document.body, { attributeFilter: ["class"] });
+    const repaint = () => this.#repaint();
+    new MutationObserver(repaint).observe(document.body, { attributeFilter: ["class"] });
+    for (const each of [this.canvas, this.#dots]) each.addEventListener("contextrestored", repaint);
   }
 
   /** @param {(photo: Photo) => void} onOpen */

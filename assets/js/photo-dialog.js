@@ -1,7 +1,7 @@
 /** The dialog of one photo: large, with its credit, why it matches, and what to do with it. */
 
 import { messageOf } from "./api.js";
-import { context2d, newTabLink, part } from "./dom.js";
+import { context2d, newTabLink, part, setEnabled } from "./dom.js";
 import { makeDismissible } from "./dismiss.js";
 import { fit, paintHeatmap } from "./heatmap.js";
 import { licenceLinks } from "./licences.js";
@@ -60,6 +60,7 @@ export class PhotoDialog {
     part(dialog, "match").textContent = similarity === undefined ? "" : TEXT.percent(similarity);
     part(dialog, "credit").replaceChildren(...creditLine(photo));
     this.#heatmaps = null;
+    setEnabled(this.why, true);
     this.because.textContent = "";
     part(dialog, "explanation").hidden = !this.page();
     this.#paint();
@@ -90,11 +91,11 @@ export class PhotoDialog {
     this.because.textContent = "";
     if (this.#heatmaps || !photo) this.#heatmaps = null;
     else {
-      // Not `disabled`, which would take the focus away.
-      this.why.setAttribute("aria-disabled", "true");
+      setEnabled(this.why, false);
+      this.because.textContent = TEXT.looking;
       const answer = await this.explain(photo).catch((error) => ({ error: messageOf(error) }));
-      this.why.setAttribute("aria-disabled", "false");
       if (this.#photo !== photo) return;
+      setEnabled(this.why, true);
       if ("sketch" in answer) this.#heatmaps = answer;
       else this.because.textContent = answer.error;
     }

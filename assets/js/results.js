@@ -2,6 +2,7 @@
 
 import { part } from "./dom.js";
 import { TEXT } from "./text.js";
+import { load, reload } from "./thumbnails.js";
 
 /**
  * @typedef {{number: number, id: string, label: string, credit: string, licence: string,
@@ -65,6 +66,7 @@ export class Results {
   /** @param {Match} match */
   #tile(match) {
     const tile = this.#tiles.get(match.thumbnail) ?? this.#newTile(match);
+    reload(/** @type {HTMLImageElement} */ (part(tile, "photo")));
     part(tile, "rank").textContent = String(match.rank);
     part(tile, "similarity").textContent = TEXT.percent(match.similarity);
     const open = part(tile, "open");
@@ -78,7 +80,7 @@ export class Results {
     const copy = /** @type {DocumentFragment} */ (this.template.content.cloneNode(true));
     const tile = /** @type {HTMLElement} */ (copy.firstElementChild);
     const image = /** @type {HTMLImageElement} */ (part(tile, "photo"));
-    image.src = match.thumbnail;
+    load(image, match.thumbnail);
     image.alt = match.label;
     part(tile, "label").textContent = match.label;
     tile.title = [match.label, match.credit, match.licence].filter(Boolean).join(" · ");

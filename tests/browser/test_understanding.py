@@ -5,9 +5,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.board import DESKTOP, PHONE, PHOTOS, STATUS, draw, found, open_photo, settled
+from tests.browser.board import (
+    DESKTOP,
+    PHONE,
+    PHOTOS,
+    STATUS,
+    draw,
+    found,
+    open_photo,
+    painted,
+    settled,
+)
 from tests.browser.conftest import opened
 from tests.harness.pictures import fish, pencil_on_paper
 
@@ -60,6 +70,30 @@ def test_the_warm_parts_are_shown_on_the_photo_and_on_the_drawing(horse: Page) -
     why.click()
     expect(why).to_have_attribute("aria-pressed", "false")
     expect(horse.locator('[data-part="photo-heat"]')).to_be_hidden()
+
+
+def test_an_explanation_that_takes_long_leaves_the_next_photo_alone(horse: Page) -> None:
+    held: list[Route] = []
+    horse.route("**/board/explain", lambda route: held.append(route))
+    why = horse.get_by_role("button", name="Why this photo?")
+    because = horse.locator('[data-part="because"]')
+    for rank in (2, 3):
+        open_photo(horse, rank)
+        expect(why).to_be_enabled()
+        expect(because).to_have_text("")
+        with horse.expect_request("**/board/explain"):
+            why.click()
+        expect(because).to_have_text("Looking …")
+        if rank == 2:
+            horse.keyboard.press("Escape")
+    with horse.expect_response("**/board/explain"):
+        held[0].continue_()
+    painted(horse)
+    expect(why).to_be_disabled()
+    expect(because).to_have_text("Looking …")
+    held[1].continue_()
+    expect(because).to_contain_text("Warm parts")
+    expect(why).to_be_enabled()
 
 
 def test_a_search_by_a_photo_has_no_drawing_to_explain(horse: Page) -> None:
