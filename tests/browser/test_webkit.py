@@ -111,7 +111,7 @@ def test_a_drawing_finds_photos_that_can_be_looked_at_explained_and_shared(
     assert 0 < room_below(webkit, '[data-part="photo-dialog"]', ".actions button, .look") <= 24
     assert part(webkit, "because").text == ""
     part(webkit, "why").click()
-    wait(webkit, lambda _: part(webkit, "because").text)
+    wait(webkit, lambda _: "Warm" in part(webkit, "because").text)
     assert part(webkit, "because").rect["height"] >= 16
     assert part(webkit, "sketch-heat").rect["width"] >= 100
     part(webkit, "close", '[data-part="photo-dialog"]').click()
