@@ -188,7 +188,7 @@ class Board {
   /** The drawing or the filters have changed. */
   #changed() {
     const { root, drawing, status } = this;
-    const isOutdated = status.release() || !status.isError;
+    const isOutdated = status.release() || ["", TEXT.empty].includes(status.text);
     this.autosave.changed();
     this.toolbar.update(drawing);
     root.dataset.state = this.#isIdle ? "empty" : "drawn";

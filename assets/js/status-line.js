@@ -2,11 +2,15 @@
 
 export class StatusLine {
   #isKept = false;
-  isError = false;
 
   /** @param {HTMLElement} element */
   constructor(element) {
     this.element = element;
+  }
+
+  /** What it says. */
+  get text() {
+    return this.element.textContent ?? "";
   }
 
   /**
@@ -43,9 +47,8 @@ export class StatusLine {
 
   /** @param {string} text @param {boolean} isError */
   #show(text, isError) {
-    this.isError = isError;
     // Screen readers would read the same text again.
-    if (this.element.textContent !== text) this.element.textContent = text;
+    if (this.text !== text) this.element.textContent = text;
     this.element.classList.toggle("error", isError);
   }
 }
