@@ -42,6 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         check_port(arguments.host, arguments.port)
         proxies = read_proxies(arguments.proxy)
+        if arguments.open_photos:
+            given = arguments.checkpoint, arguments.galleries, arguments.contact
+            fetcher = open_photos_fetcher(*given)
         galleries = open_galleries(
             arguments.checkpoint,
             arguments.photos,
@@ -50,9 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             arguments.engine,
             with_open=arguments.open_photos,
         )
-        if arguments.open_photos:
-            given = arguments.checkpoint, arguments.galleries, arguments.contact
-            fetcher = open_photos_fetcher(*given)
+        if fetcher:
             fetcher.start()
         build_and_serve(
             arguments, galleries, proxies, fetcher.progress if fetcher else lambda: None

@@ -51,6 +51,7 @@ class OpenPhotosFetcher:
         self._stopped = threading.Event()
         self._state: Literal["fetching", "trouble", "done"] = "fetching"
         self._counted_at, self._count = 0.0, 0
+        self._uncounted = ""  # Why photos could not be counted at last; it is logged once.
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
@@ -83,8 +84,11 @@ class OpenPhotosFetcher:
             try:
                 counts = count_open_photos(self._folder)
                 self._count = sum(counts[animal] for animal in self._animals)
-            except SketchZooError:
-                log.warning("the open photos in %s cannot be counted now", self._folder)
+                self._uncounted = ""
+            except SketchZooError as error:
+                if str(error) != self._uncounted:
+                    log.warning("open photos cannot be counted: %s", error)
+                self._uncounted = str(error)
         return self._count
 
     def _run(self) -> None:

@@ -10,6 +10,8 @@ export class Pins {
   #images = new Map();
   /** @type {{match: Match, pin: Pin}[]} */
   #pins = [];
+  /** @type {Match[]} */
+  #matches = [];
 
   /** @param {HTMLElement} list */
   constructor(list) {
@@ -23,14 +25,17 @@ export class Pins {
    * @param {Pin[]} pins of the matches.
    */
   show(matches, pins) {
+    // Each move of the map shows the same matches: their pictures are not tried again each time.
+    const isNew = matches !== this.#matches;
+    this.#matches = matches;
     this.#pins = matches.map((match, i) => ({ match, pin: pins[i] }));
     /** @type {Map<string, HTMLImageElement>} */
     const images = new Map();
     for (const { match, pin } of this.#pins) {
       if (!pin.shown) continue;
       const image = this.#images.get(match.thumbnail) ?? new Image();
-      if (image.src) reload(image);
-      else load(image, match.thumbnail);
+      if (!image.src) load(image, match.thumbnail);
+      else if (isNew) reload(image);
       image.alt = "";
       image.style.width = image.style.height = `${pin.width}px`;
       image.style.translate = `${pin.x - pin.width / 2}px ${pin.y - pin.height / 2}px`;

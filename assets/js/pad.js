@@ -41,8 +41,12 @@ const MAX_REST_SIZE = 0.02;
 /** If a pen takes over from a touch smaller than this share of the page's side, it was a palm. */
 const MAX_PALM_SIZE = 0.25;
 
-/** Milliseconds of silence after which another finger may draw: a touch may end without an event. */
+/**
+ * Milliseconds of silence after which another pointer may draw, since a touch may end without an
+ * event: at once beside a finger that has hardly moved, and later beside one that has drawn a line.
+ */
 const SILENCE = 300;
+const LONG_SILENCE = 2000;
 
 /** Range of coordinates, as shares of the page's side: at most one page away from it. */
 const [LEAST, MOST] = [-1, 2];
@@ -107,16 +111,17 @@ export class Pad {
   /**
    * Whether a pointer that goes down may draw. One pointer draws at a time. A touch gives way to a
    * pen or a mouse, and a pointer whose end was lost gives way to any. A second finger may only draw
-   * if the first one rests: a finger that pauses in a line goes on with it.
+   * if the first one rests: one that pauses in a line for a moment goes on with it.
    *
    * @param {PointerEvent} event
    */
   #mayDraw(event) {
     const active = this.#active;
     if (!active || active.id === event.pointerId) return true;
-    const isSilent = event.timeStamp - active.time > SILENCE;
-    if (active.type !== "touch") return isSilent;
-    return !isSecondFinger(event) || (isSilent && size(active.stroke) < MAX_REST_SIZE);
+    const silence = event.timeStamp - active.time;
+    if (active.type !== "touch") return silence > SILENCE;
+    const isSmall = size(active.stroke) < MAX_REST_SIZE;
+    return !isSecondFinger(event) || silence > (isSmall ? SILENCE : LONG_SILENCE);
   }
 
   /**

@@ -90,7 +90,8 @@ async function decode(file) {
 }
 
 /**
- * The same image with at most `MAX_SIDE` pixels a side. A larger one is closed.
+ * The same image with at most `MAX_SIDE` pixels a side, if the browser can shrink it. A larger one is
+ * closed.
  *
  * @param {ImageBitmap} image
  */
@@ -99,7 +100,9 @@ async function shrink(image) {
   if (scale >= 1) return image;
   const resizeWidth = Math.max(1, Math.round(scale * image.width));
   const resizeHeight = Math.max(1, Math.round(scale * image.height));
-  const small = await createImageBitmap(image, { resizeWidth, resizeHeight, resizeQuality: "high" });
+  const options = { resizeWidth, resizeHeight, resizeQuality: /** @type {const} */ ("high") };
+  const small = await createImageBitmap(image, options).catch(() => null);
+  if (!small) return image;
   image.close();
   return small;
 }

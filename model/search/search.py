@@ -118,16 +118,16 @@ class SketchSearch:
         """The number of each photo by its id. Ids stay the same when a gallery is built again."""
         return {photo_id(photo): number for number, photo in enumerate(self.photos)}
 
-    def number_of(self, photo: str | None) -> int:
+    def number_of(self, photo: str) -> int:
         """The number of the photo with an id.
 
         Raises:
             GalleryError: there is no such photo.
         """
-        if photo is None or photo not in self.numbers:
+        if photo not in self.numbers:
             raise GalleryError(
-                f"A photo of this search is no longer in the gallery: {str(photo)[:MAX_SHOWN]}. "
-                "Remove it from the search."
+                f"This photo is no longer in the gallery: {photo[:MAX_SHOWN]}. Remove it from the "
+                "search, or reload the page."
             )
         return self.numbers[photo]
 

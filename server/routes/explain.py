@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from model.encoder.explain import explain
+from model.errors import SketchZooError
 from model.pictures.colours import flatten
 from model.pictures.decoding import OWN, open_image
 from model.pictures.framing import frame_box, frame_ink
@@ -44,6 +45,8 @@ def explain_match(galleries: Galleries, body: bytes) -> dict[str, Any]:
         SketchZooError: nothing is drawn, or there is no such photo any more.
     """
     query = parse_query(parse_json(body))
+    if query.photo is None:
+        raise SketchZooError("Name the photo to explain by its id.")
     search = galleries.get_search(query.gallery)
     ink = ink_of(query)
     photo = open_image(Path(search.photo(search.number_of(query.photo)).path), limits=OWN)

@@ -104,8 +104,11 @@ def test_a_search_keeps_its_photos_when_the_gallery_is_rebuilt(
     assert "photo" in client.post("/board/explain", json=asked).json()
     gone = client.post("/board/search", json={**searched, "photo": "0123"}).json()["error"]
     assert gone == (
-        "A photo of this search is no longer in the gallery: 0123. Remove it from the search."
+        "This photo is no longer in the gallery: 0123. Remove it from the search, or reload the "
+        "page."
     )
+    unnamed = client.post("/board/explain", json={"strokes": LINE}).json()["error"]
+    assert unnamed == "Name the photo to explain by its id."
 
 
 def test_an_old_version_is_released_although_its_encoder_is_still_used(

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.gallery.open_photos.services import Offer
-from model.gallery.open_photos.store import KEPT, SPARE, Store
+from model.gallery.open_photos.store import DATABASE, KEPT, SPARE, Store
 from server.galleries import Galleries
 from server.open_photos import TROUBLE, OpenPhotosFetcher, reasons
 from server.routes.galleries import gallery_routes
@@ -51,6 +51,18 @@ def test_kept_photos_of_the_animals_that_are_fetched_are_counted(tmp_path: Path)
     store.close()
     progress = fetcher_that_runs("pass", tmp_path).progress()
     assert progress == {"done": 3, "wanted": 80, "trouble": ""}
+
+
+def test_a_damaged_database_is_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.open_photos.COUNT_SECONDS", -1)
+    (tmp_path / DATABASE).write_text("no database " * 100)
+    fetcher = fetcher_that_runs("pass", tmp_path)
+    for _ in range(3):
+        assert fetcher.progress() == {"done": 0, "wanted": 80, "trouble": ""}
+    [told] = caplog.messages
+    assert told.startswith(f"open photos cannot be counted: {tmp_path / DATABASE} is damaged")
 
 
 def test_progress_is_read_in_a_thread_so_that_searches_go_on(tiny_checkpoint: Checkpoint) -> None:

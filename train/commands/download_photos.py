@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model.checkpoint.checkpoint import SHIPPED, Checkpoint
 from model.errors import GalleryError
-from model.gallery.open_photos.animals import Animal, known_animals
+from model.gallery.open_photos.animals import Animal, animals, known_animals
 from model.gallery.open_photos.download import Download, Report, fetcher_for
 from model.gallery.open_photos.dry_run import dry_run
 from model.gallery.open_photos.judge import Judge
@@ -86,20 +86,17 @@ def run(arguments: argparse.Namespace) -> int:
     return print_report(report, out, per_class)
 
 
-def choose_animals(classes: str, animals: Sequence[Animal]) -> list[Animal]:
+def choose_animals(classes: str, known_to_encoder: Sequence[Animal]) -> list[Animal]:
     """The animals of `--classes`, among these.
 
     Raises:
         GalleryError: one of them is not among these.
     """
-    known = {animal.name: animal for animal in animals}
+    known = {animal.name: animal for animal in known_to_encoder}
     names = list(known) if classes == "animals" else classes.replace(" ", "_").split(",")
-    missing = [name for name in names if name not in known]
-    if missing:
-        raise GalleryError(
-            f"No service has photos of {', '.join(missing)}, or the encoder does not know it. "
-            f"Choose among: {', '.join(known)}."
-        )
+    for there, said in ((animals(), "There are no open photos of"), (known, "The encoder lacks")):
+        if missing := [name for name in names if name not in there]:
+            raise GalleryError(f"{said} {', '.join(missing)}. Choose among: {', '.join(known)}.")
     return [known[name] for name in dict.fromkeys(names)]
 
 

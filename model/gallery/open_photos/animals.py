@@ -76,8 +76,12 @@ def known_animals(manifest: Manifest) -> list[Animal]:
     Raises:
         GalleryError: there are none.
     """
-    classes = manifest.classes if manifest.prototypes else []
-    known = [animal for animal in animals().values() if animal.name in classes]
+    if not manifest.prototypes:
+        raise GalleryError(
+            f"The checkpoint {manifest.name} cannot choose open photos: it was trained without "
+            "'--loss cosface'. Name another one with --checkpoint, or do without open photos."
+        )
+    known = [animal for animal in animals().values() if animal.name in manifest.classes]
     if not known:
         raise GalleryError(
             f"The checkpoint {manifest.name} knows none of the animals of the open photos. Name "

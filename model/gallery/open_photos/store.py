@@ -224,7 +224,7 @@ def _is_ours(path: Path) -> bool:
 
 def cannot_write(folder: Path, error: Exception) -> GalleryError:
     """The error for a folder that cannot be used."""
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+    if type(error) is sqlite3.DatabaseError:  # Its subclasses have other causes.
         return GalleryError(
             f"{folder / DATABASE} is damaged: {error}. Delete it; then the photos are downloaded "
             "again."

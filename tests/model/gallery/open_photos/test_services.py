@@ -26,6 +26,8 @@ def test_only_animals_that_the_encoder_knows_are_searched_for(tiny_checkpoint: C
     assert [animal.name for animal in known_animals(sea)] == ["sea_turtle", "shark"]
     with pytest.raises(GalleryError, match="knows none of the animals"):
         known_animals(replace(manifest, classes=["chair", "cup", "car"]))
+    with pytest.raises(GalleryError, match="trained without '--loss cosface'"):
+        known_animals(replace(manifest, embedding_size=manifest.projection_size))
 
 
 def test_words_of_other_subjects_are_found() -> None:
