@@ -103,13 +103,13 @@ class SketchSearch:
         """The photos of the gallery, in the order of the index."""
         return self.manifest.photos
 
-    def photo(self, number: int | None) -> Photo:
+    def photo(self, number: int) -> Photo:
         """A photo of the gallery by its number.
 
         Raises:
             GalleryError: there is no such photo.
         """
-        if number is None or not 0 <= number < len(self.photos):
+        if not 0 <= number < len(self.photos):
             raise GalleryError("There is no such photo any more. Reload the page.")
         return self.photos[number]
 

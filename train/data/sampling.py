@@ -184,12 +184,12 @@ class BalancedSampler(_Drawer):
         sketches = np.concatenate([self.sketches(step, other_sketches - len(alike)), alike])
         there, wanted = self.unlabelled
         unlabelled = generator.integers(there, size=wanted) if wanted else NONE
-        sketches, sketch_pairs = _shuffled(paired_sketches, sketches, pairs, generator)
-        photos, photo_pairs = _shuffled(paired_photos, photos, pairs, generator)
+        sketches, sketch_pairs = _in_random_order(paired_sketches, sketches, pairs, generator)
+        photos, photo_pairs = _in_random_order(paired_photos, photos, pairs, generator)
         return BatchRows(sketches, photos, unlabelled, sketch_pairs, photo_pairs)
 
 
-def _shuffled(
+def _in_random_order(
     paired: Indices, others: Indices, pairs: Indices, generator: np.random.Generator
 ) -> tuple[Indices, Indices]:
     """All rows in a random order, and the numbers of their pairs."""
