@@ -13,6 +13,7 @@ from model.errors import SketchZooError
 from server.environment import set_gradio_environment
 from server.fair_queue import BusyError
 from server.galleries import Galleries
+from server.gradio_import import without_interface_files
 from server.lifecycle import Lifecycle
 from server.metrics import Metrics
 from server.middleware.allowed_hosts import AllowedHosts
@@ -64,8 +65,6 @@ def build_app(
         progress: the progress of open photos that are being fetched.
     """
     set_gradio_environment()
-    from server.routes.page import mount_page  # It imports Gradio, which reads the environment.
-
     lifecycle, metrics = lifecycle or Lifecycle(), Metrics()
     service = SearchService(galleries, metrics)
 
@@ -93,7 +92,10 @@ def build_app(
         ],
         middleware=middleware(lifecycle, metrics, rate, proxies, names),
     )
-    mount_page(app, service, mcp=mcp)
+    with without_interface_files():
+        from server.routes.page import mount_page  # It imports Gradio, which reads the environment.
+
+        mount_page(app, service, mcp=mcp)
     return app
 
 

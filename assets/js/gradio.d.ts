@@ -1,3 +1,4 @@
-/** The element that Gradio passes to start.js. */
+/** What Gradio passes to start.js. */
 
 declare const element: HTMLElement;
+declare const props: { assets: string };

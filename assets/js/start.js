@@ -18,7 +18,9 @@ const keep = (event) => {
 const early = ["dragover", "drop", "paste"];
 for (const name of early) document.addEventListener(name, keep);
 
-Promise.all([import(urlOf("sketchzoo/js/board.js")), import(urlOf("sketchzoo/js/api.js"))]).then(
+/** @param {string} name */
+const script = (name) => import(urlOf(`${props.assets}/js/${name}`));
+Promise.all([script("board.js"), script("api.js")]).then(
   ([{ start }, { connect }]) => {
     for (const name of early) document.removeEventListener(name, keep);
     start(board, connect(urlOf));

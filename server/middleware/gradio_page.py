@@ -1,10 +1,14 @@
-"""Gradio's page: makes its addresses relative, and allows its inline scripts by their hashes."""
+"""Gradio's page: relative addresses, early loading of scripts, and a policy for inline ones."""
 
 import base64
+import functools
+import gzip
 import hashlib
 import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.gradio_internals import with_relative_root
@@ -18,12 +22,21 @@ _INLINE_SCRIPT = re.compile(
 class GradioPage:
     """ASGI middleware that rewrites HTML pages, which it holds back until they are whole.
 
-    The page then uses addresses relative to its own, so they are right behind any proxy. Of inline
-    scripts, browsers run only those that the server has sent. Pages must not be compressed yet.
+    The page then uses addresses relative to its own, so they are right behind any proxy. The
+    board's scripts load beside Gradio's, not after them. Of inline scripts, browsers run only those
+    that the server has sent. Pages must not be compressed yet; Gradio leaves that out.
+
+    Args:
+        app: what serves the pages.
+        scripts: addresses of the board's scripts, relative to the page.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, scripts: Iterable[str]) -> None:
         self.app = app
+        links = "".join(f'<link rel="modulepreload" href="{path}">' for path in scripts)
+        self._rewrite = functools.lru_cache(maxsize=16)(
+            functools.partial(rewritten, head=f"{links}</head>".encode())
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message | None = None
@@ -39,16 +52,37 @@ class GradioPage:
                 page.extend(message.get("body", b""))
                 if message.get("more_body"):
                     return
-                body = with_relative_root(bytes(page))
+                found = self._rewrite(bytes(page))
                 headers = MutableHeaders(scope=start)
-                headers["Content-Security-Policy"] = content_security_policy(inline_hashes(body))
-                if "content-length" in headers:
-                    headers["content-length"] = str(len(body))
+                headers["Content-Security-Policy"] = found.policy
+                headers.add_vary_header("Accept-Encoding")
+                body = found.body
+                if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+                    headers["Content-Encoding"] = "gzip"
+                    body = found.compressed
+                headers["content-length"] = str(len(body))
                 await send(start)
                 message = {**message, "body": body}
             await send(message)
 
         await self.app(scope, receive, send_rewritten if scope["type"] == "http" else send)
+
+
+class RewrittenPage(NamedTuple):
+    """What is sent of a page."""
+
+    body: bytes
+    compressed: bytes
+    """The body by gzip."""
+    policy: str
+    """Its Content-Security-Policy."""
+
+
+def rewritten(page: bytes, head: bytes) -> RewrittenPage:
+    """A page of Gradio with relative addresses, and with `head` at the end of its head."""
+    body = with_relative_root(page).replace(b"</head>", head, 1)
+    policy = content_security_policy(inline_hashes(body))
+    return RewrittenPage(body, gzip.compress(body, mtime=0), policy)
 
 
 def inline_hashes(html: bytes) -> list[str]:

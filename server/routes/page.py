@@ -12,11 +12,12 @@ from server.gradio_internals import (
     replace_downloads,
 )
 from server.middleware.concurrency_limit import MAX_API_CALLS
+from server.middleware.gradio_assets import GradioAssets
 from server.middleware.gradio_page import GradioPage
 from server.middleware.route_allowlist import RouteAllowlist
 from server.query import DEFAULT_K
 from server.routes.api import SearchApi
-from server.routes.assets import ASSETS
+from server.routes.assets import ASSETS, assets_address, script_addresses
 from server.service import SearchService
 
 API_CALLS_AT_ONCE = 8
@@ -52,7 +53,13 @@ def mount_page(app: FastAPI, service: SearchService, *, mcp: bool) -> None:
         css_paths=[ASSETS / "css" / f"{part}.css" for part in STYLES],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
         favicon_path=str(ASSETS / "favicon.svg"),
-        app_kwargs={"middleware": [Middleware(RouteAllowlist), Middleware(GradioPage)]},
+        app_kwargs={
+            "middleware": [
+                Middleware(RouteAllowlist),
+                Middleware(GradioPage, scripts=script_addresses()),
+                Middleware(GradioAssets),
+            ]
+        },
     )
 
 
@@ -64,6 +71,7 @@ def build_page(api: SearchApi) -> gr.Blocks:
             html_template=(ASSETS / "board.html").read_text(encoding="utf-8"),
             js_on_load=(ASSETS / "js" / "start.js").read_text(encoding="utf-8"),
             apply_default_css=False,
+            assets=assets_address(),
         )
         # gr.api has no type for an uploaded file, so this endpoint has components.
         with gr.Row(visible=False):

@@ -68,34 +68,37 @@ def opened_in(context: BrowserContext, address: str) -> Iterator[Page]:
         context.clear_permissions()
 
 
-# The contexts are made once, so that Gradio's scripts are loaded once instead of in every test.
+@contextmanager
+def kept(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A context that many tests use, so that Gradio's scripts are loaded once.
+
+    Its first page stays open. Without it, Chromium would end the process of each page that is
+    closed, and compile these scripts anew for the next.
+    """
+    with browser.new_context(**options) as context:
+        context.new_page()
+        yield context
 
 
 @pytest.fixture(scope="session")
 def desktop(browser: Browser) -> Iterator[BrowserContext]:
-    with browser.new_context(viewport=DESKTOP) as context:
+    with kept(browser, viewport=DESKTOP) as context:
         yield context
 
 
 @pytest.fixture(scope="session")
 def still_desktop(browser: Browser) -> Iterator[BrowserContext]:
     """A desktop where nothing is animated, so that places can be read at once."""
-    with browser.new_context(
-        viewport=DESKTOP, reduced_motion="reduce", device_scale_factor=2
-    ) as context:
+    options: dict[str, Any] = {"reduced_motion": "reduce", "device_scale_factor": 2}
+    with kept(browser, viewport=DESKTOP, **options) as context:
         yield context
 
 
 @pytest.fixture(scope="session")
 def still_phone(browser: Browser) -> Iterator[BrowserContext]:
     """A phone where nothing is animated."""
-    with browser.new_context(
-        viewport=PHONE,
-        reduced_motion="reduce",
-        device_scale_factor=3,
-        has_touch=True,
-        is_mobile=True,
-    ) as context:
+    options: dict[str, Any] = {"reduced_motion": "reduce", "device_scale_factor": 3}
+    with kept(browser, viewport=PHONE, has_touch=True, is_mobile=True, **options) as context:
         yield context
 
 

@@ -164,7 +164,7 @@ def test_a_browser_that_keeps_nothing_can_be_drawn_in(browser: Browser, address:
 def test_a_page_without_its_scripts_says_what_to_do(browser: Browser, address: str) -> None:
     with browser.new_context() as context:
         page = context.new_page()
-        page.route("**/sketchzoo/js/board.js", lambda route: route.abort())
+        page.route("**/js/board.js", lambda route: route.abort())
         page.goto(address)
         expect(page.locator(STATUS)).to_contain_text("Reload the page")
 

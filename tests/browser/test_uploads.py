@@ -112,7 +112,7 @@ def test_a_file_that_is_chosen_before_the_board_listens_is_not_lost(
     with browser.new_context() as context:
         page = context.new_page()
         held = []
-        page.route("**/sketchzoo/js/board.js", lambda route: held.append(route))
+        page.route("**/js/board.js", lambda route: held.append(route))
         page.goto(address)
         page.wait_for_selector(PAD)
         expect(page.locator(STATUS)).to_contain_text("starting")

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.interaction import POINTER_MOUSE
 from selenium.webdriver.common.actions.pointer_input import PointerInput
@@ -16,18 +20,25 @@ from selenium.webdriver.support.ui import WebDriverWait
 from selenium.webdriver.webkitgtk.service import Service
 
 PHOTOS = '[data-part="results"] li'
-MOVING = """
-return document.getAnimations().some((one) =>
-    one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity);
-"""
 
 
-def part(driver: WebDriver, name: str, within: str = "") -> WebElement:
-    return driver.find_element("css selector", f'{within} [data-part="{name}"]')
+def part(driver: WebDriver, name: str) -> WebElement:
+    return driver.find_element("css selector", f'[data-part="{name}"]')
 
 
 def wait(driver: WebDriver, ready: Callable[[WebDriver], Any]) -> Any:
     return WebDriverWait(driver, 30, poll_frequency=0.1).until(ready)
+
+
+def click(driver: WebDriver, selector: str) -> None:
+    """Clicks as soon as nothing lies above the element: photos move, and are replaced by others."""
+
+    def clicked(_: WebDriver) -> bool:
+        driver.find_element("css selector", selector).click()
+        return True
+
+    passing = (ElementClickInterceptedException, StaleElementReferenceException)
+    WebDriverWait(driver, 30, 0.1, passing).until(clicked)
 
 
 @pytest.fixture(scope="module")
@@ -101,22 +112,21 @@ def test_a_drawing_finds_photos_that_can_be_looked_at_explained_and_shared(
     draw(webkit, examples["giraffe"])
     wait(webkit, lambda _: "giraffe" in part(webkit, "status").text)
     wait(webkit, lambda _: part(webkit, "results").get_attribute("aria-busy") == "false")
-    wait(webkit, lambda _: not webkit.execute_script(MOVING))
     assert len(webkit.find_elements("css selector", PHOTOS)) == 12
     across = "return document.documentElement.scrollWidth - innerWidth"
     assert webkit.execute_script(across) <= 0
 
-    webkit.find_element("css selector", f"{PHOTOS} button").click()
+    click(webkit, f"{PHOTOS} button")
     wait(webkit, lambda _: part(webkit, "photo-dialog").is_displayed())
     assert 0 < room_below(webkit, '[data-part="photo-dialog"]', ".actions button, .look") <= 24
     assert part(webkit, "because").text == ""
-    part(webkit, "why").click()
+    click(webkit, '[data-part="why"]')
     wait(webkit, lambda _: "Warm" in part(webkit, "because").text)
     assert part(webkit, "because").rect["height"] >= 16
     assert part(webkit, "sketch-heat").rect["width"] >= 100
-    part(webkit, "close", '[data-part="photo-dialog"]').click()
+    click(webkit, '[data-part="photo-dialog"] [data-part="close"]')
 
-    part(webkit, "share").click()
+    click(webkit, '[data-part="share"]')
     wait(webkit, lambda _: part(webkit, "poster").is_displayed())
     assert 0 < room_below(webkit, '[data-part="share-dialog"]', "button, .outcome") <= 40
     link = part(webkit, "link").get_attribute("value")

@@ -4,6 +4,7 @@ import atexit
 import shutil
 import tempfile
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -15,23 +16,32 @@ from train.checkpoints import save_checkpoint
 from train.networks.siamese import SiameseNetwork
 
 
-def make_checkpoint(folder: Path, seed: int = 0, *, own_for_photos: bool = False) -> Checkpoint:
-    """An untrained ResNet18 with three classes and embeddings of 8 + 3 numbers, in fp32.
+def make_checkpoint(
+    folder: Path, seed: int = 0, *, own_for_photos: bool = False, trainable: bool = False
+) -> Checkpoint:
+    """An untrained encoder with three classes and embeddings of 8 + 3 numbers, in fp32.
 
-    Those of different seeds share a backbone, but not the projection and the prototypes. With
-    `own_for_photos`, photos have their own encoder, a VGG11.
+    Those of different seeds share a backbone, but not the projection and the prototypes.
+
+    Args:
+        folder: for the checkpoint.
+        seed: of the projection and the prototypes.
+        own_for_photos: photos have their own encoder.
+        trainable: the backbones are those that the manifest names, a ResNet18 and a VGG11, so that
+            `train` can go on with the weights. Otherwise they are five convolutions each, which
+            take a hundredth of the time.
     """
-    shutil.copytree(_made(seed, own_for_photos), folder)
+    shutil.copytree(_made(seed, own_for_photos, trainable), folder)
     return Checkpoint.open(folder)
 
 
 @cache
-def _made(seed: int, own_for_photos: bool) -> Path:
-    """The folder of a checkpoint. It takes seconds, so each process makes it once."""
+def _made(seed: int, own_for_photos: bool, trainable: bool) -> Path:
+    """The folder of a checkpoint, which each process makes once."""
     place = tempfile.mkdtemp(prefix="sketchzoo-checkpoint-")
     atexit.register(shutil.rmtree, place, ignore_errors=True)
-    network = _network("resnet18", seed)
-    other = _network("vgg11", seed) if own_for_photos else None
+    network = _network("resnet18", seed, trainable)
+    other = _network("vgg11", seed, trainable) if own_for_photos else None
     if other:
         other.prototypes.data.copy_(network.prototypes.data)
     return save_checkpoint(
@@ -48,11 +58,23 @@ def _made(seed: int, own_for_photos: bool) -> Path:
     ).folder
 
 
-def _network(backbone: str, seed: int) -> SiameseNetwork:
+def _network(backbone: str, seed: int, trainable: bool) -> SiameseNetwork:
     torch.manual_seed(0)
     network = SiameseNetwork(backbone, 8, 3)
+    if not trainable:
+        network.backbone = _convolutions(network.projection.in_features)
     if seed:
         torch.manual_seed(seed)
         network.projection.reset_parameters()
         nn.init.normal_(network.prototypes)
     return network
+
+
+def _convolutions(channels: int) -> nn.Sequential:
+    """Five convolutions, which end in maps of a 32nd of the image's side."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise((3, 8, 16, 32, 32, channels)):
+        convolution = nn.Conv2d(before, after, 3, stride=2, padding=1)
+        nn.init.kaiming_normal_(convolution.weight)
+        layers += [convolution, nn.ReLU()]
+    return nn.Sequential(*layers)

@@ -13,12 +13,12 @@ from tests.harness.loops import in_a_loop
 LINE = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}
 
 
-def test_metrics_count_requests_and_batches(client: TestClient) -> None:
+def test_metrics_count_requests_and_batches(new_client: TestClient) -> None:
     for _ in range(3):
-        client.post("/board/search", json={"strokes": [LINE]})
-    client.get("/thumbnails/0")
-    client.get("/somewhere/else")
-    answer = client.get("/metrics")
+        new_client.post("/board/search", json={"strokes": [LINE]})
+    new_client.get("/thumbnails/0")
+    new_client.get("/somewhere/else")
+    answer = new_client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     lines = answer.text.splitlines()
     assert 'sketchzoo_requests_total{route="board",status="200"} 3.0' in lines
@@ -87,12 +87,12 @@ def test_the_number_of_waiting_calls_is_limited(
 
 
 def test_a_wrong_request_is_not_counted_as_a_server_error(
-    client: TestClient, capsys: pytest.CaptureFixture[str]
+    new_client: TestClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start_log("text")
-    client.get("/gradio_api/call/search/no-such-call")
+    new_client.get("/gradio_api/call/search/no-such-call")
     assert "Traceback" not in capsys.readouterr().err
-    assert "sketchzoo_errors_total 0.0" in client.get("/metrics").text
+    assert "sketchzoo_errors_total 0.0" in new_client.get("/metrics").text
 
 
 def test_calls_whose_bodies_do_not_arrive_take_no_place(

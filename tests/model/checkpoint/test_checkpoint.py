@@ -12,6 +12,7 @@ from model.errors import CheckpointError
 from model.gallery.build import build_gallery
 from model.gallery.photos import photos_in
 from model.search.search import SketchSearch
+from tests.harness.checkpoints import make_checkpoint
 from train.checkpoints import trained_network
 from train.networks.siamese import SiameseNetwork
 
@@ -27,10 +28,16 @@ def change_manifest(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def test_weights_come_back_as_fp16_rounds_them(tiny_checkpoint: Checkpoint) -> None:
+@pytest.fixture
+def trainable(tmp_path: Path) -> Path:
+    """A checkpoint whose weights are of the network that its manifest names."""
+    return make_checkpoint(tmp_path / "trainable", trainable=True).folder
+
+
+def test_weights_come_back_as_fp16_rounds_them(trainable: Path) -> None:
     torch.manual_seed(0)
     original = SiameseNetwork("resnet18", 8, 3)
-    loaded = trained_network(tiny_checkpoint.folder)
+    loaded = trained_network(trainable)
     for name, value in original.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], value.half().to(value.dtype))
 
@@ -85,25 +92,23 @@ def test_a_manifest_that_does_not_fit_is_refused(gallery: Path) -> None:
     SketchSearch.load(gallery)
 
 
-def test_weights_that_are_not_of_the_network_in_the_manifest_are_refused(
-    tiny_checkpoint: Checkpoint,
-) -> None:
-    manifest = json.loads((tiny_checkpoint.folder / MANIFEST).read_text())
+def test_weights_that_are_not_of_the_network_in_the_manifest_are_refused(trainable: Path) -> None:
+    manifest = json.loads((trainable / MANIFEST).read_text())
     cases: list[tuple[dict[str, object], str]] = [
         ({"backbone": "resnet34"}, "does not fit the resnet34"),
         ({"backbone": "resnet9"}, "does not fit"),
         ({"sha256": {**manifest["sha256"], WEIGHTS: "0"}}, "does not fit"),
     ]
     for changes, said in cases:
-        change_manifest(tiny_checkpoint.folder, **{**manifest, **changes})
+        change_manifest(trainable, **{**manifest, **changes})
         with pytest.raises(CheckpointError, match=said):
-            trained_network(tiny_checkpoint.folder)
-    (tiny_checkpoint.folder / WEIGHTS).unlink()
+            trained_network(trainable)
+    (trainable / WEIGHTS).unlink()
     with pytest.raises(
         CheckpointError, match=f"{WEIGHTS} is missing: the weights to train further"
     ):
-        trained_network(tiny_checkpoint.folder)
-    assert Checkpoint.open(tiny_checkpoint.folder).encoder().size == 11, "the app does without them"
+        trained_network(trainable)
+    assert Checkpoint.open(trainable).encoder().size == 11, "the app does without them"
 
 
 def test_an_older_checkpoint_says_how_to_convert_it(gallery: Path) -> None:

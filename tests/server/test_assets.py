@@ -1,0 +1,65 @@
+"""What browsers keep of the page's scripts and styles."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from server.routes.assets import ASSETS
+
+PRELOADED = re.compile(r'<link rel="modulepreload" href="([^"]+)">')
+
+
+def test_all_scripts_of_the_board_are_preloaded_and_kept(client: TestClient) -> None:
+    addresses = PRELOADED.findall(client.get("/").text)
+    expected = {path.name for path in (ASSETS / "js").glob("*.js")} - {"start.js"}
+    assert {address.rpartition("/")[2] for address in addresses} == expected
+    for address in addresses:
+        answer = client.get(f"/{address}")
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.content == (ASSETS / "js" / address.rpartition("/")[2]).read_bytes()
+
+
+def test_the_page_loads_the_scripts_that_it_preloads(client: TestClient) -> None:
+    version = PRELOADED.findall(client.get("/").text)[0].removesuffix("/js/answer-view.js")
+    assert re.fullmatch("sketchzoo/[0-9a-f]{16}", version)
+    assert f'"assets":"{version}"' in client.get("/config").text
+
+
+@pytest.mark.parametrize("version", ["", "0123456789abcdef/"])
+def test_the_address_of_another_version_is_answered_but_not_kept(
+    client: TestClient, version: str
+) -> None:
+    answer = client.get(f"/sketchzoo/{version}js/board.js")
+    assert answer.content == (ASSETS / "js" / "board.js").read_bytes()
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_a_missing_file_is_not_kept(client: TestClient) -> None:
+    address = PRELOADED.findall(client.get("/").text)[0]
+    for path in (f"/{address}.map", "/sketchzoo/js/none.js", "/assets/none.js"):
+        answer = client.get(path)
+        assert answer.status_code == 404
+        assert "immutable" not in answer.headers.get("cache-control", "")
+
+
+@pytest.mark.parametrize("path", ["/", "/sketchzoo/js/board.js"])
+def test_pages_and_scripts_are_compressed_where_that_is_understood(
+    client: TestClient, path: str
+) -> None:
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert int(plain.headers["content-length"]) == len(plain.content)
+    small = client.get(path, headers={"Accept-Encoding": "gzip"})
+    assert small.headers["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in small.headers["vary"]
+    assert small.content == plain.content
+    assert int(small.headers["content-length"]) < len(plain.content) / 2
+
+
+def test_gradios_own_scripts_are_kept_too(client: TestClient) -> None:
+    script = re.search(r'src="\./(assets/[^"]+\.js)"', client.get("/").text)
+    assert script
+    answer = client.get(f"/{script[1]}")
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
