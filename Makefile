@@ -63,8 +63,8 @@ fuzz: .venv/test
 
 .venv/test: .venv/run requirements-test.txt requirements-train.txt requirements-milvus.txt \
 		requirements.txt
-	$(BIN)/pip install --disable-pip-version-check -r requirements-test.txt
-	tools/system-packages chromium node-typescript webkit2gtk-driver xvfb nginx-light caddy qemu-user
+	tools/system-packages chromium node-typescript webkit2gtk-driver xvfb nginx-light caddy \
+		qemu-user & $(BIN)/pip install --disable-pip-version-check -r requirements-test.txt && wait $$!
 	command -v chromium >/dev/null || $(BIN)/playwright install --with-deps chromium
 	touch $@
 

@@ -3,8 +3,8 @@
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.caching import IMMUTABLE
 from server.middleware.route_allowlist import route_path
-from server.routes.assets import FOR_EVER
 
 
 class GradioAssets:
@@ -20,7 +20,7 @@ class GradioAssets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_header(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:
-                MutableHeaders(scope=message)["Cache-Control"] = FOR_EVER
+                MutableHeaders(scope=message)["Cache-Control"] = IMMUTABLE
             await send(message)
 
         is_asset = scope["type"] == "http" and route_path(scope).startswith("/assets/")

@@ -11,19 +11,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Scope
 
+from server.caching import IMMUTABLE, NO_CACHE
+
 ASSETS = Path(__file__).parent.parent.parent / "assets"
 
-FOR_EVER = "public, max-age=31536000, immutable"
-"""The Cache-Control of what never changes at its address."""
-
-_VERSION = re.compile("[0-9a-f]{16}/")
+_VERSION = re.compile("^[0-9a-f]{16}/")
 
 
 @functools.cache
 def assets_address() -> str:
     """Where the page finds its assets, relative to its own address. It changes with their content.
 
-    Browsers therefore keep them for good, and get new ones from a new version of the app.
+    Browsers therefore keep them for good. Restart the app after changing one.
     """
     version = hashlib.sha256()
     for path in sorted(ASSETS.rglob("*")):
@@ -41,8 +40,7 @@ def script_addresses() -> list[str]:
 
 def asset_routes() -> list[BaseRoute]:
     """`GET sketchzoo/...`."""
-    files = GZipMiddleware(AssetFiles(directory=ASSETS))
-    return [Mount("/sketchzoo", files)]
+    return [Mount("/sketchzoo", GZipMiddleware(AssetFiles(directory=ASSETS)))]
 
 
 class AssetFiles(StaticFiles):
@@ -56,5 +54,5 @@ class AssetFiles(StaticFiles):
         """The file, or 304, or 404."""
         is_present = f"sketchzoo/{path}".startswith(f"{assets_address()}/")
         response = await super().get_response(_VERSION.sub("", path, count=1), scope)
-        response.headers["Cache-Control"] = FOR_EVER if is_present else "no-cache"
+        response.headers["Cache-Control"] = IMMUTABLE if is_present else NO_CACHE
         return response

@@ -16,6 +16,7 @@ from model.gallery.progress import THUMBNAIL_SIDE
 from model.pictures.colours import flatten
 from model.pictures.decoding import OWN, open_image
 from model.search.search import SketchSearch
+from server.caching import IMMUTABLE, NO_CACHE
 from server.galleries import Galleries
 from server.service import SearchService
 
@@ -26,9 +27,6 @@ JPEG_QUALITY = 88
 
 REDUCING_GAP = 3.0
 """Pillow reduces a picture fast down to this many times its new size, and exactly from there."""
-
-IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
-NO_CACHE = {"Cache-Control": "no-cache"}
 
 
 def photo_routes(service: SearchService) -> list[BaseRoute]:
@@ -88,7 +86,7 @@ def find_search(galleries: Galleries, request: Request) -> SketchSearch:
 
 def cache_headers(request: Request) -> dict[str, str]:
     """URLs with a version are immutable; browsers ask again for others."""
-    return IMMUTABLE if request.query_params.get("v") else NO_CACHE
+    return {"Cache-Control": IMMUTABLE if request.query_params.get("v") else NO_CACHE}
 
 
 def shrink(search: SketchSearch, number: int, side: int) -> bytes:
