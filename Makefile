@@ -64,7 +64,9 @@ fuzz: .venv/test
 .venv/test: .venv/run requirements-test.txt requirements-train.txt requirements-milvus.txt \
 		requirements.txt
 	tools/system-packages chromium node-typescript webkit2gtk-driver xvfb nginx-light caddy \
-		qemu-user & $(BIN)/pip install --disable-pip-version-check -r requirements-test.txt && wait $$!
+		qemu-user & \
+	$(BIN)/pip install --disable-pip-version-check -r requirements-test.txt; \
+	installed=$$?; wait; exit $$installed
 	command -v chromium >/dev/null || $(BIN)/playwright install --with-deps chromium
 	touch $@
 

@@ -1,6 +1,7 @@
-"""Imports Gradio without the files that it writes for editors. Checked with Gradio 6.31.0."""
+"""Imports Gradio without the files that it keeps for editors. Checked with Gradio 6.31.0."""
 
 import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,15 +11,15 @@ from typing import Any
 def without_interface_files() -> Iterator[None]:
     """While this is active, Gradio can be imported in two thirds of the time.
 
-    Each time it is imported, Gradio parses the source of its components and writes an interface
-    file (`.pyi`) beside each. It has no setting for that, but leaves out classes that come from no
-    file.
+    Each time, Gradio parses the source of its components, and compares it with an interface file
+    (`.pyi`) for each, which it writes if they differ. It has no setting for that, but leaves out
+    classes that come from no file. Everything else that asks for a class's file gets it.
     """
     internals: Any = inspect
     original = inspect.getfile
 
     def getfile(thing: Any) -> str:
-        if isinstance(thing, type) and thing.__module__.startswith("gradio."):
+        if sys._getframe(1).f_code.co_name == "create_or_modify_pyi":
             raise OSError("no interface file for this class")
         return original(thing)
 

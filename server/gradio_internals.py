@@ -1,6 +1,7 @@
 """What the app uses of Gradio beyond its public API. Checked with Gradio 6.31.0.
 
-Everything else goes through documented functions and environment variables.
+`server.gradio_import` does, too; `GradioPage` and `GradioAssets` rely on how its page and the names
+of its files look. Everything else goes through documented functions and environment variables.
 """
 
 import re

@@ -2,7 +2,6 @@
 
 import base64
 import functools
-import gzip
 import hashlib
 import re
 from collections.abc import Iterable
@@ -11,6 +10,8 @@ from typing import NamedTuple
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.caching import NO_CACHE
+from server.compression import Body
 from server.gradio_internals import with_relative_root
 from server.middleware.security_headers import content_security_policy
 
@@ -53,14 +54,12 @@ class GradioPage:
                 if message.get("more_body"):
                     return
                 found = self._rewrite(bytes(page))
+                body, told = found.body.choose(Headers(scope=scope))
                 headers = MutableHeaders(scope=start)
+                headers.update(told)
+                headers["Cache-Control"] = NO_CACHE
                 headers["Content-Security-Policy"] = found.policy
-                headers.add_vary_header("Accept-Encoding")
-                body = found.body
-                if "gzip" in Headers(scope=scope).get("accept-encoding", ""):
-                    headers["Content-Encoding"] = "gzip"
-                    body = found.compressed
-                headers["content-length"] = str(len(body))
+                headers["Content-Length"] = str(len(body))
                 await send(start)
                 message = {**message, "body": body}
             await send(message)
@@ -69,20 +68,16 @@ class GradioPage:
 
 
 class RewrittenPage(NamedTuple):
-    """What is sent of a page."""
+    """What is sent of a page: its body, and its Content-Security-Policy."""
 
-    body: bytes
-    compressed: bytes
-    """The body by gzip."""
+    body: Body
     policy: str
-    """Its Content-Security-Policy."""
 
 
 def rewritten(page: bytes, head: bytes) -> RewrittenPage:
     """A page of Gradio with relative addresses, and with `head` at the end of its head."""
     body = with_relative_root(page).replace(b"</head>", head, 1)
-    policy = content_security_policy(inline_hashes(body))
-    return RewrittenPage(body, gzip.compress(body, mtime=0), policy)
+    return RewrittenPage(Body.of(body), content_security_policy(inline_hashes(body)))
 
 
 def inline_hashes(html: bytes) -> list[str]:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from model.pictures.strokes import parse_strokes, render_strokes
-from tests.browser.board import PAD, PHOTOS, STATUS, box, draw, found
+from tests.browser.board import PAD, PHOTOS, STATUS, box, draw, found, wait_for_board
 from tests.harness.pictures import huge_png
 
 
@@ -181,3 +181,19 @@ def test_a_lost_server_is_said_and_the_drawing_stays(page: Page) -> None:
     draw(page, [{"points": [[0.1, 0.9], [0.9, 0.1]]}])
     expect(page.locator(STATUS)).not_to_contain_text("Your drawing is safe")
     assert found(page) != before
+
+
+def test_the_page_loads_each_script_once_and_those_that_it_preloads(
+    browser: Browser, address: str
+) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        wait_for_board(page)
+        links = page.locator("link[rel=modulepreload][href^=sketchzoo]")
+        preloaded = links.evaluate_all("all => all.map(link => link.href)")
+        assert len(preloaded) > 40
+        loaded = [url for url in asked if "/sketchzoo/" in url and url.endswith(".js")]
+        assert sorted(loaded) == sorted(preloaded)

@@ -17,7 +17,7 @@ from train.networks.siamese import SiameseNetwork
 
 
 def make_checkpoint(
-    folder: Path, seed: int = 0, *, own_for_photos: bool = False, trainable: bool = False
+    folder: Path, seed: int = 0, *, own_for_photos: bool = False, real_backbones: bool = False
 ) -> Checkpoint:
     """An untrained encoder with three classes and embeddings of 8 + 3 numbers, in fp32.
 
@@ -27,21 +27,21 @@ def make_checkpoint(
         folder: for the checkpoint.
         seed: of the projection and the prototypes.
         own_for_photos: photos have their own encoder.
-        trainable: the backbones are those that the manifest names, a ResNet18 and a VGG11, so that
+        real_backbones: they are those that the manifest names, a ResNet18 and a VGG11, so that
             `train` can go on with the weights. Otherwise they are five convolutions each, which
-            take a hundredth of the time.
+            take far less time.
     """
-    shutil.copytree(_made(seed, own_for_photos, trainable), folder)
+    shutil.copytree(_made(seed, own_for_photos, real_backbones), folder)
     return Checkpoint.open(folder)
 
 
 @cache
-def _made(seed: int, own_for_photos: bool, trainable: bool) -> Path:
+def _made(seed: int, own_for_photos: bool, real_backbones: bool) -> Path:
     """The folder of a checkpoint, which each process makes once."""
     place = tempfile.mkdtemp(prefix="sketchzoo-checkpoint-")
     atexit.register(shutil.rmtree, place, ignore_errors=True)
-    network = _network("resnet18", seed, trainable)
-    other = _network("vgg11", seed, trainable) if own_for_photos else None
+    network = _network("resnet18", seed, real_backbones)
+    other = _network("vgg11", seed, real_backbones) if own_for_photos else None
     if other:
         other.prototypes.data.copy_(network.prototypes.data)
     return save_checkpoint(
@@ -58,10 +58,10 @@ def _made(seed: int, own_for_photos: bool, trainable: bool) -> Path:
     ).folder
 
 
-def _network(backbone: str, seed: int, trainable: bool) -> SiameseNetwork:
+def _network(backbone: str, seed: int, real_backbones: bool) -> SiameseNetwork:
     torch.manual_seed(0)
     network = SiameseNetwork(backbone, 8, 3)
-    if not trainable:
+    if not real_backbones:
         network.backbone = _convolutions(network.projection.in_features)
     if seed:
         torch.manual_seed(seed)

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from server.application import build_app
+from server.environment import OWN_FOLDER
 from server.galleries import Galleries
 from server.startup import open_galleries
 from tests.harness.checkpoints import make_checkpoint
@@ -19,8 +20,10 @@ def galleries(tmp_path_factory: pytest.TempPathFactory) -> Galleries:
 
 
 @pytest.fixture(scope="session")
-def built(galleries: Galleries) -> FastAPI:
-    return build_app(galleries, rate=0)
+def built(galleries: Galleries, tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads") / OWN_FOLDER))
+        return build_app(galleries, rate=0)
 
 
 @pytest.fixture

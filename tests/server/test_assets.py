@@ -21,12 +21,6 @@ def test_all_scripts_of_the_board_are_preloaded_and_kept(client: TestClient) -> 
         assert answer.content == (ASSETS / "js" / address.rpartition("/")[2]).read_bytes()
 
 
-def test_the_page_loads_the_scripts_that_it_preloads(client: TestClient) -> None:
-    version = PRELOADED.findall(client.get("/").text)[0].removesuffix("/js/answer-view.js")
-    assert re.fullmatch("sketchzoo/[0-9a-f]{16}", version)
-    assert f'"assets":"{version}"' in client.get("/config").text
-
-
 @pytest.mark.parametrize("version", ["", "0123456789abcdef/"])
 def test_the_address_of_another_version_is_answered_but_not_kept(
     client: TestClient, version: str
@@ -56,6 +50,21 @@ def test_pages_and_scripts_are_compressed_where_that_is_understood(
     assert "Accept-Encoding" in small.headers["vary"]
     assert small.content == plain.content
     assert int(small.headers["content-length"]) < len(plain.content) / 2
+
+
+def test_who_refuses_gzip_gets_none(client: TestClient) -> None:
+    for path in ("/", "/sketchzoo/js/board.js"):
+        answer = client.get(path, headers={"Accept-Encoding": "br, gzip;q=0"})
+        assert "content-encoding" not in answer.headers
+
+
+def test_the_page_itself_is_asked_for_each_time(client: TestClient) -> None:
+    assert client.get("/").headers["cache-control"] == "no-cache"
+
+
+def test_nothing_else_of_the_folder_is_served(client: TestClient) -> None:
+    for name in ("board.html", "js", "", "../app.py", "js/../../app.py", "%2e%2e/app.py"):
+        assert client.get(f"/sketchzoo/{name}").status_code == 404
 
 
 def test_gradios_own_scripts_are_kept_too(client: TestClient) -> None:

@@ -57,31 +57,31 @@ def test_each_request_is_logged_with_its_id_but_without_the_drawing(
 
 
 def test_a_server_error_is_logged_and_counted_and_answered_without_details(
-    client: TestClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    new_client: TestClient, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
         raise RuntimeError("a secret path")
 
     start_log("json")
     monkeypatch.setattr("server.routes.search.parse_query", broken)
-    answer = client.post("/board/search", json={"strokes": [LINE]})
+    answer = new_client.post("/board/search", json={"strokes": [LINE]})
     assert answer.status_code == 500
     assert "secret" not in answer.text
     logged = json.loads(capsys.readouterr().err)
     assert logged["id"] == answer.headers["x-request-id"]
     assert "a secret path" in logged["exception"]
-    assert "sketchzoo_errors_total 1.0" in client.get("/metrics").text
+    assert "sketchzoo_errors_total 1.0" in new_client.get("/metrics").text
 
 
 def test_the_number_of_waiting_calls_is_limited(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+    new_client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(*_: Any) -> None:
         await asyncio.sleep(60)
 
     monkeypatch.setattr("gradio.queueing.Queue.start_processing", never)
     call = {"data": [[LINE], 3, [], [], [], [], None, None]}
-    posted = [client.post("/gradio_api/call/search_strokes", json=call) for _ in range(70)]
+    posted = [new_client.post("/gradio_api/call/search_strokes", json=call) for _ in range(70)]
     assert [answer.status_code for answer in posted] == [200] * 64 + [503] * 6
     assert posted[-1].headers["retry-after"] == "1"
 

@@ -67,7 +67,7 @@ def test_8_bits_that_cost_too_much_are_refused() -> None:
 def test_a_run_that_does_not_know_its_pictures_asks_for_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    checkpoint = make_checkpoint(tmp_path / "checkpoint", trainable=True).folder
+    checkpoint = make_checkpoint(tmp_path / "checkpoint", real_backbones=True).folder
     (checkpoint / "split.json").write_text('{"validation_ids": []}')
     assert main(["export", "--run", str(checkpoint), "--out", str(tmp_path / "out")]) == 1
     assert "Add --sketchy DIR" in capsys.readouterr().err
@@ -106,7 +106,7 @@ def test_further_photos_of_a_run_are_found_where_it_had_them(
 
 
 def test_an_older_checkpoint_is_converted_with_its_network_for_photos(tmp_path: Path) -> None:
-    older = make_checkpoint(tmp_path / "older", own_for_photos=True, trainable=True)
+    older = make_checkpoint(tmp_path / "older", own_for_photos=True, real_backbones=True)
     out = tmp_path / "new"
     photo = np.full((1, 48, 48, 3), 90, np.uint8)
     expected = older.encoder().photo_encoder.maps(photo)

@@ -31,7 +31,7 @@ def change_manifest(folder: Path, **changes: object) -> None:
 @pytest.fixture
 def trainable(tmp_path: Path) -> Path:
     """A checkpoint whose weights are of the network that its manifest names."""
-    return make_checkpoint(tmp_path / "trainable", trainable=True).folder
+    return make_checkpoint(tmp_path / "trainable", real_backbones=True).folder
 
 
 def test_weights_come_back_as_fp16_rounds_them(trainable: Path) -> None:
