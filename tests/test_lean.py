@@ -67,7 +67,7 @@ def run(program: str, *arguments: Path) -> list[object]:
 def test_the_app_never_imports_torch_and_reaches_no_host(
     tiny_checkpoint: Checkpoint, photo_folder: Path, tmp_path: Path
 ) -> None:
-    """Nor does Gradio write its interface files, which takes a third of its import."""
+    """Nor does Gradio check its interface files, which takes a third of its import."""
     assert run(SERVE, tiny_checkpoint.folder, photo_folder, tmp_path / "g") == [2, [], [], []]
 
 

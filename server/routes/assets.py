@@ -21,12 +21,13 @@ _VERSION = re.compile("^[0-9a-f]{16}/")
 
 @functools.cache
 def read_assets() -> dict[str, Body]:
-    """All files that are served, by their path in `ASSETS`.
+    """All files that are served, by their path in `ASSETS`; the page itself holds `start.js`.
 
     They are read once, so that they are those that the address names, also while an upgrade
     replaces them on the disk. Restart the app after changing one.
     """
-    paths = [*sorted(ASSETS.glob("js/*.js")), ASSETS / "examples.json"]
+    scripts = (path for path in sorted(ASSETS.glob("js/*.js")) if path.name != "start.js")
+    paths = [*scripts, ASSETS / "examples.json"]
     return {str(path.relative_to(ASSETS)): Body.of(path.read_bytes()) for path in paths}
 
 
@@ -45,8 +46,7 @@ def assets_address() -> str:
 
 def script_addresses() -> list[str]:
     """The addresses of all the board's scripts."""
-    scripts = [name for name in read_assets() if name.endswith(".js") and name != "js/start.js"]
-    return [f"{assets_address()}/{name}" for name in scripts]
+    return [f"{assets_address()}/{name}" for name in read_assets() if name.endswith(".js")]
 
 
 def asset_routes() -> list[BaseRoute]:
