@@ -19,6 +19,9 @@ _INLINE_SCRIPT = re.compile(
     rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL | re.IGNORECASE
 )
 
+_ICON = '<link rel="icon" href="favicon.ico">'
+"""Without it, browsers ask for the icon at the root of the site, where another app may be."""
+
 
 class GradioPage:
     """ASGI middleware that rewrites HTML pages, which it holds back until they are whole.
@@ -34,7 +37,7 @@ class GradioPage:
 
     def __init__(self, app: ASGIApp, scripts: Iterable[str]) -> None:
         self.app = app
-        links = "".join(f'<link rel="modulepreload" href="{path}">' for path in scripts)
+        links = _ICON + "".join(f'<link rel="modulepreload" href="{path}">' for path in scripts)
         self._rewrite = functools.lru_cache(maxsize=16)(
             functools.partial(rewritten, head=f"{links}</head>".encode())
         )
@@ -76,7 +79,8 @@ class RewrittenPage(NamedTuple):
 
 def rewritten(page: bytes, head: bytes) -> RewrittenPage:
     """A page of Gradio with relative addresses, and with `head` at the end of its head."""
-    body = with_relative_root(page).replace(b"</head>", head, 1)
+    body = with_relative_root(page).replace(b'href="/manifest.json"', b'href="manifest.json"')
+    body = body.replace(b"</head>", head, 1)
     return RewrittenPage(Body.of(body), content_security_policy(inline_hashes(body)))
 
 

@@ -1,5 +1,7 @@
 """The app, and a browser that finds its site on this machine."""
 
+import base64
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,9 +19,20 @@ from tests.hosting.proxies import SITE, App, running
 
 
 @pytest.fixture(scope="module")
-def browser(browser: Browser) -> Iterator[Browser]:
-    """A browser that resolves the site to this machine; the other tests have one of their own."""
-    other = launched(browser.browser_type, [f"--host-resolver-rules=MAP {SITE} 127.0.0.1"])
+def browser(browser: Browser, place: Path) -> Iterator[Browser]:
+    """A browser that finds the site on this machine and trusts its certificate.
+
+    The other tests have a browser of their own. Playwright's `ignore_https_errors` would accept the
+    certificate anew for each request; of many at once, some are then tried too often and fail.
+    """
+    command = ["openssl", "pkey", "-in", str(place / "zoo.key"), "-pubout", "-outform", "DER"]
+    public_key = subprocess.run(command, check=True, capture_output=True).stdout
+    key_hash = base64.b64encode(hashlib.sha256(public_key).digest()).decode()
+    options = [
+        f"--host-resolver-rules=MAP {SITE} 127.0.0.1",
+        f"--ignore-certificate-errors-spki-list={key_hash}",
+    ]
+    other = launched(browser.browser_type, options)
     yield other
     other.close()
 

@@ -21,13 +21,14 @@ LINE = {"width": 0.02, "points": [[0.2, 0.2], [0.8, 0.7]]}
 
 
 @contextmanager
-def opened(browser: Browser, address: str) -> Iterator[Page]:
-    context = browser.new_context(ignore_https_errors=True)
-    page = context.new_page()
+def opened(browser: Browser, address: str) -> Iterator[tuple[Page, list[str]]]:
+    """Opens the page; yields it and what the console says."""
+    page, said = browser.new_page(), list[str]()
+    page.on("console", lambda message: said.append(message.text))
     page.goto(address)
     page.wait_for_selector('[data-part="examples"] button', timeout=60_000)
-    yield page
-    context.close()
+    yield page, said
+    page.close()
 
 
 def draw(page: Page) -> None:
@@ -41,9 +42,7 @@ def draw(page: Page) -> None:
 
 def walk(browser: Browser, address: str, sketch: Path) -> None:
     """Draws, explains a match, uploads and reloads."""
-    with opened(browser, address) as page:
-        blocked: list[str] = []
-        page.on("console", lambda said: blocked.append(said.text))
+    with opened(browser, address) as (page, said):
         expect(page.locator('[data-part="animals"] option')).to_have_count(3)
         draw(page)
         expect(page.locator(PHOTOS)).to_have_count(6)
@@ -62,7 +61,7 @@ def walk(browser: Browser, address: str, sketch: Path) -> None:
         expect(page.locator(PHOTOS)).to_have_count(6, timeout=30_000)
         kept = "document.querySelector('[data-part=pad]').getContext('2d')"
         page.wait_for_function(f"{kept}.getImageData(5, 5, 1, 1).data[3] === 255")
-        assert [text for text in blocked if "Policy" in text] == []
+        assert [text for text in said if "Policy" in text or "Failed to load" in text] == []
 
 
 @pytest.mark.parametrize("name", documented())
@@ -127,7 +126,7 @@ def test_a_refusal_is_not_shown_as_an_outage(
     large = tmp_path / "large.bmp"
     fish(800).convert("RGB").save(large)
     with start() as app, proxied(config, app, place, tmp_path) as (scheme, port):
-        with opened(browser, f"{scheme}://{SITE}:{port}/") as page:
+        with opened(browser, f"{scheme}://{SITE}:{port}/") as (page, _):
             draw(page)
             expect(page.locator(STATUS)).to_contain_text("refuses this page (403)")
             expect(page.locator(STATUS)).not_to_contain_text("when it is back")

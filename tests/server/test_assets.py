@@ -62,6 +62,14 @@ def test_the_page_itself_is_asked_for_each_time(client: TestClient) -> None:
     assert client.get("/").headers["cache-control"] == "no-cache"
 
 
+def test_the_page_asks_for_nothing_outside_its_own_path(client: TestClient) -> None:
+    page = client.get("/").text
+    assert re.findall(r'\s(?:href|src)="/[^"]*"', page) == []
+    icon = client.get(re.findall(r'<link rel="icon" href="([^"]+)">', page)[0])
+    assert icon.content == (ASSETS / "favicon.svg").read_bytes()
+    assert client.get(re.findall(r'rel="manifest" href="([^"]+)"', page)[0]).status_code == 200
+
+
 def test_nothing_else_of_the_folder_is_served(client: TestClient) -> None:
     for name in ("board.html", "js", "", "../app.py", "js/../../app.py", "%2e%2e/app.py"):
         assert client.get(f"/sketchzoo/{name}").status_code == 404
