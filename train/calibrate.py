@@ -56,7 +56,7 @@ def calibrate(
         raise DataError(f"None of the sketches is of a class that {checkpoint} knows.")
     rows, pictures = embedded.sketch_rows[known], [embedded.sketches[i] for i in known]
     labels = np.array([number[picture.label] for picture in pictures])
-    logs = np.log(np.maximum(manifest.posterior(rows), LEAST_PROBABILITY))
+    logs = np.log(np.maximum(manifest.posterior(rows, sketches=True), LEAST_PROBABILITY))
     nearest = (rows @ embedded.photo_rows.T).max(axis=1)
     photos_of = Counter(labels_of(embedded.photos).tolist())
     similarity = least_similarity(nearest, np.array([photos_of[p.label] for p in pictures]))

@@ -46,10 +46,11 @@ def project(
 
 
 def embed(
-    network: SiameseNetwork, frames: Frames, device: torch.device, *, amp: bool
+    network: SiameseNetwork, frames: Frames, device: torch.device, *, sketches: bool, amp: bool
 ) -> torch.Tensor:
     """Embeddings of many frames, `(n, network.size)`; see `project`."""
-    return _encode_all(network, network.embed, network.size, frames, device, amp=amp, name="")
+    encode = partial(network.embed, sketches=sketches)
+    return _encode_all(network, encode, network.size, frames, device, amp=amp, name="")
 
 
 def validate(
@@ -58,8 +59,8 @@ def validate(
     """Metrics of a network on the held-out pictures; the same on all ranks."""
     sketches, photos = dataset.held_sketches, dataset.held_photos
     metrics = evaluate_embeddings(
-        embed(network, sketches.frames, device, amp=amp).numpy(),
-        embed(network, photos.frames, device, amp=amp).numpy(),
+        embed(network, sketches.frames, device, sketches=True, amp=amp).numpy(),
+        embed(network, photos.frames, device, sketches=False, amp=amp).numpy(),
         sketches.labels,
         photos.labels,
         sketches.photo_ids,

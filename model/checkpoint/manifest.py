@@ -109,16 +109,18 @@ class Manifest:
         pose = self.pose.numbers if self.pose else 0
         return self.embedding_size - self.projection_size - pose
 
-    def posterior(self, embeddings: NDArray[np.float32]) -> Probabilities:
+    def posterior(self, embeddings: NDArray[np.float32], *, sketches: bool) -> Probabilities:
         """The class posterior that is stored in embeddings. The encoder must have prototypes.
 
         Args:
             embeddings: `(..., d)`.
+            sketches: whether they are embeddings of sketches.
 
         Returns:
             `(..., classes)`, sums to 1 along the last axis.
         """
-        return class_posterior(embeddings, self.projection_size, self.prototypes)
+        start, classes = self.projection_size, self.prototypes
+        return class_posterior(embeddings, start, classes, sketches=sketches)
 
     @classmethod
     def read(cls, path: Path, *, older: bool = False) -> "Manifest":

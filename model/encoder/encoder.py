@@ -149,10 +149,11 @@ class Encoder:
         Returns:
             `(n, size)` float32.
         """
+        sketches = frames.ndim == 3
         if self._mirrored is None:
             both = np.concatenate([frames, frames[:, :, ::-1]])
-            return self.head.embed(*np.split(self.maps(both), 2))
-        return self.head.embed(self.maps(frames), self.mirrored_maps(frames))
+            return self.head.embed(*np.split(self.maps(both), 2), sketches=sketches)
+        return self.head.embed(self.maps(frames), self.mirrored_maps(frames), sketches=sketches)
 
     def _embed_groups(self, groups: Iterable[Pixels]) -> Embeddings:
         """The embeddings of groups of frames, several groups at a time."""

@@ -54,6 +54,7 @@ class _Seen:
     head: Head
     maps: Maps
     mirrored: Maps
+    is_sketch: bool
 
     @property
     def projected(self) -> Floats:
@@ -61,7 +62,13 @@ class _Seen:
 
     @property
     def embedded(self) -> Floats:
-        return np.asarray(self.head.embed(self.maps, self.mirrored)[0])
+        rows = self.head.embed(self.maps, self.mirrored, sketches=self.is_sketch)
+        return np.asarray(rows[0])
+
+    @property
+    def posterior(self) -> Floats:
+        rows = self.head.posterior(self.projected[None], sketches=self.is_sketch)
+        return np.asarray(rows[0])
 
 
 def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
@@ -78,8 +85,8 @@ def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
     photos = encoder.photo_encoder
     seen = frame_photo(photo, photos.input_size)[None]
     drawn = frame[None]
-    sketch = _Seen(encoder.head, encoder.maps(drawn), encoder.mirrored_maps(drawn))
-    picture = _Seen(photos.head, photos.maps(seen), photos.mirrored_maps(seen))
+    sketch = _Seen(encoder.head, encoder.maps(drawn), encoder.mirrored_maps(drawn), True)
+    picture = _Seen(photos.head, photos.maps(seen), photos.mirrored_maps(seen), False)
     similarity = float(sketch.embedded @ picture.embedded)
     return Explanation(
         _heat(sketch, picture, similarity), _heat(picture, sketch, similarity), similarity
@@ -89,7 +96,7 @@ def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
 def _heat(own: _Seen, other: _Seen, similarity: float) -> Heat:
     """The contribution of each location of a picture, `(h, w)`."""
     head = own.head
-    direction = _direction(head, own.projected, other.projected)
+    direction = _direction(own, other)
     views = [own.maps, own.mirrored]
     points = [head.points(view) for view in views]
     # The projection is the mean of unit vectors, put on the unit sphere again.
@@ -108,15 +115,17 @@ def _heat(own: _Seen, other: _Seen, similarity: float) -> Heat:
     return np.asarray(total, np.float32)
 
 
-def _direction(head: Head, own: Floats, other: Floats) -> Floats:
+def _direction(own: _Seen, other: _Seen) -> Floats:
     """The direction `v`: `v . own` is the similarity of the pair, unless `MIN_COSINE` applies."""
-    if not len(head.prototypes):
-        return other
-    agreed = np.sqrt(np.prod(head.posterior(np.stack([own, other])), axis=0))
-    towards = agreed @ head.prototypes
-    along = towards @ own / np.linalg.norm(towards)
-    classes = agreed.sum() * towards / (towards @ own) if along > MIN_COSINE else np.zeros(len(own))
-    return np.asarray((other + classes) / 2, np.float32)
+    prototypes, projected = own.head.prototypes, own.projected
+    if not len(prototypes):
+        return other.projected
+    agreed = np.sqrt(own.posterior * other.posterior)
+    towards = agreed @ prototypes
+    along = towards @ projected
+    is_clear = along / np.linalg.norm(towards) > MIN_COSINE
+    classes = agreed.sum() * towards / along if is_clear else np.zeros(len(projected))
+    return np.asarray((other.projected + classes) / 2, np.float32)
 
 
 def _pose_heat(head: PoseHead, maps: Maps, other: Floats) -> Heat:

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from model.encoder.posterior import SHARPNESS
 from model.encoder.runtime import Maps
 
 Embeddings = NDArray[np.float32]
@@ -75,7 +76,7 @@ class Head:
         """Numbers in an embedding."""
         return len(self.bias) + len(self.prototypes) + (self.pose.numbers if self.pose else 0)
 
-    def embed(self, maps: Maps, mirrored: Maps) -> Embeddings:
+    def embed(self, maps: Maps, mirrored: Maps, *, sketches: bool) -> Embeddings:
         """Embeddings of pictures.
 
         Args:
@@ -83,12 +84,13 @@ class Head:
             mirrored: feature maps of their mirror images, or the first channels of them, if the
                 projection reads no others. The projection is the mean of both, and the pose that
                 of the picture itself.
+            sketches: whether the pictures are sketches; see `extend`.
 
         Returns:
             `(n, size)`; rows of length 1 unless `normalise` is off.
         """
         projected = self.project(maps, mirrored)
-        embedded = self.extend(projected)
+        embedded = self.extend(projected, sketches=sketches)
         if self.pose is None:
             return embedded
         both = np.concatenate([embedded, self.pose.weight**0.5 * self.pose(maps)], axis=1)
@@ -118,28 +120,41 @@ class Head:
         """`(n, d)` points, scaled to length 1 if the head normalises."""
         return unit(points) if self.normalise else points
 
-    def posterior(self, projected: Floats) -> Floats:
-        """Class posterior of `(n, d)` projections: `(n, classes)` rows that sum to 1."""
-        cosines = self.scale * (projected @ self.prototypes.T)
+    def posterior(self, projected: Floats, *, sketches: bool) -> Floats:
+        """Class posterior of projections; sharper for sketches (see `extend`).
+
+        Args:
+            projected: `(n, d)` rows of length 1.
+            sketches: whether they are of sketches.
+
+        Returns:
+            `(n, classes)` rows that sum to 1.
+        """
+        scale = SHARPNESS * self.scale if sketches else self.scale
+        cosines = scale * (projected @ self.prototypes.T)
         powers = np.exp(cosines - cosines.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
-    def extend(self, projected: Floats) -> Embeddings:
+    def extend(self, projected: Floats, *, sketches: bool) -> Embeddings:
         """Joins projection and class posterior to one embedding of length 1.
 
         `[e, sqrt(softmax(scale * e . W))] / sqrt(2)`. The dot product of the square roots of two
         distributions is their Bhattacharyya coefficient (1943). So two pictures are near each
         other if they look alike and if they seem to show the same class.
 
+        For sketches, the scale is `SHARPNESS` times as large. Most sketches could be one of a few
+        animals; P@12 is higher if most of the first photos show the likeliest one.
+
         Args:
             projected: `(n, d)` rows of length 1.
+            sketches: whether they are of sketches.
 
         Returns:
             `(n, d + classes)` rows of length 1; the unchanged projections without prototypes.
         """
         if not len(self.prototypes):
             return projected
-        posterior = np.sqrt(self.posterior(projected))
+        posterior = np.sqrt(self.posterior(projected, sketches=sketches))
         return np.asarray(np.concatenate([projected, posterior], axis=1) / 2**0.5, np.float32)
 
 

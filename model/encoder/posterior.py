@@ -6,19 +6,26 @@ from numpy.typing import NDArray
 Probabilities = NDArray[np.float64]
 """`(..., classes)`, sums to 1 along the last axis."""
 
+SHARPNESS = 2.0
+"""Exponent of the class posterior in the embeddings of sketches, which is normalised again."""
 
-def class_posterior(embeddings: NDArray[np.float32], start: int, classes: int) -> Probabilities:
+
+def class_posterior(
+    embeddings: NDArray[np.float32], start: int, classes: int, *, sketches: bool
+) -> Probabilities:
     """Reads the class posterior from embeddings, which hold the square roots of probabilities.
 
     Args:
         embeddings: `(..., d)`.
         start: index of the first class in an embedding.
         classes: number of classes, at least 1.
+        sketches: whether they are embeddings of sketches; then `SHARPNESS` is taken back.
 
     Returns:
         `(..., classes)`.
     """
-    shares = embeddings[..., start : start + classes].astype(float) ** 2
+    exponent = 2 / SHARPNESS if sketches else 2
+    shares = embeddings[..., start : start + classes].astype(float) ** exponent
     return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
 

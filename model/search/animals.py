@@ -37,7 +37,7 @@ def classes_of(
     if not manifest.prototypes:
         return numbers
     for start in range(0, len(photos), CHUNK):
-        shares = manifest.posterior(embeddings[start : start + CHUNK])
+        shares = manifest.posterior(embeddings[start : start + CHUNK], sketches=False)
         likeliest = shares.argmax(axis=1)
         numbers[start : start + CHUNK] = np.where(
             shares.max(axis=1) >= MIN_PROBABILITY, likeliest, -1

@@ -212,16 +212,16 @@ class SketchSearch:
         """What the drawing with this embedding may show, likeliest first.
 
         Args:
-            embedding: `(d,)`.
+            embedding: of the drawing, `(d,)`.
             count: how many guesses.
 
         Returns:
             The guesses; none for an encoder that has no prototypes or is not calibrated.
         """
-        calibration, names = self.manifest.calibration, self._names
+        manifest, calibration, names = self.manifest, self.manifest.calibration, self._names
         if calibration is None:
             return []
-        shares = calibrate(self.manifest.posterior(embedding), calibration.temperature)
+        shares = calibrate(manifest.posterior(embedding, sketches=True), calibration.temperature)
         best = np.argsort(-shares, kind="stable")[:count]
         return [Guess(names[i], float(shares[i]), self.animals[names[i]]) for i in best]
 

@@ -55,8 +55,9 @@ def upload(page: Page, strokes: list[dict[str, Any]], file: Path) -> None:
 
 
 def settled(page: Page) -> None:
-    """Waits until the newest photos are there, each at its place."""
+    """Waits until the newest photos are there, each at its place, and the map is painted."""
     page.wait_for_selector('[data-part="results"][aria-busy="false"]', state="attached")
+    painted(page)
     page.wait_for_function(
         "() => document.getAnimations().every((one) => one.playState !== 'running'"
         " || one.effect.getComputedTiming().endTime === Infinity)"

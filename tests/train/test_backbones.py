@@ -63,7 +63,7 @@ def test_without_the_sphere_embeddings_have_any_length_and_no_prototypes() -> No
     torch.manual_seed(0)
     network = SiameseNetwork("resnet18", 4, 0, normalise=False).eval()
     batch = torch.randn(5, 3, 32, 32)
-    rows = network.embed(batch)
+    rows = network.embed(batch, sketches=True)
     assert rows.shape == (5, 4)
     weight, bias = network.projection.weight, network.projection.bias
     pooled = [network.backbone(b).mean(dim=(2, 3)) for b in (batch, batch.flip(3))]

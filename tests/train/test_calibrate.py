@@ -4,11 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torchmetrics.classification import MulticlassCalibrationError
 
 from model.checkpoint.checkpoint import Checkpoint
 from model.search.search import SketchSearch
-from tests.train.fitting import PHOTOS, export_fp32, run_fit
+from tests.train.fitting import PHOTOS, SKETCHES, export_fp32, run_fit
 from train.__main__ import main
 from train.calibrate import (
     BINS,
@@ -61,7 +62,8 @@ def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
     manifest = Checkpoint.open(out).folder / "manifest.json"
     before = json.loads(manifest.read_text())
     search = SketchSearch.load(out)
-    embedding = search.embedding_of(0)
+    with Image.open(next((sketchy / SKETCHES).glob("bat/*.png"))) as drawing:
+        embedding = search.encoder.embed_sketches([drawing])[0]
     assert search.guess(embedding) == []
     capsys.readouterr()
     assert main(["calibrate", "--checkpoint", str(out), "--sketchy", str(sketchy)]) == 0
@@ -78,8 +80,8 @@ def test_a_calibrated_checkpoint_guesses_and_keeps_its_weights(
     assert [g.share for g in guesses] == sorted([g.share for g in guesses], reverse=True)
     assert sum(g.share for g in guesses) == pytest.approx(1)
     assert {g.label for g in guesses} == {"bat", "cow", "eel"}
-    posterior = 2 * embedding[16:].astype(float) ** 2
-    hot = posterior ** (1 / written["temperature"])
+    sharp = 2 * embedding[16:].astype(float) ** 2  # the square of the posterior
+    hot = sharp ** (1 / (2 * written["temperature"]))
     assert guesses[0].share == pytest.approx((hot / hot.sum()).max(), abs=1e-4)
     nearest = search.nearest(embedding, 1)
     assert not search.is_dissimilar(nearest)

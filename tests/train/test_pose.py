@@ -199,7 +199,7 @@ def test_a_pair_of_networks_has_the_projection_of_one_and_the_pose_of_the_other(
         torch.testing.assert_close(rows[:, :8], projections, atol=1e-5, rtol=0)
         torch.testing.assert_close(rows[:, 8:], pose.poses(pose.maps(batch)), atol=1e-5, rtol=0)
         torch.testing.assert_close(first_of(pair)(batch), projections, atol=1e-5, rtol=0)
-    embedded = pair.embed(batch)
+    embedded = pair.embed(batch, sketches=False)
     assert pair.size == embedded.shape[1] == 8 + 3 + 16
     torch.testing.assert_close(embedded.norm(dim=1), torch.ones(2))
 

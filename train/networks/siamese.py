@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from model.encoder.posterior import SHARPNESS
 from train.networks.backbones import build_backbone, fold_batch_norms
 
 LEAST_SPREAD = 1e-3
@@ -131,15 +132,17 @@ class SiameseNetwork(nn.Module):
         """`(n, projection_size)` to `(n, num_classes)` cosines with the prototypes."""
         return projected @ functional.normalize(self.prototypes, dim=1).T
 
-    def extend(self, projected: torch.Tensor) -> torch.Tensor:
+    def extend(self, projected: torch.Tensor, *, sketches: bool) -> torch.Tensor:
         """Projection and class posterior as one embedding of length 1.
 
         `[e, sqrt(softmax(scale * e . W))] / sqrt(2)`: the square roots of two distributions
         have their Bhattacharyya coefficient (1943) as dot product. So two images are near if they
-        look alike and if the network takes them for the same class.
+        look alike and if the network takes them for the same class. For sketches, the scale is
+        `SHARPNESS` times as large (see `model.encoder.head.Head.extend`).
 
         Args:
             projected: `(n, projection_size)` rows of length 1.
+            sketches: whether they are of sketches.
 
         Returns:
             `(n, projection_size + num_classes)` rows of length 1; without prototypes, the
@@ -147,15 +150,17 @@ class SiameseNetwork(nn.Module):
         """
         if not len(self.prototypes):
             return projected
-        posterior = torch.softmax(self.scale * self.cosines(projected), dim=1)
+        scale = SHARPNESS * self.scale if sketches else self.scale
+        posterior = torch.softmax(scale * self.cosines(projected), dim=1)
         return torch.cat([projected, posterior.sqrt()], dim=1) / 2**0.5
 
     @torch.inference_mode()
-    def embed(self, batch: torch.Tensor) -> torch.Tensor:
+    def embed(self, batch: torch.Tensor, *, sketches: bool) -> torch.Tensor:
         """Embeddings of a batch from `train.networks.inputs.to_input`, as the app makes them.
 
         Args:
             batch: `(n, 3, h, w)`.
+            sketches: whether the images are sketches.
 
         Returns:
             `(n, size)` float32 rows: the projection, the mean of those of the image and of its
@@ -164,7 +169,7 @@ class SiameseNetwork(nn.Module):
         maps = self.maps(batch)
         projected = self._project(maps, batch, mirror=True)
         with torch.autocast(batch.device.type, enabled=False):
-            embedded = self.extend(projected)
+            embedded = self.extend(projected, sketches=sketches)
             if self.pose is not None:
                 poses = self.pose_weight**0.5 * self.poses(maps)
                 embedded = torch.cat([embedded, poses], dim=1) / (1 + self.pose_weight) ** 0.5

@@ -49,7 +49,7 @@ def plot_embedding(
             pictures = [pictures[i] for i in sorted(chosen)]
         frames = load_frames(pictures, trained.config.input_size, sketches=drawn, cache=cache)
         projected = project(trained.network, frames, torch.device("cpu"), amp=False)
-        rows.append(trained.network.extend(projected).detach().numpy())
+        rows.append(trained.network.extend(projected, sketches=drawn).detach().numpy())
         labels.append(np.array([p.label for p in frames.pictures]))
     photos, sketches = rows
     way = "as it is"

@@ -59,7 +59,7 @@ class Judge:
             embedding = self._encoder.embed_photos([image])
         except ImageError:
             return Judgement("not readable as a picture")
-        shares = self._manifest.posterior(embedding)[0]
+        shares = self._manifest.posterior(embedding, sketches=False)[0]
         if shares[self._manifest.classes.index(animal)] < MIN_PROBABILITY:
             return Judgement("not taken for the animal by the encoder")
         return Judgement("", embedding[0])

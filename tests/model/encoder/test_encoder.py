@@ -57,6 +57,8 @@ def test_the_network_is_torchvisions_resnet_with_the_documented_head() -> None:
     projected /= np.linalg.norm(projected)
     prototypes = ours.prototypes.detach().double().numpy()
     prototypes /= np.linalg.norm(prototypes, axis=1, keepdims=True)
-    odds = np.exp(10.0 * prototypes @ projected)
-    expected = np.concatenate([projected, np.sqrt(odds / odds.sum())]) / np.sqrt(2)
-    np.testing.assert_allclose(ours.embed(batch)[0].numpy(), expected, atol=1e-5)
+    for sketches, scale in ((False, 10.0), (True, 20.0)):
+        odds = np.exp(scale * prototypes @ projected)
+        expected = np.concatenate([projected, np.sqrt(odds / odds.sum())]) / np.sqrt(2)
+        found = ours.embed(batch, sketches=sketches)[0].numpy()
+        np.testing.assert_allclose(found, expected, atol=1e-5)

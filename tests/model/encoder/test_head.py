@@ -38,7 +38,11 @@ def test_the_dot_product_is_the_weighted_mean_of_both_cosines() -> None:
         Head(matrix, bias, prototypes, 8.0, pose=pose),
     )
     maps = maps_of(2, 6, 4, 4)
-    without, embedded, poses = plain.embed(maps, maps), both.embed(maps, maps), pose(maps)
+    without, embedded, poses = (
+        plain.embed(maps, maps, sketches=False),
+        both.embed(maps, maps, sketches=False),
+        pose(maps),
+    )
     assert embedded.shape == (2, 5 + 4 + 12) and both.size == 21
     np.testing.assert_allclose(np.linalg.norm(embedded, axis=1), 1, atol=1e-6)
     expected = (without[0] @ without[1] + 0.5 * poses[0] @ poses[1]) / 1.5
@@ -51,7 +55,7 @@ def test_a_mirror_image_changes_the_projection_but_not_the_pose() -> None:
     matrix = random.normal(size=(5, 6)).astype(np.float32)
     head = Head(matrix, np.zeros(5, np.float32), np.zeros((0, 5), np.float32), 8.0, pose=pose)
     maps, mirrored = maps_of(1, 6, 4, 4), maps_of(2, 6, 4, 4)[1:]
-    alone, both = head.embed(maps, maps)[0], head.embed(maps, mirrored)[0]
+    alone, both = (head.embed(maps, other, sketches=True)[0] for other in (maps, mirrored))
     one, other = (unit(m.mean(axis=(2, 3)) @ matrix.T)[0] for m in (maps, mirrored))
     expected = (one + other) / np.linalg.norm(one + other) / np.sqrt(2)
     np.testing.assert_allclose(both[:5], expected, atol=1e-6)

@@ -19,8 +19,15 @@ def test_the_posterior_does_not_depend_on_a_part_that_follows(tiny_checkpoint: C
     manifest = tiny_checkpoint.manifest
     for more in (0, 5):
         rows = np.stack([embedding(*posterior, more=more) for posterior in POSTERIORS])
-        assert np.allclose(manifest.posterior(rows), POSTERIORS)
-        assert np.allclose(manifest.posterior(rows[0]), POSTERIORS[0])
+        assert np.allclose(manifest.posterior(rows, sketches=False), POSTERIORS)
+        assert np.allclose(manifest.posterior(rows[0], sketches=False), POSTERIORS[0])
+
+
+def test_of_a_sketch_the_posterior_is_stored_squared(tiny_checkpoint: Checkpoint) -> None:
+    """0.49, 0.04 and 0.01 are the squares of 0.7, 0.2 and 0.1."""
+    row = embedding(0.49 / 0.54, 0.04 / 0.54, 0.01 / 0.54)
+    found = tiny_checkpoint.manifest.posterior(row, sketches=True)
+    assert found == pytest.approx([0.7, 0.2, 0.1])
 
 
 def test_a_temperature_of_2_takes_square_roots() -> None:
