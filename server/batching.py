@@ -106,11 +106,16 @@ class Batcher:
         try:
             embeddings = self._embed(np.stack([queued.frame for queued in batch]))
         except Exception as error:
+            self._measure(batch, began)
             for future in (future for queued in batch for future in queued.futures):
                 future.set_exception(error)
         else:
+            self._measure(batch, began)
             for queued, embedding in zip(batch, embeddings, strict=True):
                 for future in queued.futures:
                     future.set_result(embedding)
+
+    def _measure(self, batch: list[QueuedFrame], began: float) -> None:
+        """Counts a batch, before anyone is answered who may then read the metrics."""
         self._metrics.batch_size.observe(len(batch))
         self._metrics.encoding_seconds.observe(time.perf_counter() - began)

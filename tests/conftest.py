@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from model.checkpoint.checkpoint import Checkpoint
 from server.environment import OWN_FOLDER
@@ -71,6 +71,8 @@ def own_uploads(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    """Headless Chromium. A busy machine may take longer than Playwright's 5 seconds to answer."""
+    expect.set_options(timeout=20_000)
     with chromium() as running:
         yield running
 

@@ -87,7 +87,7 @@ def test_an_end_while_gradio_is_imported_ends_the_fetching_too(
     assert ended == code
     process = fetcher._process
     assert process is not None
-    assert process.returncode == -signal.SIGTERM
+    assert process.wait(30) == -signal.SIGTERM
 
 
 def test_a_missing_checkpoint_is_a_clear_error(

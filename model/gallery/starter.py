@@ -6,6 +6,7 @@ from the packages.
 """
 
 import csv
+import fcntl
 import os
 import re
 from collections import defaultdict
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from model.checkpoint.records import Photo
+from model.checkpoint.versions import Lock
 from model.errors import GalleryError, ImageError
 from model.files import replacing
 from model.gallery.qt_resources import ResourceFile
@@ -158,9 +160,13 @@ def _unpack(resources: ResourceFile, inside: str, target: Path, changed: int) ->
         if target.is_file() and target.stat().st_mtime_ns == changed:
             return True
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as unfinished:
-            unfinished.write_bytes(data)
-            os.utime(unfinished, ns=(changed, changed))
+        lock = Lock(target.parent, fcntl.LOCK_EX)  # Another server may start at the same time.
+        try:
+            with replacing(target) as unfinished:
+                unfinished.write_bytes(data)
+                os.utime(unfinished, ns=(changed, changed))
+        finally:
+            lock.release()
     except OSError as error:
         raise GalleryError(
             f"{target} cannot be written: {error.strerror}. Free some space, or name another "

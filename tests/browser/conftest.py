@@ -13,12 +13,6 @@ from tests.browser.maps import show_map
 from tests.harness.apps import running_app
 
 
-@pytest.fixture(scope="session", autouse=True)
-def patience() -> None:
-    """A busy machine may take longer than Playwright's 5 seconds to explain a match."""
-    expect.set_options(timeout=20_000)
-
-
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """The real app with the shipped checkpoint and the starter gallery."""

@@ -1,5 +1,6 @@
 """Starts the real app in its own process."""
 
+import itertools
 import os
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -16,12 +17,18 @@ ROOT = Path(__file__).parents[2]
 """The folder of the repository."""
 
 
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_ports = itertools.cycle(range(20_000 + 1000 * _worker, 21_000 + 1000 * _worker))
+"""Each worker has its own, below those that Linux gives to whoever names none (from 32,768)."""
+
+
 def free_port() -> int:
-    """A free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A free port of this machine, which no other test gets before it is used."""
+    for port in itertools.islice(_ports, 1000):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("a thousand ports are taken")
 
 
 @contextmanager

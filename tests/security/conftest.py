@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from server.application import build_app
 from server.environment import OWN_FOLDER
 from server.galleries import Galleries
 from server.middleware.forwarded import read_proxies
+from server.middleware.rate_limit import TokenBuckets
 from server.startup import open_galleries
 from tests.harness.checkpoints import make_checkpoint
 
@@ -65,8 +67,12 @@ def client(built: FastAPI) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def limited(galleries: Galleries) -> Callable[[float, str], TestClient]:
-    """Makes an app with a rate and trusted proxies."""
+def limited(
+    galleries: Galleries, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[float, str], TestClient]:
+    """Makes an app with a rate and trusted proxies, for which no time passes."""
+    stopped = partial(TokenBuckets, clock=lambda: 0.0)
+    monkeypatch.setattr("server.middleware.rate_limit.TokenBuckets", stopped)
     return lambda rate, proxies: TestClient(
         build_app(galleries, rate=rate, proxies=read_proxies(proxies))
     )

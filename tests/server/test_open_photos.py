@@ -38,7 +38,7 @@ def test_photos_are_counted_and_a_stop_ends_the_process(tmp_path: Path) -> None:
     fetcher.stop()
     process = fetcher._process
     assert process is not None
-    assert process.returncode == -signal.SIGTERM
+    assert process.wait(30) == -signal.SIGTERM
 
 
 def test_kept_photos_of_the_animals_that_are_fetched_are_counted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.harness.apps import free_port
 from tests.train.fitting import export_fp32
 from train.runs import load_run
 
@@ -62,9 +63,7 @@ def output(process: "subprocess.Popen[str]", seconds: float = 240) -> str:
 
 def two_hosts(home: Path, more: str) -> Iterator["subprocess.Popen[str]"]:
     """The document's commands for two hosts, with one process each, on this host."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     for command in COMMANDS[1:3]:
         local = command.replace("HOST0", "127.0.0.1").replace("per-node=8", "per-node=1")
         yield start(f"{local} {TINY} {more}", home, port)
@@ -126,7 +125,7 @@ def test_a_rank_that_is_killed_ends_the_others_of_its_host_and_is_named(home: Pa
     process = start(f"{COMMANDS[0]} {TINY} --steps 100000 --eval-every 2", home)
     wait_for(home / "runs" / "two-gpus" / "last.pt", process)
     os.kill(rank_of(str(home), 1), signal.SIGKILL)
-    said = output(process, 60)
+    said = output(process)
     assert process.returncode != 0
     assert re.search(r"rank +: 1 ", said)
     assert "Signal 9" in said
@@ -137,7 +136,7 @@ def test_a_rank_that_is_killed_ends_those_of_other_hosts_and_is_named(home: Path
     first, second = two_hosts(home, "--steps 100000 --eval-every 2")
     wait_for(home / "runs" / "two-hosts" / "last.pt", first)
     os.kill(rank_of(str(home), 1), signal.SIGKILL)
-    said = output(first, 90), output(second, 90)
+    said = output(first), output(second)
     assert first.returncode != 0
     assert second.returncode != 0
     assert f"error: Rank 1 on host {socket.gethostname()} has died" in said[0]
@@ -147,7 +146,7 @@ def test_a_rank_that_is_killed_ends_those_of_other_hosts_and_is_named(home: Path
 
 def test_a_rank_that_fails_tells_the_other_hosts_why(home: Path) -> None:
     first, second = two_hosts(home, "--steps 100000 --eval-every 2 --lr 1e30")
-    said = output(first, 90), output(second, 90)
+    said = output(first), output(second)
     assert first.returncode != 0
     assert second.returncode != 0
     for text in said:

@@ -1,8 +1,10 @@
 """The starter gallery, with packages in a folder like Debian's and with the real packages."""
 
+import os
 import struct
 import zlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -148,8 +150,20 @@ def test_an_unpacked_photo_is_written_again_when_the_package_changes(
     assert cat.stat() == before
     path = system / "usr/share/gcompris-qt/rcc/erase.rcc"
     path.write_bytes(resource_file({"README": README.encode(), "cat.webp": b"new cat"}))
+    os.utime(path, (1, 1))  # Some file systems count time in steps of 10 ms.
     starter_photos(tmp_path / "unpacked", chosen, system)
     assert cat.read_bytes() == b"new cat"
+
+
+def test_servers_that_start_at_the_same_time_unpack_the_same_photos(
+    system: Path, chosen: Path, tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for run in range(10):
+            each = [(tmp_path / f"unpacked {run}", chosen, system)] * 8
+            found = list(pool.map(lambda given: starter_photos(*given), each))
+            assert found == [found[0]] * 8
+            assert len(list((tmp_path / f"unpacked {run}").rglob("*.webp"))) == 2
 
 
 def test_a_folder_that_cannot_be_written_is_named(

@@ -131,7 +131,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.glob("*/*")
-        if not path.parent.name.startswith(".")
+        if not path.parent.name.startswith(".") and not path.name.startswith(".")
     }
 
 
