@@ -110,7 +110,9 @@ class Manifest:
         return self.embedding_size - self.projection_size - pose
 
     def posterior(self, embeddings: NDArray[np.float32], *, sketches: bool) -> Probabilities:
-        """The class posterior that is stored in embeddings. The encoder must have prototypes.
+        """The class posterior of embeddings; of sketches, what it was before it was sharpened.
+
+        The encoder must have prototypes.
 
         Args:
             embeddings: `(..., d)`.

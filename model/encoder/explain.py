@@ -67,7 +67,7 @@ class _Seen:
 
     @property
     def posterior(self) -> Floats:
-        rows = self.head.posterior(self.projected[None], sketches=self.is_sketch)
+        rows = self.head.stored_posterior(self.projected[None], sketches=self.is_sketch)
         return np.asarray(rows[0])
 
 
@@ -85,8 +85,8 @@ def explain(encoder: Encoder, frame: Pixels, photo: Image.Image) -> Explanation:
     photos = encoder.photo_encoder
     seen = frame_photo(photo, photos.input_size)[None]
     drawn = frame[None]
-    sketch = _Seen(encoder.head, encoder.maps(drawn), encoder.mirrored_maps(drawn), True)
-    picture = _Seen(photos.head, photos.maps(seen), photos.mirrored_maps(seen), False)
+    sketch = _Seen(encoder.head, encoder.maps(drawn), encoder.mirrored_maps(drawn), is_sketch=True)
+    picture = _Seen(photos.head, photos.maps(seen), photos.mirrored_maps(seen), is_sketch=False)
     similarity = float(sketch.embedded @ picture.embedded)
     return Explanation(
         _heat(sketch, picture, similarity), _heat(picture, sketch, similarity), similarity

@@ -58,7 +58,7 @@ class Head:
         matrix: `(d, channels)`.
         bias: `(d,)`.
         prototypes: `(classes, d)` rows of length 1, one per class; no rows if there are none.
-        scale: inverse temperature of the class posterior.
+        scale: inverse temperature of the class posterior; see `extend` for sketches.
         normalise: whether projections lie on the unit sphere. Otherwise they are compared by
             Euclidean distance, and there are no prototypes.
         pose: the part that describes the layout, if there is one.
@@ -120,8 +120,8 @@ class Head:
         """`(n, d)` points, scaled to length 1 if the head normalises."""
         return unit(points) if self.normalise else points
 
-    def posterior(self, projected: Floats, *, sketches: bool) -> Floats:
-        """Class posterior of projections; sharper for sketches (see `extend`).
+    def stored_posterior(self, projected: Floats, *, sketches: bool) -> Floats:
+        """The class posterior as embeddings hold it: sharper for sketches (see `extend`).
 
         Args:
             projected: `(n, d)` rows of length 1.
@@ -154,7 +154,7 @@ class Head:
         """
         if not len(self.prototypes):
             return projected
-        posterior = np.sqrt(self.posterior(projected, sketches=sketches))
+        posterior = np.sqrt(self.stored_posterior(projected, sketches=sketches))
         return np.asarray(np.concatenate([projected, posterior], axis=1) / 2**0.5, np.float32)
 
 

@@ -55,7 +55,7 @@ def upload(page: Page, strokes: list[dict[str, Any]], file: Path) -> None:
 
 
 def settled(page: Page) -> None:
-    """Waits until the newest photos are there, each at its place, and the map is painted."""
+    """Waits until the newest photos are there, each at its place, and a frame is painted."""
     page.wait_for_selector('[data-part="results"][aria-busy="false"]', state="attached")
     painted(page)
     page.wait_for_function(

@@ -23,7 +23,8 @@ def browser(browser: Browser, place: Path) -> Iterator[Browser]:
     """A browser that finds the site on this machine and trusts its certificate.
 
     The other tests have a browser of their own. Playwright's `ignore_https_errors` would accept the
-    certificate anew for each request; of many at once, some are then tried too often and fail.
+    certificate anew for each request. With many requests at once, some then fail after too many
+    retries.
     """
     command = ["openssl", "pkey", "-in", str(place / "zoo.key"), "-pubout", "-outform", "DER"]
     public_key = subprocess.run(command, check=True, capture_output=True).stdout

@@ -29,7 +29,7 @@ class SiameseNetwork(nn.Module):
         backbone: one of `train.networks.backbones.BACKBONES`.
         projection_size: numbers in the projection.
         num_classes: number of prototypes; 0 for none.
-        scale: inverse temperature of the class posterior.
+        scale: inverse temperature of the class posterior; see `extend` for sketches.
         normalise: put projections on the unit sphere. Otherwise they are points anywhere,
             compared by Euclidean distance, and there are no prototypes.
         standardise: give every image zero mean and unit variance first. Dark lines on white paper

@@ -4,8 +4,9 @@ from PIL import Image
 from torchvision import models
 
 from model.checkpoint.checkpoint import Checkpoint
-from model.pictures.framing import frame_sketch
+from model.pictures.framing import frame_photo, frame_sketch
 from tests.harness.pictures import fish
+from train.networks.encoder import encoder_of
 from train.networks.inputs import to_input
 from train.networks.siamese import SiameseNetwork
 
@@ -62,3 +63,17 @@ def test_the_network_is_torchvisions_resnet_with_the_documented_head() -> None:
         expected = np.concatenate([projected, np.sqrt(odds / odds.sum())]) / np.sqrt(2)
         found = ours.embed(batch, sketches=sketches)[0].numpy()
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_the_class_of_sketches_is_sharper_than_that_of_photos() -> None:
+    """As PyTorch embeds them, too."""
+    torch.manual_seed(1)
+    network = SiameseNetwork("resnet18", 6, 4, scale=3.0).eval()
+    encoder = encoder_of(network, 64)
+    found = encoder.embed_sketches([fish()]), encoder.embed_photos([photo()])
+    frames = frame_sketch(fish(), 64)[None], frame_photo(photo(), 64)[None]
+    for rows, frame, sketches in zip(found, frames, (True, False), strict=True):
+        expected = network.embed(to_input(frame), sketches=sketches).numpy()
+        other = network.embed(to_input(frame), sketches=not sketches).numpy()
+        np.testing.assert_allclose(rows, expected, atol=1e-5)
+        assert np.abs(rows - other).max() > 0.01

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional
 
 from model.encoder.explain import explain
 from model.pictures.framing import frame_sketch
@@ -82,20 +83,32 @@ def test_an_explanation_does_not_disturb_searches_in_other_threads() -> None:
         assert searches.result() > 0
 
 
-def test_without_biases_the_parts_are_the_class_activation_map() -> None:
+@pytest.mark.parametrize("classes", [0, 3])
+def test_without_biases_the_parts_are_the_class_activation_map(classes: int) -> None:
     """On the last feature map, the contributions have a closed form."""
-    made = network("resnet18", 0)
+    made = network("resnet18", classes).eval()
     made.projection.bias.data.zero_()
-    encoder = encoder_of(made, 256)  # its last maps are 8 x 8
     frame = frame_sketch(fish(), 256)
-    found = explain(encoder, frame, photo())
     with torch.no_grad():
         batch = to_input(frame[None])
         maps = made.backbone(torch.cat([batch, batch.flip(3)]))
         points = made.projection(maps.mean(dim=(2, 3)))
         units = points / points.norm(dim=1, keepdim=True)
-        other = torch.from_numpy(encoder.embed_photos([photo()])[0])
-        by_place = torch.einsum("nchw,dc,d->nhw", maps, made.projection.weight, other) / 64
+        sketch = functional.normalize(units.sum(dim=0), dim=0)
+        # All classes resemble the sketch, so that none of the contributions is shared evenly.
+        prototypes = functional.normalize(sketch + 0.1 * torch.randn(classes, 16), dim=1)
+        made.prototypes.copy_(prototypes)
+        encoder = encoder_of(made, 256)  # its last maps are 8 x 8
+        found = explain(encoder, frame, photo())
+        embedded = torch.from_numpy(encoder.embed_photos([photo()])[0])
+        direction = embedded[:16]
+        if classes:
+            sharp = torch.softmax(2 * 16 * prototypes @ sketch, dim=0)
+            agreed = sharp.sqrt() * embedded[16:] * 2**0.5
+            towards = agreed @ prototypes
+            assert 0.1 < agreed.min() / agreed.max() < 0.9, "the test needs several classes"
+            direction = direction / 2**0.5 + agreed.sum() / 2 * towards / (towards @ sketch)
+        by_place = torch.einsum("nchw,dc,d->nhw", maps, made.projection.weight, direction) / 64
         own, turned = by_place / points.norm(dim=1).view(2, 1, 1)
     expected = ((own + turned.flip(1)) / units.sum(dim=0).norm()).numpy()
     assert found.sketch == pytest.approx(expected, abs=1e-5)
