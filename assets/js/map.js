@@ -120,21 +120,22 @@ export class GalleryMap {
    * @param {Match[]} answer.matches nearest first.
    * @param {Spot[]} answer.spots where they lie, from 0 to 1.
    * @param {Spot | null} answer.place where the drawing lies; null if nothing was found.
-   * @param {string} answer.map URL of the map's data; each version of a gallery has its own.
+   * @param {string} answer.map URL of the map's data; each version of a gallery has its own. It is
+   *   empty without a drawing; the last map stays loaded for the next one.
    * @param {boolean} byPhoto whether the search is by a photo instead of the drawing.
    */
   show({ matches, spots, place, map }, byPhoto) {
     this.#matches = matches.slice(0, MAX_PINS);
     this.#places = spots.slice(0, MAX_PINS);
     this.#place = place;
-    if (map !== this.#url) {
+    const isOther = map !== "" && map !== this.#url;
+    if (isOther) {
       this.#data = null;
-      this.zoom.reset();
+      this.#url = map;
     }
-    this.#url = map;
     const labels = [...new Set(matches.map((match) => match.label))].slice(0, 3);
     this.canvas.setAttribute("aria-label", TEXT.map(labels, byPhoto));
-    if (this.#isRingOutside()) {
+    if (isOther || !map || this.#isRingOutside()) {
       this.zoom.reset();
       this.#repaint();
     } else {

@@ -12,7 +12,7 @@ from gradio_client.exceptions import AppError
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.board import CHIPS, PHOTOS, draw, found, settled
-from tests.browser.sharing import clipboard, share
+from tests.browser.sharing import OUTCOME, clipboard, share
 from tests.harness.apps import running_app
 
 BEHIND_A_PATH = """
@@ -61,6 +61,7 @@ def test_the_copied_calls_give_the_photos_that_are_shown(
     owl.get_by_role("button", name="Copy as curl").click()
     assert answers(clipboard(owl)) == shown
 
+    owl.locator(OUTCOME).evaluate("outcome => (outcome.textContent = '')")
     owl.get_by_role("button", name="Copy as Python").click()
     program = tmp_path / "call.py"
     program.write_text(clipboard(owl), encoding="utf-8")

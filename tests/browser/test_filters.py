@@ -93,6 +93,7 @@ def test_only_one_animal_or_all_but_one(horse: Page) -> None:
 
 def test_animals_can_be_chosen_from_the_list_of_all(horse: Page) -> None:
     animals = horse.get_by_label("Search among one animal")
+    expect(animals.locator("option").nth(1)).to_be_attached()
     options = animals.locator("option").all_inner_texts()
     assert options[0] == "All animals"
     assert sum(int(text.rpartition("(")[2].rstrip(")")) for text in options[1:]) == STARTER

@@ -128,7 +128,8 @@ def test_a_map_that_comes_late_is_not_that_of_another_gallery(board: Page) -> No
         board.get_by_role("button", name="Redo").click()
         settled(board)
     assert len(asked) == 1
-    board.get_by_label("Gallery to search").select_option("my & <i>zoo?")
+    with board.expect_request("**/map.json*"):
+        board.get_by_label("Gallery to search").select_option("my & <i>zoo?")
     expect(board.locator(f"{ANIMALS}")).to_have_text(["All animals", "<b>tag & 'co' (2)"])
     settled(board)
     assert len(asked) == 2

@@ -233,6 +233,7 @@ def test_on_a_phone_the_dialog_fits_and_sends(sender: Page) -> None:
         assert size["height"] >= 44
         assert button.evaluate("b => b.scrollWidth <= b.clientWidth")
     sender.get_by_role("button", name="Send …").tap()
+    sender.wait_for_function("window.sent")
     assert sender.evaluate("window.sent") == {"title": "SketchZoo", "url": link}
     sender.evaluate("() => { navigator.share = async () => { throw new TypeError('no'); }; }")
     sender.get_by_role("button", name="Send …").tap()

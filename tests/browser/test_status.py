@@ -69,7 +69,7 @@ def test_a_file_that_is_no_picture_is_not_hidden_by_a_late_answer(
     settled(page)
     expect(page.locator(STATUS)).to_contain_text("notes.png cannot be read")
     draw(page, [CROSS])
-    expect(page.locator(STATUS)).not_to_have_class("error")
+    expect(page.locator(f"{STATUS}.error")).to_have_count(0)
     expect(page.locator(STATUS)).not_to_contain_text("notes.png cannot be read")
 
 

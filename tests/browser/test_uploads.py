@@ -17,7 +17,7 @@ def use(page: Page, file: Path) -> None:
     """Uploads a file, and waits until it is on the page and saved."""
     page.locator('[data-part="file"]').set_input_files(file)
     page.wait_for_function(f"{SAVED}?.picture || {said_error()}", timeout=20_000)
-    expect(page.locator(STATUS)).not_to_have_class("error")
+    expect(page.locator(f"{STATUS}.error")).to_have_count(0)
 
 
 def said_error() -> str:

@@ -19,6 +19,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from selenium.webdriver.webkitgtk.service import Service
 
+from tests.harness.apps import free_port
+
 PHOTOS = '[data-part="results"] li'
 
 
@@ -60,7 +62,8 @@ def webkit(
     options = webdriver.WebKitGTKOptions()
     options.binary_location = str(next(Path("/usr/lib").glob("*/webkit*/MiniBrowser")))
     options.add_argument("--automation")
-    driver = webdriver.WebKitGTK(options=options, service=Service("/usr/bin/WebKitWebDriver"))
+    service = Service("/usr/bin/WebKitWebDriver", port=free_port())
+    driver = webdriver.WebKitGTK(options=options, service=service)
     try:
         driver.set_window_size(*request.param)
         driver.get(address)

@@ -136,9 +136,16 @@ def test_an_injected_script_does_not_run(
             new Image().src = "https://evil.invalid/stolen.png";
         }"""
     )
-    page.wait_for_timeout(500)
+
+    def refusals() -> int:
+        return sum("Content Security Policy" in complaint for complaint in complaints)
+
+    for _ in range(100):
+        if refusals() >= 6:
+            break
+        page.wait_for_timeout(100)
+    assert refusals() >= 6
     assert page.evaluate("window.owned") is None
-    assert sum("Content Security Policy" in complaint for complaint in complaints) >= 6
 
 
 BOMB = "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10 if i else "lol" * 10}">' for i in range(10))
@@ -182,7 +189,6 @@ def test_a_hostile_svg_is_only_painted(
             || ![before, "Reading the picture …"].includes(
                 document.querySelector('[data-part="status"]').textContent)""",
         arg=before,
-        timeout=10_000,
     )
     assert page.evaluate("window.owned") is None
     assert not [url for url in requests if "evil.invalid" in url or url.startswith("file:")]
