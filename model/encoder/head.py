@@ -142,8 +142,8 @@ class Head:
         distributions is their Bhattacharyya coefficient (1943). So two pictures are near each
         other if they look alike and if they seem to show the same class.
 
-        For sketches, the scale is `SHARPNESS` times as large. Most sketches could be one of a few
-        animals; P@12 is higher if most of the first photos show the likeliest one.
+        For sketches, the scale is `SHARPNESS` times as large. Where a sketch may show several
+        animals, P@12 is higher if most of the first photos show the likeliest one.
 
         Args:
             projected: `(n, d)` rows of length 1.
