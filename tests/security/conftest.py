@@ -67,12 +67,16 @@ def client(built: FastAPI) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def limited(
-    galleries: Galleries, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[float, str], TestClient]:
-    """Makes an app with a rate and trusted proxies, for which no time passes."""
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For rates, no time passes."""
     stopped = partial(TokenBuckets, clock=lambda: 0.0)
-    monkeypatch.setattr("server.middleware.rate_limit.TokenBuckets", stopped)
+    for user in ("server.middleware.rate_limit", "server.downloads"):
+        monkeypatch.setattr(f"{user}.TokenBuckets", stopped)
+
+
+@pytest.fixture
+def limited(galleries: Galleries, stopped_clock: None) -> Callable[[float, str], TestClient]:
+    """Makes an app with a rate and trusted proxies, for which no time passes."""
     return lambda rate, proxies: TestClient(
         build_app(galleries, rate=rate, proxies=read_proxies(proxies))
     )

@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +16,6 @@ from gradio import processing_utils
 import server.downloads
 from model.pictures.decoding import MAX_BYTES
 from server.downloads import PictureDownloader
-from server.middleware.rate_limit import TokenBuckets
 from tests.harness.pictures import fish
 
 ELSEWHERE = {"path": "http://elsewhere.invalid/a.png", "meta": {"_type": "gradio.FileData"}}
@@ -113,11 +111,7 @@ def test_private_addresses_are_never_asked(web: str, uploads: Path) -> None:
     assert Web.asked == []
 
 
-def test_the_number_of_downloads_is_limited(
-    web: str, uploads: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stopped = partial(TokenBuckets, clock=lambda: 0.0)
-    monkeypatch.setattr("server.downloads.TokenBuckets", stopped)
+def test_the_number_of_downloads_is_limited(web: str, uploads: Path, stopped_clock: None) -> None:
     fetcher = PictureDownloader()
     said = []
     for _ in range(12):
