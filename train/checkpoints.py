@@ -34,6 +34,7 @@ from model.files import replacing
 from model.pictures.framing import Pixels
 from train.networks.encoder import head_of_network
 from train.networks.onnx import write_backbone
+from train.networks.pair import PAIR, set_pose_size
 from train.networks.siamese import SiameseNetwork
 
 
@@ -159,6 +160,8 @@ def trained_network(folder: Path, *, photos: bool = False) -> SiameseNetwork:
         if sha256(path) != manifest.sha256.get(path.name):
             raise ValueError("its sha256 differs")
         network.load_state_dict(load_file(path))
+        if other and other.backbone == PAIR:
+            set_pose_size(network, other.pose_size)
     except ImportError as error:
         raise CheckpointError(
             f"The {backbone} of {folder} needs a package: pip install {error.name}."

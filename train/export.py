@@ -1,5 +1,6 @@
 """From a training run to the checkpoint folder that the app loads."""
 
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ from train.data.quantisation import QuantisationFrames
 from train.data.sources import DataFolders
 from train.errors import DataError
 from train.networks.encoder import encoder_of
-from train.networks.pair import ONE, PAIR, pair_of
+from train.networks.pair import ONE, PAIR, pair_of, pose_size_of, set_pose_size
 from train.networks.siamese import is_pose
 from train.runs import SPLIT, Run, is_checkpoint, load_animal_encoder, load_run, mean_weights
 from train.teacher import same_prototypes
@@ -48,8 +49,12 @@ class Export:
         photo_size: side in pixels of the photos that it sees. Training crops photos, so animals
             look larger than in whole photos of the same size; a larger size makes up for that
             (Touvron et al. 2019).
+        pose_size: side at which the network for the pose sees them, in pixels. By default, it is
+            that of a checkpoint which is written again, else `photo_size`.
         pose_encoder: the run that was the pose teacher of `run`. Its network embeds the pose of
             photos, beside the photo encoder; both are EfficientNet-Lite2.
+        pose_weight: weight of the pose's cosine, relative to that of the rest of the embedding; by
+            default that of the training.
         last: take the weights that the run ended with. The best evaluation is that of the run's
             network only, which is not decisive if there is a `photo_encoder`.
         mean_with: checkpoints to take the mean with, usually the one that the run started from
@@ -67,7 +72,9 @@ class Export:
     photos: Sequence[Path] = ()
     photo_encoder: Path | None = None
     photo_size: int | None = None
+    pose_size: int | None = None
     pose_encoder: Path | None = None
+    pose_weight: float | None = None
     last: bool = False
     mean_with: Sequence[Path] = ()
     photo_mean_with: Sequence[Path] = ()
@@ -90,6 +97,8 @@ def export(wanted: Export) -> Checkpoint:
     """
     trained, photo_run = _load_shared(wanted), _load_photo_run(wanted)
     _check_encoders(wanted, trained, photo_run)
+    if wanted.pose_weight is not None:
+        _weigh_pose(wanted.pose_weight, trained, photo_run)
     _check_folders(wanted)
     found = find_photos(wanted.photos, [wanted.out])
     photo_encoder = _photo_encoder_info(wanted, photo_run)
@@ -158,7 +167,11 @@ def _load_photo_run(wanted: Export) -> Run | None:
             raise DataError("--photo-mean-with needs a --photo-encoder.")
         photo_run = _mean_with(photo_run, load_animal_encoder(folder), 1 / (count + 1))
     if wanted.pose_encoder:
-        return _with_pose(photo_run, load_run(wanted.pose_encoder, photos=True))
+        photo_run = _with_pose(photo_run, load_run(wanted.pose_encoder, photos=True))
+    if wanted.pose_size is not None:
+        if photo_run is None or photo_run.config.backbone != PAIR:
+            raise DataError("--pose-size needs a --pose-encoder, or a checkpoint that has one.")
+        set_pose_size(photo_run.network, wanted.pose_size)
     return photo_run
 
 
@@ -175,11 +188,22 @@ def _with_pose(animal: Run | None, pose: Run) -> Run:
     return replace(animal, network=network, config=config, pose_space=pose.pose_space)
 
 
+def _weigh_pose(weight: float, trained: Run, photo_run: Run | None) -> None:
+    """Sets the weight of the pose for sketches and photos."""
+    if not trained.network.pose_size:
+        raise DataError(f"{trained.folder} has no pose that --pose-weight could weigh.")
+    if not 0 < weight < math.inf:
+        raise DataError(f"--pose-weight must be above 0; it is {weight}.")
+    for run in filter(None, (trained, photo_run)):
+        run.network.pose_weight = weight
+
+
 def _photo_encoder_info(wanted: Export, photo_run: Run | None) -> PhotoEncoderInfo | None:
     if photo_run is None:
         return None
     size = wanted.photo_size or photo_run.config.input_size
-    return PhotoEncoderInfo(photo_run.config.backbone, size, photo_run.config.standardise)
+    config, pose_size = photo_run.config, pose_size_of(photo_run.network)
+    return PhotoEncoderInfo(config.backbone, size, config.standardise, pose_size)
 
 
 def _check_encoders(wanted: Export, trained: Run, photo_run: Run | None) -> None:
@@ -191,6 +215,11 @@ def _check_encoders(wanted: Export, trained: Run, photo_run: Run | None) -> None
         )
     if photo_run is None:
         return
+    pose_size, most = pose_size_of(photo_run.network), size or photo_run.config.input_size
+    if pose_size is not None and not MIN_SIZE <= pose_size <= most:
+        raise DataError(
+            f"--pose-size must be {MIN_SIZE} to --photo-size, {most}; it is {pose_size}."
+        )
     if photo_run.pose_space != trained.pose_space:
         raise DataError(
             f"The poses of {trained.folder} and {photo_run.folder} cannot be compared. Train one "
@@ -242,7 +271,10 @@ def _save(
     older = None
     if is_checkpoint(wanted.run):
         older = Manifest.read(wanted.run / MANIFEST, older=True)
-    is_same = older and not (wanted.mean_with or wanted.photo_mean_with or wanted.photo_encoder)
+    changes = (
+        *(wanted.mean_with, wanted.photo_mean_with, wanted.photo_encoder),
+        *(wanted.photo_size, wanted.pose_size, wanted.pose_weight),
+    )
     return save_checkpoint(
         folder,
         trained.network,
@@ -255,7 +287,7 @@ def _save(
         photo_network=photo_run.network if photo_run else None,
         photo_encoder=photo_encoder,
         frames=frames.calibration if frames else None,
-        calibration=older.calibration if older and is_same else None,
+        calibration=older.calibration if older and not any(changes) else None,
     )
 
 

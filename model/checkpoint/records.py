@@ -88,11 +88,20 @@ class IndexInfo:
 @with_config(extra="forbid")
 @dataclass(frozen=True)
 class PhotoEncoderInfo:
-    """A second network that embeds photos into the same space, while they are indexed."""
+    """A second network that embeds photos into the same space, while they are indexed.
+
+    Attributes:
+        backbone: a pair embeds the animal with one network and the pose with another.
+        input_size: side in pixels of the frames.
+        pose_size: side at which the pose's network of a pair sees them; the pair resizes them
+            itself. None is `input_size`.
+        standardise: whether each frame is scaled to mean 0 and variance 1.
+    """
 
     backbone: Text
     input_size: Size
     standardise: Flag = False
+    pose_size: Size | None = None
 
 
 @with_config(extra="forbid")

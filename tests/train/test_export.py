@@ -21,6 +21,7 @@ from train.export import Export, check_drop
 from train.networks.encoder import TorchBackbone
 from train.networks.names import BACKBONES, PLAIN_CNN_SIDE
 from train.networks.onnx import write_backbone
+from train.networks.pair import PAIR, set_pose_size
 from train.networks.siamese import SiameseNetwork
 from train.runs import load_run
 
@@ -30,6 +31,8 @@ from train.runs import load_run
 def test_a_backbone_gives_the_maps_that_it_gives_in_pytorch(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = SiameseNetwork(name, 8, 3, standardise=name == "resnet18")
+    if name == PAIR:
+        set_pose_size(network, 32)
     side = PLAIN_CNN_SIDE if name == "plain_cnn" else 64
     frames = np.random.default_rng(0).integers(0, 256, (3, side, side, 3), dtype=np.uint8)
     expected = TorchBackbone(network)(frames)

@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from model.checkpoint.checkpoint import Checkpoint
+from model.checkpoint.records import PhotoEncoderInfo
 from train.__main__ import main
 from train.config import POSE_GROUP, FitConfig
 from train.data.pictures import Picture, Split, find_pairs
@@ -17,7 +18,7 @@ from train.data.sampling import BalancedSampler
 from train.data.views import photo_views, sketch_views
 from train.errors import DataError
 from train.losses import pose_contrastive, supervised_contrastive
-from train.networks.pair import first_of, pair_of
+from train.networks.pair import first_of, pair_of, set_pose_size
 from train.networks.siamese import SiameseNetwork
 from train.runs import load_run
 
@@ -204,6 +205,21 @@ def test_a_pair_of_networks_has_the_projection_of_one_and_the_pose_of_the_other(
     torch.testing.assert_close(embedded.norm(dim=1), torch.ones(2))
 
 
+def test_the_network_for_the_pose_of_a_pair_may_see_smaller_photos() -> None:
+    torch.manual_seed(0)
+    animal = SiameseNetwork("efficientnet_lite2", 8, 3).eval()
+    pose = SiameseNetwork("efficientnet_lite2", 8, 3, pose=4, pose_cells=1).eval()
+    pair = pair_of(animal, pose)
+    set_pose_size(pair, 64)
+    small = torch.randn(2, 3, 64, 64)
+    doubled = small.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    with torch.no_grad():
+        rows, maps = pair(doubled), pair.maps(doubled)
+        assert maps.shape == (2, 2560, 4, 4), "those of the larger photo"
+        torch.testing.assert_close(rows[:, :8], animal(doubled), atol=1e-5, rtol=0)
+        torch.testing.assert_close(rows[:, 8:], pose.poses(pose.maps(small)), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -256,9 +272,27 @@ def test_a_teacher_of_poses_and_its_student_make_a_checkpoint_that_compares_them
     assert export("--run", str(other), "--photo-encoder", str(teacher)) == 1
     assert "cannot be compared" in capsys.readouterr().err
     both = ["--photo-encoder", str(teacher), "--pose-encoder", str(teacher)]
-    assert export("--run", str(student), *both) == 0
-    checkpoint = Checkpoint.open(tmp_path / "out")
-    assert checkpoint.manifest.embedding_size == 8 + 3 + 4 * 6
-    assert checkpoint.manifest.photo_encoder is not None
-    assert checkpoint.manifest.photo_encoder.backbone == "efficientnet_lite2_pair"
+    sizes = ["--photo-size", "64", "--pose-size", "48", "--pose-weight", "0.5"]
+    assert export("--run", str(student), *both, *sizes) == 0
+    manifest = Checkpoint.open(tmp_path / "out").manifest
+    assert manifest.embedding_size == 8 + 3 + 4 * 6
+    assert manifest.photo_encoder == PhotoEncoderInfo("efficientnet_lite2_pair", 64, pose_size=48)
+    assert manifest.pose is not None
+    assert (
+        manifest.pose.weight == load_run(tmp_path / "out", photos=True).network.pose_weight == 0.5
+    )
     assert (tmp_path / "out" / "encoder.onnx").is_file()
+
+    (tmp_path / "out").rename(tmp_path / "again")
+    again = ["--run", str(tmp_path / "again")]
+    assert export(*again) == 0
+    assert Checkpoint.open(tmp_path / "out").manifest.photo_encoder == manifest.photo_encoder
+    for wrong, told in {
+        "--pose-size 65": "must be 32 to --photo-size, 64; it is 65",
+        "--photo-size 40": "must be 32 to --photo-size, 40; it is 48",
+        "--pose-weight 0": "must be above 0; it is 0.0",
+    }.items():
+        assert export(*again, *wrong.split()) == 1
+        assert told in capsys.readouterr().err
+    assert export("--run", str(teacher), "--pose-size", "32") == 1
+    assert "--pose-size needs a --pose-encoder" in capsys.readouterr().err

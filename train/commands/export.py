@@ -68,7 +68,19 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="PIXELS",
         help="side of the photos that the photo encoder sees, by default that of its training; "
-        "up to half as large again often finds more",
+        "up to twice as large often finds more",
+    )
+    parser.add_argument(
+        "--pose-size",
+        type=int,
+        metavar="PIXELS",
+        help="side at which the pose encoder sees them, by default that of --photo-size",
+    )
+    parser.add_argument(
+        "--pose-weight",
+        type=float,
+        metavar="WEIGHT",
+        help="how much the pose counts, beside 1 for the animal; by default that of the training",
     )
     parser.add_argument(
         "--last", action="store_true", help="the last weights of the run instead of the best"
@@ -104,7 +116,9 @@ def run(arguments: argparse.Namespace) -> None:
             photos=arguments.photos,
             photo_encoder=arguments.photo_encoder,
             photo_size=arguments.photo_size,
+            pose_size=arguments.pose_size,
             pose_encoder=arguments.pose_encoder,
+            pose_weight=arguments.pose_weight,
             last=arguments.last,
             mean_with=arguments.mean_with,
             photo_mean_with=arguments.photo_mean_with,

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision import models
 
@@ -150,15 +151,31 @@ class _EfficientNetLite(nn.Module):
 
 
 class Pair(nn.Module):
-    """Two EfficientNet-Lite2 side by side: one may embed the animal, the other the pose."""
+    """Two EfficientNet-Lite2 side by side: one may embed the animal, the other the pose.
+
+    Attributes:
+        second_size: side in pixels at which the second network sees images; None is their own. Its
+            maps are then resized to those of the first.
+    """
 
     def __init__(self, *, pretrained: bool) -> None:
         super().__init__()
         self.first = _EfficientNetLite("efficientnet_lite2", pretrained=pretrained)
         self.second = _EfficientNetLite("efficientnet_lite2", pretrained=pretrained)
+        self.second_size: int | None = None
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        return torch.cat([self.first(batch), self.second(batch)], dim=1)
+        one = self.first(batch)
+        if self.second_size is not None:
+            # Without antialiasing: it blurs photos, and poses are then recognised less often.
+            batch = _resized(batch, torch.Size([self.second_size] * 2))
+        return torch.cat([one, _resized(self.second(batch), one.shape[2:])], dim=1)
+
+
+def _resized(maps: torch.Tensor, sides: torch.Size) -> torch.Tensor:
+    if maps.shape[2:] == sides:
+        return maps
+    return functional.interpolate(maps, tuple(sides), mode="bilinear")
 
 
 def _lite_weights(name: str) -> str:

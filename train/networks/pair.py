@@ -51,6 +51,16 @@ def pair_of(animal: SiameseNetwork, pose: SiameseNetwork) -> SiameseNetwork:
     return pair.eval()
 
 
+def pose_size_of(network: SiameseNetwork) -> int | None:
+    """Side in pixels at which the pose's network of a pair sees images, if it is not their own."""
+    return network.backbone.second_size if isinstance(network.backbone, Pair) else None
+
+
+def set_pose_size(pair: SiameseNetwork, size: int | None) -> None:
+    """Sets what `pose_size_of` returns."""
+    cast(Pair, pair.backbone).second_size = size
+
+
 @torch.no_grad()
 def first_of(pair: SiameseNetwork) -> SiameseNetwork:
     """The network of a pair that embeds the animal, without a pose."""
