@@ -83,7 +83,8 @@ def test_a_missing_network_for_photos_is_named(checkpoint: Checkpoint) -> None:
 
 def test_mirror_images_are_seen_by_the_network_of_the_animal_only() -> None:
     photos = Checkpoint.open(SHIPPED).encoder().photo_encoder
-    frames = np.random.default_rng(0).integers(0, 256, (8, 256, 256, 3), dtype=np.uint8)
+    shape = (8, photos.input_size, photos.input_size, 3)
+    frames = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     turned = np.ascontiguousarray(frames[:, :, ::-1])
     maps, mirrored = photos.maps(frames), photos.maps(turned)
     of_animal = mirrored[:, : mirrored.shape[1] // 2]
